@@ -1,0 +1,1 @@
+"""Data sets of the course: real reviews, own reviews and small synthetic tasks."""
