@@ -1,0 +1,278 @@
+"""Where a model, quiz, image or data file comes from: the checkout, the cache, or the web.
+
+A chapter asks for a file by its name in the repository and gets a path. In a checkout that is
+the file itself. Elsewhere, as on Colab, pooch downloads it from the repository at the tag of the
+installed version, checks its sha256 against the packaged registry, and keeps it in a cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from attention_course import __version__
+from attention_course.address import raw_base
+from attention_course.errors import AssetError
+
+FOLDERS = ("models", "quizzes", "images", "data")
+REGISTRY = Path(__file__).parent / "registry.txt"
+CACHE_VARIABLE = "ATTENTION_COURSE_CACHE"
+BASE_URL_VARIABLE = "ATTENTION_COURSE_BASE_URL"
+RETRIES = 2
+
+
+def fetch(name: str) -> Path:
+    """Return the path of one of the course's files, downloading it where that is needed.
+
+    Args:
+        name: Path in the repository with forward slashes, such as
+            ``"models/simple_rnn.keras"``.
+
+    Raises:
+        AssetError: The name is unknown, or the file is missing, damaged or out of reach.
+    """
+    root = checkout_root()
+    if root is not None:
+        _check_name(name, lambda: {*read_registry(), *_files_below(root)})
+        path = root / name
+        if not path.is_file():
+            raise AssetError(
+                f"{name} is missing from this checkout; bring it back with: git checkout -- {name}"
+            )
+        return path
+    registry = read_registry()
+    _check_name(name, lambda: set(registry))
+    return _from_cache_or_web(name, registry[name])
+
+
+def checkout_root() -> Path | None:
+    """Return the checkout this package runs from, or None when it was installed by pip."""
+    root = Path(__file__).resolve().parent.parent
+    return root if (root / "_config.yml").is_file() else None
+
+
+def read_registry() -> dict[str, str]:
+    """Return the sha256 of every file the course may fetch, by its name in the repository.
+
+    Raises:
+        AssetError: The registry in the package is missing or damaged.
+    """
+    remedy = "install the package again"
+    try:
+        lines = REGISTRY.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AssetError(f"{REGISTRY} cannot be read; {remedy}.") from error
+    entries = [line.split() for line in lines if line and not line.startswith("#")]
+    for number, entry in enumerate(entries, start=1):
+        if len(entry) != 2 or len(entry[1]) != 64:
+            raise AssetError(f"Entry {number} of {REGISTRY} is damaged; {remedy}.")
+    return dict(entries)
+
+
+def registry_text(root: Path) -> str:
+    """Return what the registry of a checkout has to say.
+
+    Args:
+        root: The checkout, as ``checkout_root`` returns it.
+
+    Raises:
+        AssetError: A file name holds a space, which the registry's format cannot hold.
+    """
+    lines = []
+    for name in _files_below(root):
+        if len(name.split()) != 1:
+            raise AssetError(f"The file name {name!r} holds a space; rename the file.")
+        lines.append(f"{name} {_sha256(root / name)}\n")
+    return "".join(lines)
+
+
+def write_registry(root: Path) -> int:
+    """Write the registry of a checkout and return how many files it lists.
+
+    Args:
+        root: The checkout, as ``checkout_root`` returns it.
+
+    Raises:
+        AssetError: The registry cannot be written, or a file name holds a space.
+    """
+    text = registry_text(root)
+    path = root / "attention_course" / REGISTRY.name
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise AssetError(
+            f"{path} cannot be written ({error.strerror}); make it writable."
+        ) from error
+    return text.count("\n")
+
+
+def _files_below(root: Path) -> list[str]:
+    """Return the names of all the files a chapter can ask for, hidden ones left out."""
+    names = []
+    for folder in FOLDERS:
+        for path in (root / folder).rglob("*"):
+            name = path.relative_to(root)
+            if path.is_file() and not any(part.startswith((".", "__")) for part in name.parts):
+                names.append(name.as_posix())
+    return sorted(names)
+
+
+def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
+    """Refuse a name that is not one of the course's files, with the nearest one that is."""
+    folders = ", ".join(f"{folder}/" for folder in FOLDERS)
+    if not isinstance(name, str):
+        raise AssetError(
+            f"A file of the course is named by a text such as 'models/simple_rnn.keras', "
+            f"not by {name!r}."
+        )
+    parts = PurePosixPath(name).parts
+    plain = "\\" not in name and "\0" not in name and str(PurePosixPath(name)) == name
+    if not plain or not parts or parts[0] not in FOLDERS or ".." in parts:
+        raise AssetError(
+            f"{name!r} is not the name of a file of this course; "
+            f"a name starts with one of {folders} and goes down from there."
+        )
+    names = known()
+    if name not in names:
+        near = difflib.get_close_matches(name, sorted(names), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"its files are in {folders}."
+        raise AssetError(f"This course has no file {name!r}; {hint}")
+
+
+def _from_cache_or_web(name: str, sha256: str) -> Path:
+    cache = _cache_folder()
+    cached = cache / name
+    if cached.is_file() and _sha256(cached) == sha256:
+        return cached
+    folder = _writable(cache, (cache / name).parent)
+    return _download(name, sha256, folder)
+
+
+def _cache_folder() -> Path:
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser() / __version__
+    import pooch
+
+    return pooch.os_cache("attention-course") / __version__
+
+
+def _writable(cache: Path, parent: Path) -> Path:
+    """Return the cache if a file can be written into one of its folders, else a stand-in.
+
+    A folder the reader chose is not silently replaced by another one.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=parent):
+            return cache
+    except OSError as error:
+        if os.environ.get(CACHE_VARIABLE):
+            raise AssetError(
+                f"The cache folder {cache} cannot be written to ({error.strerror}); "
+                f"set {CACHE_VARIABLE} to a folder that can."
+            ) from error
+    return _temporary_cache()
+
+
+@functools.cache
+def _temporary_cache() -> Path:
+    """Return a folder that serves as cache for as long as this process runs."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="attention-course-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise AssetError(
+            "Neither the cache folder nor the temporary folder can be written to; "
+            f"set {CACHE_VARIABLE} to a folder that can."
+        ) from error
+    _KEPT.append(folder)
+    return Path(folder.name)
+
+
+# A TemporaryDirectory is deleted with its object: this keeps it to the end of the process.
+_KEPT: list[tempfile.TemporaryDirectory] = []
+
+
+def _download(name: str, sha256: str, folder: Path) -> Path:
+    import pooch
+    import requests
+
+    base = (os.environ.get(BASE_URL_VARIABLE) or raw_base()).rstrip("/") + "/"
+    store = pooch.create(
+        path=folder, base_url=base, registry={name: sha256}, retry_if_failed=RETRIES
+    )
+    # pooch makes this folder itself, but fails when another process was faster.
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    source = base + name
+    try:
+        with _silent(pooch.get_logger()):
+            return Path(store.fetch(name, downloader=_download_once))
+    except requests.RequestException as error:
+        raise AssetError(f"{name} cannot be downloaded: {_trouble(error, source)}.") from error
+    except ValueError as error:
+        raise AssetError(
+            f"{name} as downloaded from {source} is not the file that this version of the course "
+            "expects (its sha256 differs); try again later, or install the package again."
+        ) from error
+    except OSError as error:
+        raise AssetError(
+            f"{name} cannot be saved in {folder} ({error.strerror}); free some space there, "
+            f"or set {CACHE_VARIABLE} to another folder."
+        ) from error
+
+
+def _download_once(url: str, output: str, store: object) -> None:
+    """Download as pooch does, but give up at once where a second try cannot help."""
+    import pooch
+    import requests
+
+    try:
+        pooch.HTTPDownloader(timeout=30)(url, output, store)
+    except requests.HTTPError as error:
+        status = error.response.status_code
+        if status in (408, 429) or status >= 500:
+            raise
+        name = Path(url).name
+        raise AssetError(
+            f"{name} is not at {url} (HTTP status {status}); the repository may have moved, "
+            "so install the newest version of the package."
+        ) from error
+
+
+def _trouble(error: Exception, source: str) -> str:
+    """Say what went wrong with a request and what to do."""
+    import requests
+
+    if isinstance(error, requests.ConnectionError):
+        return f"{source} cannot be reached; check the network and run the cell again"
+    if isinstance(error, requests.Timeout):
+        return f"{source} does not answer; run the cell again in a minute"
+    if isinstance(error, requests.HTTPError):
+        status = error.response.status_code
+        return f"{source} answers with HTTP status {status}; run the cell again in a minute"
+    if isinstance(error, ValueError):
+        return f"{source} is not a usable address; correct or unset {BASE_URL_VARIABLE}"
+    return f"the download from {source} broke off; run the cell again"
+
+
+@contextlib.contextmanager
+def _silent(logger: logging.Logger) -> Iterator[None]:
+    """Keep a logger quiet for a while: what pooch logs would be stored as a cell's stderr."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
