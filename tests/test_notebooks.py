@@ -157,7 +157,8 @@ def test_the_stored_text_has_line_feeds_and_one_trailing_newline(small):
     small.cells[0].source = "# A\r\n\r\ntext\n\n"
     text = notebooks.dumps(notebooks.normalise(small, "07_small"))
     assert "\\r" not in text
-    assert text.endswith("}\n") and not text.endswith("\n\n")
+    assert text.endswith("}\n")
+    assert not text.endswith("\n\n")
     assert json.loads(text)["cells"][0]["source"] == ["# A\n", "\n", "text"]
 
 
