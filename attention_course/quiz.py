@@ -1,0 +1,320 @@
+"""Quizzes: read from ``quizzes/NAME.json``, checked, and shown through jupyterquiz.
+
+jupyterquiz checks nothing, draws its element id from Python's global ``random``, leaves global
+names in the page, and may load MathJax from another server. This module checks every file against
+``quiz_schema.json``, gives each quiz the same id every time, and keeps the rest out of the page.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from attention_course.assets import fetch
+from attention_course.errors import QuizError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
+_FOLDER = Path(__file__).parent
+SCHEMA = _FOLDER / "quiz_schema.json"
+
+# Every text on these colours has a contrast of at least 4.5; tests/test_quiz.py computes it. The
+# cards bring their own background, so they are the same on a light and on a dark page.
+COLOURS = {
+    "--jq-multiple-choice-bg": "#1d4f7c",
+    "--jq-many-choice-bg": "#5d3a86",
+    "--jq-numeric-bg": "#0d5a4a",
+    "--jq-string-bg": "#0d5a4a",
+    "--jq-text-color": "#ffffff",
+    "--jq-link-color": "#d5e6f7",
+    "--jq-mc-button-bg": "#f2f4f6",
+    "--jq-mc-button-border": "#66727f",
+    "--jq-mc-button-inset-shadow": "#333d47",
+    "--jq-numeric-input-bg": "#f2f4f6",
+    "--jq-numeric-input-label": "#ffffff",
+    "--jq-numeric-input-shadow": "#66727f",
+    "--jq-incorrect-color": "#a3203a",
+    "--jq-correct-color": "#0d6138",
+}
+# HTML that a question may use; anything else is more likely a "<" that wants to be "&lt;".
+TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
+_EMPTY_TAGS = frozenset({"br"})
+
+_times_shown: Counter[str] = Counter()
+
+
+def load_quiz(name: str) -> list[dict[str, Any]]:
+    """Return the questions of one quiz.
+
+    Args:
+        name: Name of the chapter, such as ``"01_rnn_recap"``.
+
+    Raises:
+        AssetError: There is no such quiz, or it cannot be downloaded.
+        QuizError: The file is damaged, or a question breaks the schema.
+    """
+    return read_quiz(fetch(f"quizzes/{name}.json"))
+
+
+def read_quiz(path: Path) -> list[dict[str, Any]]:
+    """Return the questions in a quiz file.
+
+    Args:
+        path: A JSON file.
+
+    Raises:
+        QuizError: The file is damaged, or a question breaks the schema. The message names the
+            file, the question's number, counted from one, and what is wrong.
+    """
+    label = f"quizzes/{path.name}"
+    try:
+        questions = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise QuizError(f"{label} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise QuizError(f"{label} is not UTF-8 text; save it with that encoding.") from error
+    except json.JSONDecodeError as error:
+        raise QuizError(
+            f"{label} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+        ) from error
+    problems = find_problems(questions)
+    if problems:
+        others = f" Problems after this one: {len(problems) - 1}." if len(problems) > 1 else ""
+        raise QuizError(f"{label}, {problems[0]}.{others}")
+    return questions
+
+
+def show_quiz(name: str) -> None:
+    """Show a quiz under the cell.
+
+    The questions are part of the output: nothing is fetched when the page is read. Python's
+    global random state is left as it was.
+
+    Args:
+        name: Name of the chapter, such as ``"01_rnn_recap"``.
+
+    Raises:
+        AssetError: There is no such quiz, or it cannot be downloaded.
+        QuizError: The file is damaged, or a question breaks the schema.
+    """
+    from IPython.display import display
+
+    questions = load_quiz(name)
+    _times_shown[name] += 1
+    element = "quiz_" + re.sub(r"\W", "_", name)
+    if _times_shown[name] > 1:
+        element += f"_{_times_shown[name]}"
+    summary = f"Quiz {name}: {len(questions)} questions."
+    bundle = {"text/html": quiz_html(questions, element), "text/plain": summary}
+    display(bundle, raw=True)
+
+
+def quiz_html(questions: Sequence[dict[str, Any]], element: str) -> str:
+    """Return a quiz as HTML with its style, questions and script inside.
+
+    Args:
+        questions: Questions as ``load_quiz`` returns them.
+        element: Id of the element, unique in the page, also valid as a name in JavaScript.
+    """
+    markup, script = _from_jupyterquiz([_with_instruction(question) for question in questions])
+    random_id = re.search(r'<div id="(\w+)"', markup)[1]
+    own_style = (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
+    own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8").replace('"QUIZ"', f'"{element}"')
+    note = (
+        f'<p class="QuizNote">Here stands a quiz of {len(questions)} questions. It needs '
+        "JavaScript: open this page in the book, or run the notebook.</p>"
+    )
+    unclosed = "</div>" * (markup.count("<div") - markup.count("</div>"))
+    # The function keeps jupyterquiz' names out of the page; without a MathJax in sight it does
+    # not wait for one, nor load one from another server.
+    script = f"(function () {{\nvar MathJax;\n{script}\n}})();\n{own_script}"
+    script = script.replace("</script", r"<\/script")
+    return (
+        f"{markup}<style>\n{own_style}</style>\n{note}{unclosed}\n<script>\n{script}</script>"
+    ).replace(random_id, element)
+
+
+def _from_jupyterquiz(questions: list[dict[str, Any]]) -> tuple[str, str]:
+    """Return the HTML and the JavaScript that ``display_quiz`` would show."""
+    import jupyterquiz
+
+    shown: list[Any] = []
+    state = random.getstate()
+    random.seed("attention-course")
+    try:
+        # The only way in is the public function, so what it displays is collected instead.
+        with mock.patch.object(
+            sys.modules[jupyterquiz.display_quiz.__module__], "display", shown.append
+        ):
+            jupyterquiz.display_quiz(questions, colors=COLOURS, max_width=720, border_radius=6)
+        markup, script = (part.data for part in shown)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise QuizError(
+            f"jupyterquiz {jupyterquiz.__version__} shows quizzes in a way this course does not "
+            "know; install the version in requirements.txt."
+        ) from error
+    finally:
+        random.setstate(state)
+    return markup, script
+
+
+def _with_instruction(question: dict[str, Any]) -> dict[str, Any]:
+    if question["type"] != "many_choice":
+        return question
+    text = f"{question['question']} <small>(Choose every right answer.)</small>"
+    return {**question, "question": text}
+
+
+def find_problems(questions: Any) -> list[str]:
+    """Return what is wrong with the content of a quiz file, in the order of the questions.
+
+    Args:
+        questions: The parsed JSON, of any type.
+    """
+    try:
+        import jsonschema
+    except ModuleNotFoundError:
+        # It comes with nbformat, so with Jupyter, Colab and requirements.txt. Where it is absent
+        # the package was installed by itself, and the file's sha256 has been checked instead.
+        return []
+    validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    found = [(_place(error.path), _explain(error)) for error in validator.iter_errors(questions)]
+    if not found:
+        found = list(_beyond_the_schema(questions))
+    found.sort(key=lambda item: item[0])
+    return [f"{_words(place, questions)}{sentence}" for place, sentence in found]
+
+
+def _place(path: Sequence[str | int]) -> tuple[int, int]:
+    """Return the numbers, from one, of question and answer on a path; 0 where there is none."""
+    numbers = [part + 1 for part in path if isinstance(part, int)]
+    return (*numbers[:2], 0, 0)[:2]
+
+
+def _words(place: tuple[int, int], questions: Any) -> str:
+    question, answer = place
+    if not question:
+        return ""
+    content = questions[question - 1]
+    name = content.get("id") if isinstance(content, dict) else None
+    named = f" ({name})" if isinstance(name, str) else ""
+    return f"question {question}{named}" + (f", answer {answer}: " if answer else ": ")
+
+
+def _explain(error: ValidationError) -> str:
+    """Return what one broken rule of the schema means."""
+    keys = [part for part in error.path if isinstance(part, str) and part != "answers"]
+    key = keys[-1] if keys else "the file" if not error.path else "it"
+    about = error.schema.get("contains", {}).get("$ref") if isinstance(error.schema, dict) else None
+    if about == "#/$defs/right":
+        return (
+            "many_choice needs at least two answers with correct: true"
+            if error.schema.get("minContains") == 2
+            else "exactly one answer must have correct: true"
+            if error.schema.get("maxContains") == 1
+            else "at least one value or range must have correct: true"
+        )
+    if about == "#/$defs/default":
+        return "it needs exactly one answer of type default, with the feedback for any other number"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{missing[0]} is missing"
+    if error.validator == "additionalProperties":
+        extra = sorted(set(error.instance) - set(error.schema["properties"]))
+        return f"the key {extra[0]} is unknown"
+    if error.schema is False:
+        return f"{key} has no meaning here"
+    if error.validator == "pattern" and key == "id":
+        return f"the id {error.instance!r} must be lower-case words joined by _ or -"
+    if error.validator == "pattern":
+        empty = not error.instance.strip()
+        return f"{key} is empty" if empty else f"{key} holds a $; write maths in HTML and Unicode"
+    if error.validator == "enum":
+        return f"{key} must be one of {', '.join(error.validator_value)}"
+    if error.validator == "type":
+        return f"{key} must be of the type {error.validator_value}"
+    if error.validator in ("minItems", "maxItems"):
+        return f"{keys[-1] if keys else 'the list'} has {len(error.instance)} entries; " + (
+            f"at least {error.validator_value} are needed"
+            if error.validator == "minItems"
+            else f"at most {error.validator_value} are possible"
+        )
+    return f"{key}: {error.message}"
+
+
+def _beyond_the_schema(questions: list[dict[str, Any]]) -> Iterator[tuple[tuple[int, int], str]]:
+    """Yield what a schema cannot say: ids differ, answers differ, HTML is well formed."""
+    ids = Counter(question["id"] for question in questions)
+    for number, question in enumerate(questions, start=1):
+        if ids[question["id"]] > 1:
+            yield (number, 0), "another question has the same id"
+        texts = Counter(
+            (answer["answer"], answer.get("code"))
+            for answer in question["answers"]
+            if "answer" in answer
+        )
+        for position, part in enumerate([question, *question["answers"]]):
+            place = (number, position)
+            for key in ("question", "code", "answer", "feedback"):
+                if problem := html_problem(part.get(key, "")):
+                    yield place, f"{key} {problem}"
+            if "answer" in part and texts[part["answer"], part.get("code")] > 1:
+                yield place, "another answer has the same text"
+            if "range" in part and part["range"][0] >= part["range"][1]:
+                yield place, "range must go from a smaller to a larger number"
+
+
+def html_problem(text: str) -> str | None:
+    """Return what is wrong with the HTML of a question or answer, or None.
+
+    Args:
+        text: HTML that may use the elements in ``TAGS`` without attributes.
+    """
+    if "\\(" in text or "\\[" in text:
+        return "holds TeX; write maths in HTML and Unicode"
+    if re.search(r"\[.*?\]\((?!https?://)", text):
+        return "holds [...](...), which becomes a link; put a space in between"
+    parser = _TagParser()
+    parser.feed(text)
+    parser.close()
+    if parser.problem is None and parser.open:
+        return f"never closes <{parser.open[-1]}>"
+    return parser.problem
+
+
+class _TagParser(HTMLParser):
+    """Keeps the elements that are open and the first problem met."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.problem: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in TAGS:
+            self._note(f"holds <{tag}>, which is not allowed; write &lt; for a less-than sign")
+        elif attrs:
+            self._note(f"gives <{tag}> attributes, which are not allowed")
+        elif tag not in _EMPTY_TAGS:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _EMPTY_TAGS:
+            return
+        if not self.open or self.open.pop() != tag:
+            self._note(f"closes <{tag}> where it is not open")
+
+    def handle_comment(self, data: str) -> None:
+        self._note("holds an HTML comment or a stray <!")
+
+    def _note(self, problem: str) -> None:
+        self.problem = self.problem or problem
