@@ -26,6 +26,7 @@ REGISTRY = Path(__file__).parent / "registry.txt"
 CACHE_VARIABLE = "ATTENTION_COURSE_CACHE"
 BASE_URL_VARIABLE = "ATTENTION_COURSE_BASE_URL"
 RETRIES = 2
+TIMEOUT = 30  # seconds without an answer
 
 
 def fetch(name: str) -> Path:
@@ -234,7 +235,7 @@ def _download_once(url: str, output: str, store: object) -> None:
     import requests
 
     try:
-        pooch.HTTPDownloader(timeout=30)(url, output, store)
+        pooch.HTTPDownloader(timeout=TIMEOUT)(url, output, store)
     except requests.HTTPError as error:
         status = error.response.status_code
         if status in (408, 429) or status >= 500:
