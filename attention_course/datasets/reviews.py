@@ -1,0 +1,119 @@
+"""The course's own film reviews: short texts with a label and the words that carry the verdict.
+
+All of them were written for this course, so that a chapter can show real text without the IMDB
+data. Whoever wrote a review also marked its cues: the words a person would point at.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attention_course import assets
+from attention_course.datasets.vocabulary import tokens
+from attention_course.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas
+
+FILE = "data/reviews.csv"
+COLUMNS = ["id", "text", "label", "cues"]
+_LABELS = {"0": 0, "1": 1}
+
+
+def load(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
+    """Load the reviews, one row each, in the order of the file.
+
+    Args:
+        path: a file of the same form to read instead, such as a teacher's own reviews.
+
+    Returns:
+        A frame with the columns ``id`` (str, unique), ``text`` (str), ``label`` (int, 1 for a
+        positive review, 0 for a negative one) and ``cues`` (str, see :func:`split_cues`). A cue
+        is a token as :func:`attention_course.datasets.vocabulary.tokens` splits them, and
+        occurs in its text at least once.
+
+    Raises:
+        AssetError: the course's own file cannot be fetched.
+        DataError: the file cannot be read, or a row is damaged.
+    """
+    import pandas
+
+    file = Path(assets.fetch(FILE) if path is None else path)
+    name = FILE if path is None else str(file)
+    records = _read(file, name)
+    _check(records, name)
+    frame = pandas.DataFrame(records, columns=COLUMNS)
+    return frame.assign(label=frame["label"].map(_LABELS))
+
+
+def split_cues(cues: str) -> list[str]:
+    """Return the cue words in an entry of the column ``cues``, in the order they were marked.
+
+    Raises:
+        DataError: ``cues`` is not a string.
+    """
+    if not isinstance(cues, str):
+        raise DataError(
+            f"Cues must be a string of words, not {type(cues).__name__}: "
+            'pass one entry of the column "cues".'
+        )
+    return cues.split()
+
+
+def _read(file: Path, name: str) -> list[list[str]]:
+    """Return the fields of every row below the header."""
+    try:
+        # utf-8-sig also takes the mark that Excel writes before the first column.
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.reader(stream, strict=True))
+    except OSError as error:
+        raise DataError(
+            f"{name} cannot be read ({error.strerror}): check its path and permissions."
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{name} is not a CSV file in UTF-8 ({error}): save it as one, "
+            "or bring it back from the repository."
+        ) from error
+    if not rows or rows[0] != COLUMNS:
+        found = ", ".join(rows[0]) if rows else "nothing"
+        raise _damaged(name, 1, f"the columns must be {', '.join(COLUMNS)}, not {found}")
+    if len(rows) == 1:
+        raise _damaged(name, 2, "there is no review below the header")
+    return rows[1:]
+
+
+def _check(records: list[list[str]], name: str) -> None:
+    """Refuse the first damaged row."""
+    first_use: dict[str, int] = {}
+    # Rows are counted as a spreadsheet shows them: the header is row 1.
+    for row, record in enumerate(records, start=2):
+        if len(record) != len(COLUMNS):
+            raise _damaged(name, row, f"it has {len(record)} fields instead of {len(COLUMNS)}")
+        identifier, text, label, cues = record
+        if not identifier.strip():
+            raise _damaged(name, row, "the id is empty")
+        if identifier in first_use:
+            problem = f"the id {identifier} is already used in row {first_use[identifier]}"
+            raise _damaged(name, row, problem)
+        first_use[identifier] = row
+        words = set(tokens(text))
+        if not words:
+            raise _damaged(name, row, f"the text of {identifier} holds no word")
+        if label not in _LABELS:
+            raise _damaged(name, row, f"the label of {identifier} is {label!r}, neither 0 nor 1")
+        if not split_cues(cues):
+            raise _damaged(name, row, f"{identifier} has no cue")
+        for cue in split_cues(cues):
+            if cue not in words:
+                raise _damaged(name, row, f"the cue {cue!r} is not in the text of {identifier}")
+
+
+def _damaged(name: str, row: int, problem: str) -> DataError:
+    return DataError(
+        f"{name}, row {row}: {problem}; correct that row, "
+        "or bring the file back from the repository."
+    )
