@@ -39,7 +39,7 @@ COLOURS: dict[str, str] = {
 }
 DASHES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (1, 2.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
-HATCHES = ("", "///", "...", "\\\\\\", "xx", "++")
+HATCHES = ("", "//", "..", "\\\\", "x", "+")
 
 # Opacity of the largest weight. Below 1 so that a number printed on it in the page's text colour
 # keeps a contrast of at least 4.5, on a light and on a dark page.
@@ -96,11 +96,15 @@ def require_description(text: object, name: str = "alt") -> str:
         PlotError: when ``text`` is empty, looks like a file name, or has fewer than four words.
     """
     if not isinstance(text, str) or not text.strip():
-        raise PlotError(f"The figure has no description: pass {name}= a sentence saying what is seen.")
-    text = " ".join(text.split())
-    if re.search(r"\.(png|svg|jpe?g|gif|webp|pdf)$", text, re.IGNORECASE) or len(text.split()) < 4:
         raise PlotError(
-            f"{name}={text!r} does not describe the figure: write a sentence saying what is seen in it."
+            f"The figure has no description: pass {name}= a sentence saying what is seen."
+        )
+    text = " ".join(text.split())
+    file_like = re.search(r"\.(png|svg|jpe?g|gif|webp|pdf)$", text, re.IGNORECASE)
+    if file_like or len(text.split()) < 4:
+        raise PlotError(
+            f"{name}={text!r} does not describe the figure: "
+            "write a sentence saying what is seen in it."
         )
     return text
 
@@ -114,8 +118,10 @@ def figure(
     set for the whole session, not for this call.
 
     Args:
-        width, height: inches; one inch becomes 72 units of the SVG's viewBox.
-        rows, columns: panels of the figure.
+        width: inches; one inch becomes 72 units of the SVG's viewBox.
+        height: inches.
+        rows: panels above each other.
+        columns: panels beside each other.
         **options: passed to ``Figure.subplots`` (``sharey=True``, for example).
 
     Returns:
@@ -183,7 +189,8 @@ def heatmap(
 
     Args:
         weights: array of shape (T_q, T_k). NaN is drawn as a hatched cell.
-        queries, keys: the tokens, one per row and per column; None numbers them from 0.
+        queries: the tokens of the rows; None numbers them from 0.
+        keys: the tokens of the columns; None numbers them from 0.
         title: heading of the figure, may be empty.
         alt: what is to be seen, in words.
         **options: as in :func:`draw_heatmap`.
@@ -207,7 +214,8 @@ def heatmaps(
 
     Args:
         matrices: arrays of shape (T_q, T_k), all of one shape; one colour scale serves all.
-        queries, keys: the tokens; None numbers them from 0.
+        queries: the tokens of the rows; None numbers them from 0.
+        keys: the tokens of the columns; None numbers them from 0.
         titles: one heading per matrix.
         alt: what is to be seen, in words.
         columns: panels per row (default: at most 2).
@@ -230,9 +238,9 @@ def heatmaps(
     options.setdefault("limit", _largest(np.stack(matrices)))
     meshes = [
         draw_heatmap(ax, matrix, queries, keys, title, **options)
-        for ax, matrix, title in zip(axes.flat, matrices, titles)
+        for ax, matrix, title in zip(axes.flat, matrices, titles, strict=False)
     ]
-    for ax in list(axes.flat)[len(matrices):]:
+    for ax in list(axes.flat)[len(matrices) :]:
         ax.set_axis_off()
     if not _is_annotated(matrices[0], options.get("annotate")):
         bar = fig.colorbar(meshes[0], ax=axes, shrink=0.8, aspect=18, pad=0.02)
@@ -258,12 +266,14 @@ def draw_heatmap(
     Args:
         ax: axes made by :func:`figure`.
         weights: array of shape (T_q, T_k).
-        queries, keys: tokens of rows and columns; None numbers them from 0.
+        queries: the tokens of the rows; None numbers them from 0.
+        keys: the tokens of the columns; None numbers them from 0.
         title: heading of the panel.
         annotate: print the number in each cell; None does so for at most 10 by 10 cells.
         limit: the absolute value shown by the strongest colour; None takes the largest present.
         digits: decimals of the printed numbers.
-        query_label, key_label: names of the axes.
+        query_label: name of the rows' axis.
+        key_label: name of the columns' axis.
 
     Returns:
         The mesh, for a colour bar.
@@ -283,7 +293,12 @@ def draw_heatmap(
         mesh = ax.pcolormesh(shown, cmap=colours, vmin=low, vmax=limit, **edges)
     else:
         mesh = ax.imshow(
-            shown, cmap=colours, vmin=low, vmax=limit, aspect="auto", interpolation="nearest",
+            shown,
+            cmap=colours,
+            vmin=low,
+            vmax=limit,
+            aspect="auto",
+            interpolation="nearest",
             extent=(0, columns, rows, 0),
         )
     ax.set(xlim=(0, columns), ylim=(rows, 0))
@@ -323,13 +338,16 @@ def lines(
     Args:
         x: positions, shape (n,).
         series: label -> values of shape (n,). Equal labels in ``bands`` give the shaded interval.
-        xlabel, ylabel: names of the axes, with units where there are any.
+        xlabel: name of the horizontal axis, with its unit where there is one.
+        ylabel: name of the vertical axis, likewise.
         alt: what is to be seen, in words.
         bands: label -> (lower, upper), each of shape (n,).
         title: heading, may be empty.
         reference: label -> height of a thin horizontal line (a baseline, for example).
-        xscale, yscale: "linear", "log" or "symlog".
-        xlim, ylim: limits of the axes.
+        xscale: "linear", "log" or "symlog".
+        yscale: likewise.
+        xlim: limits of the horizontal axis.
+        ylim: limits of the vertical axis.
         legend: Matplotlib's legend location.
         height: inches.
 
@@ -378,7 +396,6 @@ def bars(
     reference: Mapping[str, float] | None = None,
     horizontal: bool = False,
     ylim: tuple[float, float] | None = None,
-    legend: str = "best",
     height: float = 3.4,
 ) -> None:
     """Show bars, one series or several beside each other (then with different hatching).
@@ -386,7 +403,8 @@ def bars(
     Args:
         labels: one per bar.
         values: shape (n,), or a mapping of series label -> (n,).
-        xlabel, ylabel: names of the axes of labels and of values.
+        xlabel: name of the axis with the labels.
+        ylabel: name of the axis with the values.
         alt: what is to be seen, in words.
         errors: half-widths of the intervals, in the same form as ``values``; or (2, n) distances
             below and above.
@@ -394,7 +412,6 @@ def bars(
         reference: label -> a thin line at that value (a baseline, for example).
         horizontal: bars lie down: better for long labels.
         ylim: limits of the values.
-        legend: Matplotlib's legend location.
         height: inches.
 
     Raises:
@@ -424,8 +441,9 @@ def bars(
         draw = ax.axvline if horizontal else ax.axhline
         draw(level, color="black", linewidth=1.1, linestyle=DASHES[(index + 1) % 4], label=label)
     ax.set_title(title)
-    if len(groups) > 1 or reference:
-        ax.legend(loc=legend)
+    entries = len(groups) * (len(groups) > 1) + len(reference or {})
+    if entries:
+        fig.legend(loc="outside upper center", ncols=min(entries, 3))
     show(fig, alt)
 
 
@@ -456,10 +474,10 @@ def token_weights(
     limit = limit or _largest(weights)
     numbers = len(tokens) <= NUMBERED_TOKENS if numbers is None else numbers
     words = "".join(
-        _token(token, value, limit, numbers) for token, value in zip(tokens, weights)
+        _token(token, value, limit, numbers) for token, value in zip(tokens, weights, strict=True)
     )
-    order = np.argsort(-np.abs(weights), kind="stable")[: None if numbers else 5]
-    spoken = ", ".join(f"{tokens[i]} {weights[i]:.2f}" for i in (sorted(order) if numbers else order))
+    named = range(len(tokens)) if numbers else np.argsort(-np.abs(weights), kind="stable")[:5]
+    spoken = ", ".join(f"{tokens[index]} {weights[index]:.2f}" for index in named)
     heading = "Weights" if numbers else "Largest weights"
     _display(
         f'<figure class="ac-tokens" role="group" style="margin:0.5em 0">'
@@ -543,9 +561,7 @@ def _own_ids(body: str) -> str:
         return f' id="{names[match[1]]}"' if match[1] in names else ""
 
     body = re.sub(r' id="([^"]*)"', rename, body)
-    return re.sub(
-        r"(url\(#|href=\"#)([^\")]+)", lambda match: match[1] + names[match[2]], body
-    )
+    return re.sub(r"(url\(#|href=\"#)([^\")]+)", lambda match: match[1] + names[match[2]], body)
 
 
 def _matrix(weights: Any) -> np.ndarray:
@@ -575,7 +591,9 @@ def _opacity_map(signed: bool, strongest: float) -> Any:
     if signed:
         stops = [(*orange, strongest), (*orange, 0.0), *stops]
         positions = [0.0, 0.5, 0.5, 1.0]
-        return LinearSegmentedColormap.from_list("signed", list(zip(positions, stops)), N=255)
+        return LinearSegmentedColormap.from_list(
+            "signed", list(zip(positions, stops, strict=True)), N=255
+        )
     return LinearSegmentedColormap.from_list("weight", stops)
 
 
@@ -585,7 +603,7 @@ def _panel_size(
     """Width and height in inches that give cells of about 0.55 inch, within a readable figure."""
     rows, cells = shape
     margin = 0.7 + 0.08 * max((len(str(query)) for query in queries or ()), default=2)
-    width = min(max(margin + 0.6 * cells, 2.6), 7.2 / columns)
+    width = min(max(margin + (0.6 if columns == 1 else 0.48) * cells, 2.6), 7.2 / columns)
     cell = min(0.5, max((width - margin) / cells, 0.05))
     return width, min(max(1.2 + cell * rows, 1.7), 7.0)
 
@@ -617,8 +635,9 @@ def _label_cells(
     if columns > 12 or longest * columns > 48:
         turn = 90 if columns > 16 else 45
         ax.tick_params(axis="x", labelrotation=turn if keys is not None else 0)
-        for label in ax.get_xticklabels() if keys is not None else ():
-            label.set(ha="left" if turn == 45 else "center", rotation_mode="anchor" if turn == 45 else "default")
+        if keys is not None and turn == 45:
+            for label in ax.get_xticklabels():
+                label.set(ha="left", rotation_mode="anchor")
     for spine in ax.spines.values():
         spine.set_visible(False)
 
