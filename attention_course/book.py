@@ -1,0 +1,198 @@
+"""Sphinx extension of the book: fixed settings for execution, and no stale page.
+
+The cache of executed chapters looks at a chapter's own code only. This extension also looks at
+what the code reads: when a quiz, a picture, a model, a data file or a line of the package has
+changed since a chapter was executed, the chapter is executed again. It also keeps a failure
+visible: a chapter whose cell failed makes the build fail, also without ``-W``, and pages are
+read again after a build that gave warnings, which Sphinx by itself would forget.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .notebooks import EXECUTION_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Folders a chapter's code reads from.
+WATCHED = ("attention_course", "data", "images", "models", "quizzes")
+#: In these, a file concerns the chapters that name it; in the others, it concerns all chapters.
+NAMED = ("images", "quizzes")
+STATE_FILE = "inputs.json"
+_CLEAN = "clean"
+
+
+# --- what a chapter depends on -------------------------------------------------------------
+
+
+def watched_files(root: Path) -> dict[str, str]:
+    """Map every watched file (relative, forward slashes) to the sha256 of its content."""
+    found = {}
+    for folder in WATCHED:
+        for path in sorted((root / folder).rglob("*")):
+            parts = path.relative_to(root).parts
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+            if path.is_file() and not hidden and path.suffix != ".pyc":
+                found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def fingerprints(files: Mapping[str, str], chapters: Mapping[str, str]) -> dict[str, str]:
+    """One digest per chapter of all files that may change its outputs.
+
+    Args:
+        files: as ``watched_files`` returns them.
+        chapters: document name -> source text.
+
+    A quiz or picture concerns the chapters whose text contains its name. If none does (its name
+    may be put together by code), it concerns all of them.
+    """
+    concerned = {
+        name: _who_names(name, chapters) if name.split("/")[0] in NAMED else set(chapters)
+        for name in files
+    }
+    result = {}
+    for chapter in chapters:
+        digest = hashlib.sha256()
+        for name, content in sorted(files.items()):
+            if chapter in concerned[name]:
+                digest.update(f"{name}\0{content}\n".encode())
+        result[chapter] = digest.hexdigest()
+    return result
+
+
+def _who_names(name: str, chapters: Mapping[str, str]) -> set[str]:
+    word = re.compile(rf"(?<!\w){re.escape(Path(name).stem)}(?!\w)")
+    return {chapter for chapter, text in chapters.items() if word.search(text)} or set(chapters)
+
+
+def stale_chapters(now: Mapping[str, str], before: Mapping[str, Any]) -> list[str]:
+    """Chapters whose inputs are not those of their last successful execution."""
+    return sorted(chapter for chapter, digest in now.items() if before.get(chapter) != digest)
+
+
+# --- the state between two builds ----------------------------------------------------------
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """What the last build left; empty when there was none or the file is damaged."""
+    try:
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the state in one step, so that an interrupted build leaves the old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{STATE_FILE}.tmp"
+    temporary.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    temporary.replace(folder / STATE_FILE)
+
+
+def forget_executions(folder: Path, paths: Iterable[Path]) -> None:
+    """Drop every cached execution of these notebooks, also those of older versions."""
+    from jupyter_cache import get_cache
+
+    unwanted = {str(path) for path in paths}
+    if not unwanted or not (folder / "global.db").is_file():
+        return
+    cache = get_cache(folder)
+    for record in cache.list_cache_records():
+        if record.uri in unwanted:
+            cache.remove_cache(record.pk)
+
+
+# --- Sphinx --------------------------------------------------------------------------------
+
+
+def _chapters(env: BuildEnvironment) -> dict[str, Path]:
+    paths = {name: Path(env.doc2path(name)) for name in env.found_docs}
+    return {name: path for name, path in paths.items() if path.suffix == ".ipynb"}
+
+
+def _cache_folder(env: BuildEnvironment) -> Path | None:
+    """Where executions are cached; None when this build does not use the cache."""
+    config = env.mystnb_config
+    return Path(config.execution_cache_path) if config.execution_mode == "cache" else None
+
+
+def _outdated(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Tell Sphinx which pages to read again, after their cached executions are gone."""
+    folder = _cache_folder(env)
+    if folder is None:
+        return []
+    paths = _chapters(env)
+    sources = {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+    now = fingerprints(watched_files(Path(app.srcdir)), sources)
+    before = read_state(folder)
+    stale = stale_chapters(now, before)
+    forget_executions(folder, [paths[name] for name in stale])
+    app.attention_course_inputs = now
+    return sorted(env.found_docs) if before.get(_CLEAN) is False else stale
+
+
+def _finished(app: Sphinx, exception: Exception | None) -> None:
+    """Remember what each chapter was executed with; fail the build when a cell failed."""
+    now = getattr(app, "attention_course_inputs", None)
+    if exception is not None or now is None:
+        return
+    from myst_nb.sphinx_ import NbMetadataCollector
+    from sphinx.util import logging
+
+    logger = logging.getLogger(__name__)
+    good = {}
+    for chapter, digest in now.items():
+        execution = NbMetadataCollector.get_exec_data(app.env, chapter)
+        if execution is None or execution["succeeded"]:
+            good[chapter] = digest
+            continue
+        app.statuscode = 1
+        logger.error(
+            "A cell of %s failed: %s. Correct it and build again.",
+            chapter,
+            _last_line(execution["traceback"]),
+        )
+    clean = len(good) == len(now) and not app._warncount
+    write_state(_cache_folder(app.env), {**good, _CLEAN: clean})
+
+
+def _last_line(traceback: str | None) -> str:
+    """The line of a traceback that names the error, without colour codes."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", traceback or "").strip()
+    lines = plain.splitlines() or ["its Python process ended"]
+    named = [line for line in lines if re.match(r"[A-Za-z_.]+: ", line)]
+    return (named or lines)[-1].rstrip(". ")
+
+
+def set_environment(environment: dict[str, str] | os._Environ[str] = os.environ) -> None:
+    """Give the chapters' Python processes the fixed settings and this checkout's package."""
+    environment.update(EXECUTION_ENVIRONMENT)
+    # Without byte code TensorFlow takes more than twice as long to import.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    others = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *others]))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    set_environment()
+    # A page whose only formula is in a quiz or an output needs MathJax too.
+    app.set_html_assets_policy("always")
+    app.connect("env-get-outdated", _outdated)
+    app.connect("build-finished", _finished)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
