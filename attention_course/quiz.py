@@ -13,7 +13,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -47,7 +46,6 @@ COLOURS = {
 }
 # HTML that a question may use; anything else is more likely a "<" that wants to be "&lt;".
 TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
-_EMPTY_TAGS = frozenset({"br"})
 
 _times_shown: Counter[str] = Counter()
 
@@ -212,8 +210,8 @@ def _words(place: tuple[int, int], questions: Any) -> str:
 
 def _explain(error: ValidationError) -> str:
     """Return what one broken rule of the schema means."""
-    keys = [part for part in error.path if isinstance(part, str) and part != "answers"]
-    key = keys[-1] if keys else "the file" if not error.path else "it"
+    last = error.path[-1] if error.path else "the list"
+    key = last if isinstance(last, str) else "it"
     about = error.schema.get("contains", {}).get("$ref") if isinstance(error.schema, dict) else None
     if about == "#/$defs/right":
         return (
@@ -231,7 +229,7 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         extra = sorted(set(error.instance) - set(error.schema["properties"]))
         return f"the key {extra[0]} is unknown"
-    if error.schema is False:
+    if error.validator == "not":
         return f"{key} has no meaning here"
     if error.validator == "pattern" and key == "id":
         return f"the id {error.instance!r} must be lower-case words joined by _ or -"
@@ -243,11 +241,8 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "type":
         return f"{key} must be of the type {error.validator_value}"
     if error.validator in ("minItems", "maxItems"):
-        return f"{keys[-1] if keys else 'the list'} has {len(error.instance)} entries; " + (
-            f"at least {error.validator_value} are needed"
-            if error.validator == "minItems"
-            else f"at most {error.validator_value} are possible"
-        )
+        bound = "at least" if error.validator == "minItems" else "at most"
+        return f"{key} has {len(error.instance)} entries instead of {bound} {error.validator_value}"
     return f"{key}: {error.message}"
 
 
@@ -283,38 +278,15 @@ def html_problem(text: str) -> str | None:
         return "holds TeX; write maths in HTML and Unicode"
     if re.search(r"\[.*?\]\((?!https?://)", text):
         return "holds [...](...), which becomes a link; put a space in between"
-    parser = _TagParser()
-    parser.feed(text)
-    parser.close()
-    if parser.problem is None and parser.open:
-        return f"never closes <{parser.open[-1]}>"
-    return parser.problem
-
-
-class _TagParser(HTMLParser):
-    """Keeps the elements that are open and the first problem met."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.problem: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in TAGS:
-            self._note(f"holds <{tag}>, which is not allowed; write &lt; for a less-than sign")
-        elif attrs:
-            self._note(f"gives <{tag}> attributes, which are not allowed")
-        elif tag not in _EMPTY_TAGS:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _EMPTY_TAGS:
-            return
-        if not self.open or self.open.pop() != tag:
-            self._note(f"closes <{tag}> where it is not open")
-
-    def handle_comment(self, data: str) -> None:
-        self._note("holds an HTML comment or a stray <!")
-
-    def _note(self, problem: str) -> None:
-        self.problem = self.problem or problem
+    open_tags = []
+    for match in re.finditer(r"<(/?)([A-Za-z!?/][^\s>]*|$)([^>]*)(>?)", text):
+        end, tag, attributes, closed = match.groups()
+        if tag not in TAGS or not closed:
+            return f"holds <{end}{tag}, which starts no element allowed here; write &lt; for <"
+        if attributes:
+            return f"gives <{tag}> attributes, which are not allowed"
+        if not end and tag != "br":
+            open_tags.append(tag)
+        elif end and (not open_tags or open_tags.pop() != tag):
+            return f"closes <{tag}> where it is not open"
+    return f"never closes <{open_tags[-1]}>" if open_tags else None

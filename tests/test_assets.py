@@ -4,6 +4,7 @@ The web is a server on loopback that can misbehave; no test needs a network.
 """
 
 import errno
+import gc
 import hashlib
 import http.server
 import os
@@ -19,6 +20,9 @@ import pytest
 
 from attention_course import assets
 from attention_course.errors import AssetError
+
+# pooch leaves the socket of a broken download to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "models/tiny.keras"
@@ -88,7 +92,8 @@ def installed(tmp_path, monkeypatch, server):
     monkeypatch.setenv("ATTENTION_COURSE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("ATTENTION_COURSE_BASE_URL", server.url)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    return tmp_path / "cache"
+    yield tmp_path / "cache"
+    gc.collect()
 
 
 @pytest.fixture
