@@ -1,0 +1,114 @@
+"""Two small sequence tasks: the next Fibonacci number, and a sum of two lagged values.
+
+The first is the task of chapter 6 as it is usually set, flaws included. The second has the same
+form (20 values in, one value out) and really needs a look far back.
+
+In both, lag k means k steps before the value to predict: lag 1 is the last value of a window.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from attention_course.errors import DataError
+
+LONGEST = 1_476
+"""Fibonacci numbers beyond this index no longer fit into a double."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of a sequence and the value that follows each.
+
+    Attributes:
+        x_train, x_test: windows, shape ``(n, steps, 1)``.
+        y_train, y_test: targets, shape ``(n, 1)``.
+        start_train, start_test: where each window begins in its sequence, shape ``(n,)``; for
+            windows that do not overlap, their running number.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    start_train: np.ndarray
+    start_test: np.ndarray
+
+
+def fibonacci_sequence(terms: int = 1_200) -> np.ndarray:
+    """The first ``terms`` Fibonacci numbers 1, 1, 2, 3, 5, ... as doubles, shape ``(terms,)``.
+
+    Raises:
+        DataError: ``terms`` is below 2, or so large that the last number is no double any more.
+    """
+    if not 2 <= terms <= LONGEST:
+        raise DataError(f"Ask for 2 to {LONGEST} Fibonacci numbers, not {terms}.")
+    numbers = [1, 1]
+    while len(numbers) < terms:
+        numbers.append(numbers[-1] + numbers[-2])
+    return np.array([float(number) for number in numbers])
+
+
+def fibonacci_windows(
+    terms: int = 1_200, steps: int = 20, train_share: float = 0.7, seed: int = 13
+) -> Windows:
+    """The task as it is set: scale the whole sequence, cut windows, shuffle them, split.
+
+    The scaling uses the maximum of the whole sequence and neighbouring windows share
+    ``steps - 1`` values, so the test windows are not new to the model. Both flaws are kept.
+
+    Args:
+        terms: length of the sequence, scaled to [0, 1] by its minimum and maximum.
+        steps: values in a window.
+        train_share: part of the windows used for training, between 0 and 1.
+        seed: of the legacy generator that shuffles the windows.
+
+    Raises:
+        DataError: an argument leaves no window for training or for the test.
+    """
+    sequence = fibonacci_sequence(terms)
+    scaled = (sequence - sequence.min()) / (sequence.max() - sequence.min())
+    count = terms - steps
+    trained = int(count * train_share)
+    if steps < 1 or not 0 < trained < count:
+        raise DataError(
+            f"{terms} terms, windows of {steps} and a training share of {train_share} leave no "
+            "window for training or none for the test."
+        )
+    order = np.random.RandomState(seed).permutation(count)
+    windows = np.stack([scaled[start : start + steps] for start in order])[..., np.newaxis]
+    targets = scaled[order + steps][:, np.newaxis]
+    return Windows(
+        windows[:trained],
+        targets[:trained],
+        windows[trained:],
+        targets[trained:],
+        order[:trained],
+        order[trained:],
+    )
+
+
+def lagged_sum(
+    count: int, steps: int = 20, lags: tuple[int, ...] = (7, 17), seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The repaired task: predict the mean of the values ``lags`` steps back.
+
+    Args:
+        count: number of windows, each drawn afresh, uniform in [-1, 1].
+        steps: values in a window.
+        lags: which values count; lag 1 is the last one.
+        seed: of NumPy's ``default_rng``.
+
+    Returns:
+        Windows ``(count, steps, 1)`` and targets ``(count, 1)``.
+
+    Raises:
+        DataError: a lag lies outside the window, or ``count`` is below 1.
+    """
+    if count < 1 or not lags or not all(1 <= lag <= steps for lag in lags):
+        raise DataError(
+            f"Ask for at least one window and for lags from 1 to {steps}, not {count} and {lags}."
+        )
+    windows = np.random.default_rng(seed).uniform(-1.0, 1.0, size=(count, steps, 1))
+    targets = np.mean([windows[:, steps - lag] for lag in lags], axis=0)
+    return windows, targets
