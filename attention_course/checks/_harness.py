@@ -429,7 +429,13 @@ def _same(before: Any, after: Any) -> bool:
         return before.shape == after.shape and np.array_equal(
             before, after, equal_nan=before.dtype.kind == "f"
         )
-    return before == after if isinstance(before, list | dict) else True
+    if isinstance(before, list):
+        return len(before) == len(after) and all(
+            _same(one, other) for one, other in zip(before, after, strict=True)
+        )
+    if isinstance(before, dict | int | float | str):
+        return before is after or before == after  # NaN is not equal to itself
+    return True
 
 
 def _is_lazy(value: Any) -> bool:
