@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from attention_course import assets
+from attention_course.address import raw_url
 from attention_course.errors import AssetError
 
 # pooch leaves the socket of a broken download to the garbage collector.
@@ -135,9 +136,9 @@ def test_every_registered_file_is_the_file_itself():
 
 
 def test_registry_is_up_to_date():
-    assert (ROOT / "attention_course" / "registry.txt").read_text() == assets.registry_text(
-        ROOT
-    ), "run: python -m attention_course registry"
+    assert (ROOT / "attention_course" / "registry.txt").read_text() == assets.registry_text(ROOT), (
+        "run: python -m attention_course registry"
+    )
 
 
 def test_registry_notices_a_changed_file(checkout):
@@ -355,10 +356,8 @@ def test_address_of_this_version(installed, monkeypatch):
     monkeypatch.setattr(assets, "_download_once", lambda url, *rest: asked.append(url))
     with pytest.raises(AssetError):
         assets.fetch(NAME)
-    assert set(asked) == {
-        "https://raw.githubusercontent.com/attention-course/attention-course/"
-        f"v{assets.__version__}/{NAME}"
-    }
+    assert set(asked) == {raw_url(NAME, assets.__version__)}
+    assert asked[0].endswith(f"/v{assets.__version__}/{NAME}")
 
 
 # --- cache folders ----------------------------------------------------------------------------

@@ -1,0 +1,233 @@
+"""``python -m attention_course``: exit statuses, one sentence for an error, nothing heavy."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attention_course import __main__ as cli
+from attention_course import __version__, address, assets
+from attention_course.errors import CourseError
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ["train", "evaluate", "fetch", "check", "address", "registry"]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run one command here and return (exit status, stdout, stderr)."""
+
+    def call(*arguments):
+        try:
+            status = cli.main(arguments)
+        except SystemExit as stop:
+            status = stop.code
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def one_sentence(text):
+    assert "Traceback" not in text
+    assert text.count("\n") == 1
+    return text
+
+
+# --- help -------------------------------------------------------------------------------------
+
+
+def test_help_names_every_command(run):
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    for command in COMMANDS:
+        assert f"\n    {command} " in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(run, command):
+    status, out, err = run(command, "--help")
+    assert (status, err) == (0, "")
+    assert f"usage: python -m attention_course {command}" in out
+
+
+def test_version(run):
+    assert run("--version") == (0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("nosuch",),
+        ("train",),
+        ("train", "simple_rnn", "--epochs", "0"),
+        ("train", "simple_rnn", "--epochs", "many"),
+        ("train", "simple_rnn", "--seed", "-1"),
+        ("check", "06.attention"),
+    ],
+)
+def test_wrong_command_line(run, arguments):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: python -m attention_course")
+
+
+def test_as_a_program():
+    """The module really runs; an error leaves one sentence and the status 1."""
+    result = subprocess.run(
+        [sys.executable, "-m", "attention_course", "fetch", "models/nosuch"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "models/nosuch" in one_sentence(result.stderr)
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+def test_fetch_prints_paths(run):
+    names = list(assets.read_registry())[:2]
+    assert run("fetch", *names) == (0, "".join(f"{ROOT / name}\n" for name in names), "")
+
+
+def test_fetch_all(run):
+    status, out, err = run("fetch", "--all")
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) == len(assets.read_registry())
+
+
+@pytest.mark.parametrize("command", ["fetch", "evaluate"])
+def test_nothing_named(run, command):
+    status, out, err = run(command)
+    assert (status, out) == (1, "")
+    assert "--all" in one_sentence(err)
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_unknown_model(run, command):
+    status, out, err = run(command, "simple_rn")
+    assert (status, out) == (1, "")
+    assert "simple_rnn" in one_sentence(err)
+
+
+def test_train_passes_its_options_on(run, monkeypatch, tmp_path):
+    calls = []
+
+    class Training:
+        @staticmethod
+        def train(name, **options):
+            calls.append((name, options))
+
+    monkeypatch.setitem(sys.modules, "attention_course.training", Training)
+    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    arguments = ("train", "lstm", "--seed", "3", "--epochs", "2", "--output", str(tmp_path))
+    assert run(*arguments) == (0, "", "")
+    assert run("train", "lstm")[0] == 0
+    assert calls == [
+        ("lstm", {"seed": 3, "epochs": 2, "output": tmp_path}),
+        ("lstm", {"seed": None, "epochs": None, "output": None}),
+    ]
+
+
+@pytest.mark.parametrize(("agree", "status"), [(True, 0), (False, 1)])
+def test_evaluate_all(run, monkeypatch, agree, status):
+    from attention_course.models import NAMES
+
+    calls = []
+
+    def evaluate_cards(names):
+        calls.append(names)
+        return agree
+
+    monkeypatch.setattr("attention_course.evaluation.evaluate_cards", evaluate_cards, raising=False)
+    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    assert run("evaluate", "--all")[0] == status
+    assert calls == [list(NAMES)]
+
+
+@pytest.mark.parametrize(("status", "code"), [("passed", 0), ("wrong", 1), ("unanswered", 1)])
+def test_check(run, monkeypatch, status, code):
+    from attention_course.checks import Verdict
+
+    calls = []
+
+    def check_file(name, path):
+        calls.append((name, path))
+        return Verdict(name, status, "So it is.")
+
+    monkeypatch.setattr("attention_course.checks.files.check_file", check_file)
+    result, out, _ = run("check", "06.attention", "answer.py")
+    assert result == code
+    assert "So it is." in out
+    assert calls == [("06.attention", Path("answer.py"))]
+
+
+def test_registry(run, monkeypatch, tmp_path):
+    (tmp_path / "attention_course").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("x")
+    monkeypatch.setattr(assets, "checkout_root", lambda: tmp_path)
+    status, out, _ = run("registry")
+    assert status == 0
+    assert "1 files" in out
+    written = (tmp_path / "attention_course" / "registry.txt").read_text()
+    assert written.startswith("data/a.csv ")
+
+
+def test_address(run, monkeypatch, tmp_path):
+    (tmp_path / "attention_course").mkdir()
+    module = tmp_path / "attention_course" / "address.py"
+    module.write_text(f'REPOSITORY = "{address.REPOSITORY}"\n')
+    (tmp_path / "README.md").write_text(f"See {address.REPOSITORY}.\n")
+    monkeypatch.setattr(assets, "checkout_root", lambda: tmp_path)
+    status, out, _ = run("address", "https://github.com/a-teacher/fork/")
+    assert status == 0
+    assert out.splitlines()[:2] == ["README.md", "attention_course/address.py"]
+    assert module.read_text() == 'REPOSITORY = "https://github.com/a-teacher/fork"\n'
+    assert (tmp_path / "README.md").read_text() == "See https://github.com/a-teacher/fork.\n"
+
+
+def test_invalid_address(run):
+    status, out, err = run("address", "https://example.org/x")
+    assert (status, out) == (1, "")
+    assert "https://github.com/OWNER/NAME" in one_sentence(err)
+
+
+@pytest.mark.parametrize("arguments", [("registry",), ("address", "https://github.com/a/b")])
+def test_commands_that_need_a_checkout(run, monkeypatch, arguments):
+    monkeypatch.setattr(assets, "checkout_root", lambda: None)
+    status, out, err = run(*arguments)
+    assert (status, out) == (1, "")
+    assert "clone" in one_sentence(err)
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [(CourseError("It broke."), 1, "It broke."), (KeyboardInterrupt(), 130, "Interrupted.")],
+)
+def test_errors(run, monkeypatch, error, status, words):
+    def fail(root):
+        raise error
+
+    monkeypatch.setattr(assets, "write_registry", fail)
+    assert run("registry") == (status, "", f"{words}\n")
+
+
+def test_a_defect_is_not_hidden(run, monkeypatch):
+    """Only errors raised on purpose become a sentence; a bug keeps its traceback."""
+
+    def fail(root):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(assets, "write_registry", fail)
+    with pytest.raises(ZeroDivisionError):
+        run("registry")
