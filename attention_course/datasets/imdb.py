@@ -1,0 +1,195 @@
+"""The Large Movie Review Dataset (Maas et al. 2011) in the encoding of ``keras.datasets.imdb``.
+
+The data is not part of the course. The loader looks, in this order, at an explicit path, at the
+environment variable ``ATTENTION_COURSE_IMDB``, at Keras' own cache, and then asks Keras to
+download it.
+"""
+
+import hashlib
+import io
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from attention_course.datasets.vocabulary import OFFSET, START, UNKNOWN, pad
+from attention_course.errors import DataError
+
+PATH_VARIABLE = "ATTENTION_COURSE_IMDB"
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_KERAS_SEED = 113
+_HOW_TO = (
+    f"Set {PATH_VARIABLE} to the path of an imdb.npz file, "
+    "or connect to the internet once so that keras.datasets.imdb can download it (17 MB)"
+)
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """Labelled reviews: raw word ranks (no offset), labels, and the data's content hash.
+
+    Attributes:
+        x_train, x_test: lists of word-rank sequences, in the order ``load_data`` returns.
+        y_train, y_test: int8 arrays, 1 for a positive review.
+        sha256: hash of the content (not of the file, which may be compressed differently).
+    """
+
+    x_train: list[list[int]]
+    y_train: np.ndarray
+    x_test: list[list[int]]
+    y_test: np.ndarray
+    sha256: str
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Reviews:
+    """Load the 25,000 training and 25,000 test reviews.
+
+    Args:
+        path: an ``imdb.npz`` file, or a folder that holds one.
+
+    Raises:
+        DataError: the data is nowhere to be had, or the file is damaged.
+    """
+    return _read(find(path))
+
+
+def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> Path:
+    """Return the path of ``imdb.npz``; raises ``DataError`` when there is none.
+
+    Args:
+        path: where to look first; an explicit path that does not exist is an error.
+        download: ask Keras for the file when it is nowhere on this machine.
+    """
+    for source, value in (("path", path), (PATH_VARIABLE, os.environ.get(PATH_VARIABLE))):
+        if value:
+            candidate = Path(value).expanduser()
+            candidate = candidate / "imdb.npz" if candidate.is_dir() else candidate
+            if not candidate.is_file():
+                raise DataError(f"{source} names {value}, but there is no such file. {_HOW_TO}.")
+            return candidate
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    cached = home / "datasets" / "imdb.npz"
+    if cached.is_file():
+        return cached
+    if download:
+        return _download(cached)
+    raise DataError(f"The IMDB reviews are not on this machine. {_HOW_TO}.")
+
+
+def available() -> bool:
+    """Say whether the data is on this machine, without trying to download it."""
+    try:
+        find(download=False)
+    except DataError:
+        return False
+    return True
+
+
+def encode(
+    sequences: list[list[int]], num_words: int, length: int, keep: str = "first"
+) -> np.ndarray:
+    """Return word ranks as Keras numbers, int32 of shape ``(n, length)``.
+
+    Equal to ``load_data(num_words=num_words)`` followed by ``pad_sequences`` with padding before
+    the text, and truncation at its end (``keep="first"``) or beginning (``keep="last"``).
+    """
+    shifted = []
+    for sequence in sequences:
+        numbers = [START, *(rank + OFFSET for rank in sequence)]
+        shifted.append([n if n < num_words else UNKNOWN for n in numbers])
+    return pad(shifted, length, keep)
+
+
+def _download(target: Path) -> Path:
+    try:
+        from keras.datasets import imdb
+
+        imdb.load_data()
+    except Exception as error:  # Keras raises bare Exception, urllib several kinds of its own
+        raise DataError(f"The IMDB reviews could not be downloaded. {_HOW_TO}.") from error
+    if not target.is_file():
+        raise DataError(f"Keras downloaded the IMDB reviews, but not to {target}. {_HOW_TO}.")
+    return target
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickle arrays of lists of integers and nothing that could run code."""
+
+    _allowed = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy.core.multiarray", "scalar"),
+            ("numpy._core.multiarray", "scalar"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) not in self._allowed:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    content = io.BytesIO(archive.read(f"{name}.npy"))
+    version = np.lib.format.read_magic(content)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    _, _, dtype = read_header(content)
+    if dtype.hasobject:
+        return _ArrayUnpickler(content).load()
+    content.seek(0)
+    return np.lib.format.read_array(content, allow_pickle=False)
+
+
+def _read(path: Path) -> Reviews:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {name: _read_array(archive, name) for name in _ARRAYS}
+        for split in ("train", "test"):
+            x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
+            if len(x) != len(y) or not len(x) or set(np.unique(y)) - {0, 1}:
+                raise ValueError(f"{len(x)} reviews and {len(y)} labels do not fit together")
+        digest = _content_sha256(arrays)
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        TypeError,
+        EOFError,
+        AttributeError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+    ) as error:
+        raise DataError(
+            f"{path.name} is not Keras' imdb.npz or is damaged ({error}): "
+            "delete it and let Keras download it again."
+        ) from error
+    # The very shuffle of keras.datasets.imdb.load_data, so that the order is the same.
+    random = np.random.RandomState(_KERAS_SEED)
+    shuffled = {}
+    for split in ("train", "test"):
+        order = np.arange(len(arrays[f"x_{split}"]))
+        random.shuffle(order)
+        shuffled[f"x_{split}"] = list(arrays[f"x_{split}"][order])
+        shuffled[f"y_{split}"] = arrays[f"y_{split}"][order].astype(np.int8)
+    return Reviews(**shuffled, sha256=digest)
+
+
+def _content_sha256(arrays: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in _ARRAYS:
+        rows = arrays[name]
+        if rows.dtype.hasobject:
+            digest.update(np.array([len(row) for row in rows], dtype="<i4").tobytes())
+            rows = np.concatenate([np.asarray(row) for row in rows])
+        digest.update(np.ascontiguousarray(rows, dtype="<i4").tobytes())
+    return digest.hexdigest()

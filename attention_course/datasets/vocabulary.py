@@ -1,0 +1,109 @@
+"""Plain text to the word numbers of Keras' IMDB data, and back.
+
+A number is the word's rank by frequency plus an offset of 3, because ``keras.datasets.imdb``
+reserves 0 for padding, 1 for the start of a review and 2 for every unknown word.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from attention_course import assets
+from attention_course.errors import DataError
+
+PADDING, START, UNKNOWN = 0, 1, 2
+OFFSET = 3
+WORDS_FILE = "models/imdb_words.txt"
+_PUNCTUATION = str.maketrans({mark: " " for mark in '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r'})
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
+
+
+def tokens(text: str) -> list[str]:
+    """Split ``text`` as the IMDB data was: lower case, no punctuation, apostrophes kept."""
+    if not isinstance(text, str):
+        raise DataError(f"A review must be a string, not {type(text).__name__}: pass its text.")
+    return text.lower().translate(_APOSTROPHES).translate(_PUNCTUATION).split()
+
+
+class Vocabulary:
+    """The most frequent words of the IMDB training reviews, most frequent first.
+
+    Args:
+        words: the words by rank; the first one gets number ``OFFSET + 1``.
+        num_words: numbers at or above this become ``UNKNOWN``, as ``num_words`` does in
+            ``keras.datasets.imdb.load_data``.
+    """
+
+    def __init__(self, words: Sequence[str], num_words: int) -> None:
+        self.num_words = num_words
+        self._words = list(words)[: max(num_words - OFFSET - 1, 0)]
+        self._numbers = {word: rank + OFFSET for rank, word in enumerate(self._words, start=1)}
+
+    @classmethod
+    def load(cls, num_words: int = 10_000) -> "Vocabulary":
+        """Read the word list that lies beside the trained models.
+
+        Raises:
+            AssetError: the word list cannot be fetched.
+            DataError: it holds fewer words than ``num_words`` needs.
+        """
+        path = assets.fetch(WORDS_FILE)
+        # Not split(): the list holds words that are themselves white space in Unicode.
+        words = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        if len(words) < num_words - OFFSET - 1:
+            raise DataError(
+                f"{WORDS_FILE} holds {len(words)} words, too few for num_words={num_words}: "
+                "restore the file or ask for fewer words."
+            )
+        return cls(words, num_words)
+
+    def knows(self, word: str) -> bool:
+        """Say whether ``word`` (lower case) has a number of its own."""
+        return word in self._numbers
+
+    def tokens(self, text: str) -> list[str]:
+        """Split a review into the tokens that :meth:`encode` numbers."""
+        return tokens(text)
+
+    def encode(self, text: str) -> list[int]:
+        """Return the numbers of a review: ``START``, then one per token."""
+        return [START, *(self._numbers.get(word, UNKNOWN) for word in tokens(text))]
+
+    def encode_batch(
+        self, texts: Iterable[str], length: int = 200, keep: str = "first"
+    ) -> np.ndarray:
+        """Return reviews as an int32 array of shape ``(n, length)``; see :func:`pad`."""
+        return pad([self.encode(text) for text in texts], length, keep)
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """Return the tokens behind ``numbers``; padding is left out."""
+        special = {START: "[start]", UNKNOWN: "[unknown]", OFFSET: "[unused]"}
+        found = []
+        for number in map(int, numbers):
+            if number == PADDING:
+                continue
+            if number in special:
+                found.append(special[number])
+            elif OFFSET < number <= OFFSET + len(self._words):
+                found.append(self._words[number - OFFSET - 1])
+            else:
+                raise DataError(f"{number} is no word number: expected 0 to {self.num_words - 1}.")
+        return found
+
+
+def pad(sequences: Sequence[Sequence[int]], length: int, keep: str = "first") -> np.ndarray:
+    """Return ``sequences`` as one int32 array ``(n, length)``.
+
+    Short ones get zeros before the text, so that a recurrent layer reads the last word last.
+    Long ones are cut: ``keep`` says whether their ``"first"`` or ``"last"`` numbers stay.
+    """
+    if length < 1:
+        raise DataError(f"length must be at least 1, not {length}.")
+    if keep not in ("first", "last"):
+        raise DataError(f"keep must be 'first' or 'last', not {keep!r}.")
+    batch = np.full((len(sequences), length), PADDING, dtype=np.int32)
+    for row, sequence in zip(batch, sequences, strict=True):
+        kept = list(sequence[:length] if keep == "first" else sequence[-length:])
+        if kept:
+            row[length - len(kept) :] = kept
+    return batch

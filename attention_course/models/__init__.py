@@ -1,0 +1,75 @@
+"""The trained models of the course: how each is built, and how to load it by name."""
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from attention_course import assets
+from attention_course.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+    from attention_course.training import Recipe
+
+NAMES: dict[str, str] = {
+    "simple_rnn": "sentiment",
+    "rnn_attention": "sentiment",
+    "self_attention": "sentiment",
+    "lstm": "sentiment",
+    "lstm_attention": "sentiment",
+    "bilstm_attention": "sentiment",
+    "recall_simple_rnn": "recall",
+    "recall_lstm": "recall",
+    "recall_rnn_attention": "recall",
+    "fibonacci_rnn": "fibonacci",
+    "fibonacci_attention": "fibonacci",
+    "lagged_rnn": "fibonacci",
+    "lagged_attention": "fibonacci",
+    "lagged_attention_unbounded": "fibonacci",
+}
+"""Model name -> the module of this package that builds it."""
+
+SENTIMENT = tuple(name for name, module in NAMES.items() if module == "sentiment")
+
+
+def recipe(name: str) -> "Recipe":
+    """Return how the model ``name`` is built and trained; ``ModelError`` for an unknown name."""
+    if name not in NAMES:
+        close = difflib.get_close_matches(str(name), NAMES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(NAMES)}."
+        raise ModelError(f"There is no model called {name!r}: {hint}")
+    return import_module(f"attention_course.models.{NAMES[name]}").RECIPES[name]
+
+
+def build(name: str) -> "keras.Model":
+    """Return the untrained, compiled model ``name``."""
+    return recipe(name).build()
+
+
+def load(name: str) -> "keras.Model":
+    """Return the trained model ``name``, for inference.
+
+    Keras' safe mode stays on: a file that carries code (a Lambda layer) is refused.
+
+    Raises:
+        AssetError: the file cannot be fetched.
+        ModelError: the name is unknown, or the file is damaged or unsafe.
+    """
+    recipe(name)
+    return load_file(assets.fetch(f"models/{name}.keras"))
+
+
+def load_file(path: "assets.Path") -> "keras.Model":
+    """Return the model stored in ``path``; see :func:`load`."""
+    import keras
+
+    import_module("attention_course.layers")  # registers the course's own layers
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # h5py, zipfile and Keras raise a dozen kinds
+        reason = "it would run code" if "unsafe" in str(error).lower() else "it is damaged"
+        raise ModelError(
+            f"The model file {path.name} is refused, because {reason}: restore the original file, "
+            f"or repeat the training with 'python -m attention_course train {path.stem}'."
+        ) from error
