@@ -33,7 +33,6 @@ notebooks: $(STAMP) ## Execute all chapters and store their outputs (STEM=04_qkv
 
 lint: $(STAMP) ## Check the style of the code
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 
 registry: $(STAMP) ## List models, quizzes, pictures and data with their checksums
 	$(BIN)/python -m attention_course registry
