@@ -1,0 +1,372 @@
+"""Attention in NumPy: scores, masks, softmax, heads. No TensorFlow.
+
+Shapes are ``(batch, T_q, d_k)`` for queries, ``(batch, T_k, d_k)`` for keys and
+``(batch, T_k, d_v)`` for values; the batch may be left out, or be several axes. A single query may
+be a vector ``(d_k,)``. A mask is True where attention is allowed, and the softmax runs over keys,
+the last axis of the scores. Everything is computed in float64.
+
+Sources: Bahdanau, Cho and Bengio (2014), arXiv 1409.0473; Luong, Pham and Manning (2015),
+arXiv 1508.04025; Vaswani et al. (2017), arXiv 1706.03762.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from attention_course.errors import CourseError
+
+
+class InputError(CourseError, ValueError):
+    """An array given to a function of this module has the wrong shape or kind."""
+
+
+def softmax(x: Any, axis: int = -1) -> np.ndarray:
+    """Turn numbers into positive weights that sum to one: exp(x) / sum exp(x).
+
+    The largest number is subtracted first; that changes nothing in the result and keeps exp from
+    overflowing.
+
+    Args:
+        x: array of any shape.
+        axis: the axis along which the weights sum to one.
+
+    Returns:
+        Array of the shape of ``x``. A slice of nothing but -inf gives NaN, as 0/0 does;
+        :func:`masked_softmax` is the one for masks.
+    """
+    x = _numbers(x, "x")
+    with np.errstate(invalid="ignore"):
+        powers = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return powers / np.sum(powers, axis=axis, keepdims=True)
+
+
+def masked_softmax(scores: Any, mask: Any = None) -> np.ndarray:
+    """Softmax over keys in which forbidden keys get a weight of exactly zero.
+
+    Args:
+        scores: shape (..., T_q, T_k).
+        mask: True where attention is allowed; broadcast to the shape of ``scores``. None allows
+            everything.
+
+    Returns:
+        Weights of the shape of ``scores``. A row in which nothing is allowed is all zeros.
+
+    Raises:
+        InputError: when the mask does not fit the scores or is not made of True and False.
+    """
+    scores = _numbers(scores, "scores")
+    if mask is None:
+        return softmax(scores)
+    allowed = _mask(mask, scores.shape)
+    # A finite stand-in lets a fully masked row pass through exp without a warning.
+    highest = np.max(np.where(allowed, scores, -np.inf), axis=-1, keepdims=True)
+    highest = np.where(np.isfinite(highest), highest, 0.0)
+    powers = np.where(allowed, np.exp(np.where(allowed, scores - highest, 0.0)), 0.0)
+    total = powers.sum(axis=-1, keepdims=True)
+    return powers / np.where(total == 0, 1.0, total)
+
+
+def dot_score(query: Any, keys: Any) -> np.ndarray:
+    """Score every key by its dot product with every query (Luong et al. 2015, eq. 8, "dot").
+
+    Args:
+        query: shape (..., T_q, d), or (d,) for one query.
+        keys: shape (..., T_k, d).
+
+    Returns:
+        Scores of shape (..., T_q, T_k), or (..., T_k) for one query.
+
+    Raises:
+        InputError: when the last axes differ.
+    """
+    query, keys, single = _query_and_keys(query, keys)
+    _same_width(query, keys)
+    return _drop_query_axis(query @ _transpose(keys), single)
+
+
+def general_score(query: Any, keys: Any, W: Any) -> np.ndarray:
+    """Score keys by s^T W h, for queries and keys of different widths (Luong et al. 2015, eq. 8).
+
+    Args:
+        query: shape (..., T_q, d_q), or (d_q,) for one query.
+        keys: shape (..., T_k, d_k).
+        W: shape (d_q, d_k).
+
+    Returns:
+        Scores of shape (..., T_q, T_k), or (..., T_k) for one query.
+
+    Raises:
+        InputError: when W does not connect queries to keys.
+    """
+    query, keys, single = _query_and_keys(query, keys)
+    W = _weights(W, "W", (query.shape[-1], keys.shape[-1]))
+    return _drop_query_axis(query @ W @ _transpose(keys), single)
+
+
+def additive_score(query: Any, keys: Any, W: Any, U: Any, v: Any) -> np.ndarray:
+    """Score keys by a small network, v^T tanh(W s + U h) (Bahdanau et al. 2014, section 3.1).
+
+    Vectors are rows here, so the products read s W and h U.
+
+    Args:
+        query: shape (..., T_q, d_q), or (d_q,) for one query.
+        keys: shape (..., T_k, d_k).
+        W: shape (d_q, units).
+        U: shape (d_k, units).
+        v: shape (units,).
+
+    Returns:
+        Scores of shape (..., T_q, T_k), or (..., T_k) for one query.
+
+    Raises:
+        InputError: when W, U and v do not fit the queries, the keys and each other.
+    """
+    query, keys, single = _query_and_keys(query, keys)
+    v = _numbers(v, "v").reshape(-1)
+    W = _weights(W, "W", (query.shape[-1], v.size))
+    U = _weights(U, "U", (keys.shape[-1], v.size))
+    hidden = np.tanh((query @ W)[..., :, None, :] + (keys @ U)[..., None, :, :])
+    return _drop_query_axis(hidden @ v, single)
+
+
+def scaled_dot_product_attention(
+    query: Any, key: Any, value: Any, mask: Any = None, scale: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Look values up by softmax(Q K^T / sqrt(d_k)) V (Vaswani et al. 2017, eq. 1).
+
+    Args:
+        query: shape (..., T_q, d_k), or (d_k,) for one query.
+        key: shape (..., T_k, d_k).
+        value: shape (..., T_k, d_v).
+        mask: True where attention is allowed; broadcast to (..., T_q, T_k).
+        scale: divide the scores by sqrt(d_k).
+
+    Returns:
+        The output (..., T_q, d_v) and the weights (..., T_q, T_k); without the axis T_q for one
+        query. A query that may attend to nothing gets zero weights and a zero output.
+
+    Raises:
+        InputError: when shapes do not fit together.
+    """
+    scores = dot_score(query, key)
+    value = _numbers(value, "value")
+    if value.ndim < 2 or value.shape[-2] != scores.shape[-1]:
+        raise InputError(
+            f"There are {scores.shape[-1]} keys but the values have shape {value.shape}: "
+            "give one value per key, as an array (..., T_k, d_v)."
+        )
+    if scale:
+        scores = scores / np.sqrt(np.shape(key)[-1])
+    weights = masked_softmax(scores, mask)
+    single = np.ndim(query) == 1
+    try:
+        output = np.einsum("...k,...kv->...v", weights, value) if single else weights @ value
+    except ValueError:
+        raise InputError(
+            f"Weights of shape {weights.shape} and values of shape {value.shape} have different "
+            "batches."
+        ) from None
+    return output, weights
+
+
+def padding_mask(
+    lengths: Any,
+    T: int,
+    padding: Literal["post", "pre"] = "post",
+) -> np.ndarray:
+    """Allow only real tokens as keys, in a batch of sequences padded to one length.
+
+    Args:
+        lengths: number of real tokens of each sequence, shape (batch,).
+        T: the common length.
+        padding: "post" when padding follows the tokens, "pre" when it comes before them.
+
+    Returns:
+        Boolean mask of shape (batch, 1, T): the same for every query. ``&`` combines it with
+        :func:`causal_mask`.
+
+    Raises:
+        InputError: when a length is not between 0 and T or ``padding`` is unknown.
+    """
+    lengths = np.atleast_1d(np.asarray(lengths))
+    fits = lengths.dtype.kind in "iu" and lengths.ndim == 1
+    if not fits or (lengths < 0).any() or (lengths > T).any():
+        raise InputError(f"lengths must be whole numbers from 0 to T = {T}, one per sequence.")
+    if padding not in ("post", "pre"):
+        raise InputError(f"padding is 'post' or 'pre', not {padding!r}.")
+    real = np.arange(T) < lengths[:, None]
+    return (real if padding == "post" else real[:, ::-1])[:, None, :]
+
+
+def causal_mask(T: int) -> np.ndarray:
+    """Allow each position to attend to itself and to earlier positions only.
+
+    Args:
+        T: number of positions, at least 1.
+
+    Returns:
+        Boolean mask of shape (T, T), True on and below the diagonal.
+
+    Raises:
+        InputError: when T is not a positive whole number.
+    """
+    if not isinstance(T, int | np.integer) or isinstance(T, bool) or T < 1:
+        raise InputError(f"T is the number of positions, a whole number from 1 on, not {T!r}.")
+    return np.tril(np.ones((T, T), dtype=bool))
+
+
+def split_heads(x: Any, heads: int) -> np.ndarray:
+    """Cut the features into heads: head i takes the i-th slice of the last axis.
+
+    Args:
+        x: shape (..., T, d).
+        heads: number of heads; must divide d.
+
+    Returns:
+        Array of shape (..., heads, T, d / heads).
+
+    Raises:
+        InputError: when ``x`` has fewer than two axes or d cannot be divided.
+    """
+    x = _sequence(x, "x")
+    if not isinstance(heads, int | np.integer) or heads < 1 or x.shape[-1] % heads:
+        raise InputError(f"{x.shape[-1]} features cannot be cut into {heads!r} equal heads.")
+    parts = x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
+    return np.swapaxes(parts, -3, -2)
+
+
+def combine_heads(x: Any) -> np.ndarray:
+    """Put heads side by side again: the inverse of :func:`split_heads`.
+
+    Args:
+        x: shape (..., heads, T, d_head).
+
+    Returns:
+        Array of shape (..., T, heads * d_head).
+
+    Raises:
+        InputError: when ``x`` has fewer than three axes.
+    """
+    x = _numbers(x, "x")
+    if x.ndim < 3:
+        raise InputError(f"x must have shape (..., heads, T, d_head), not {x.shape}.")
+    x = np.swapaxes(x, -3, -2)
+    return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
+
+
+def multi_head_attention(
+    x_q: Any,
+    x_kv: Any,
+    W_q: Any,
+    W_k: Any,
+    W_v: Any,
+    W_o: Any,
+    heads: int,
+    mask: Any = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Project, split into heads, attend in each, concatenate, project (Vaswani et al. 2017, 3.2.2).
+
+    There are no biases. Self-attention is the case ``x_kv = x_q``.
+
+    Args:
+        x_q: where the queries come from, shape (..., T_q, d_model).
+        x_kv: where keys and values come from, shape (..., T_k, d_model).
+        W_q: shape (d_model, heads * d_k).
+        W_k: shape (d_model, heads * d_k).
+        W_v: shape (d_model, heads * d_v).
+        W_o: shape (heads * d_v, d_out).
+        heads: number of heads.
+        mask: True where attention is allowed; broadcast to (..., T_q, T_k), the same in each head.
+
+    Returns:
+        The output (..., T_q, d_out) and the weights (..., heads, T_q, T_k).
+
+    Raises:
+        InputError: when shapes do not fit together.
+    """
+    x_q, x_kv = _sequence(x_q, "x_q"), _sequence(x_kv, "x_kv")
+    queries = split_heads(x_q @ _weights(W_q, "W_q", (x_q.shape[-1], None)), heads)
+    keys = split_heads(x_kv @ _weights(W_k, "W_k", (x_kv.shape[-1], None)), heads)
+    values = split_heads(x_kv @ _weights(W_v, "W_v", (x_kv.shape[-1], None)), heads)
+    if mask is not None:
+        mask = np.asarray(mask)
+        mask = mask[..., None, :, :] if mask.ndim >= 2 else mask
+    found, weights = scaled_dot_product_attention(queries, keys, values, mask)
+    joined = combine_heads(found)
+    return joined @ _weights(W_o, "W_o", (joined.shape[-1], None)), weights
+
+
+def _numbers(x: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be an array of numbers, all rows of one length.") from None
+
+
+def _sequence(x: Any, name: str) -> np.ndarray:
+    x = _numbers(x, name)
+    if x.ndim < 2:
+        raise InputError(f"{name} must have shape (..., T, d), not {x.shape}.")
+    return x
+
+
+def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndarray:
+    x = _numbers(x, name)
+    fits = x.ndim == 2 and all(
+        want in (None, have) for want, have in zip(shape, x.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join("any" if want is None else str(want) for want in shape)
+        raise InputError(f"{name} must have shape ({wanted}), but has shape {x.shape}.")
+    return x
+
+
+def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+    query, keys = _numbers(query, "query"), _sequence(keys, "keys")
+    if query.ndim == 0:
+        raise InputError("query must be a vector (d,) or an array (..., T_q, d), not one number.")
+    single = query.ndim == 1
+    query = query[None, :] if single else query
+    try:
+        np.broadcast_shapes(query.shape[:-2], keys.shape[:-2])
+    except ValueError:
+        raise InputError(
+            f"Queries of shape {query.shape} and keys of shape {keys.shape} have different batches."
+        ) from None
+    return query, keys, single
+
+
+def _same_width(query: np.ndarray, keys: np.ndarray) -> None:
+    if query.shape[-1] != keys.shape[-1]:
+        raise InputError(
+            "A dot product needs vectors of one length, but a query has "
+            f"{query.shape[-1]} features and a key has {keys.shape[-1]}."
+        )
+
+
+def _transpose(keys: np.ndarray) -> np.ndarray:
+    return np.swapaxes(keys, -1, -2)
+
+
+def _drop_query_axis(scores: np.ndarray, single: bool) -> np.ndarray:
+    return scores[..., 0, :] if single else scores
+
+
+def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.dtype != bool:
+        if mask.dtype.kind not in "iuf" or not np.isin(mask, (0, 1)).all():
+            raise InputError(
+                "A mask holds True where attention is allowed and False elsewhere; "
+                "this one holds other values."
+            )
+        mask = mask.astype(bool)
+    try:
+        return np.broadcast_to(mask, shape)
+    except ValueError:
+        raise InputError(
+            f"A mask of shape {mask.shape} does not fit scores of shape {shape} (queries are rows, "
+            "keys are columns; a padding mask has the shape (batch, 1, T_k))."
+        ) from None

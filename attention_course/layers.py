@@ -1,0 +1,304 @@
+"""Attention as Keras layers, one per score. The NumPy twin of each formula is in ``functional``.
+
+All are registered for serialization under the package name ``attention_course``, so that a saved
+model loads in Keras' safe mode once this module is imported. A mask is True where attention is
+allowed; a sequence in which nothing is allowed gets zero weights and a zero context.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from attention_course.errors import CourseError
+
+SCORES = ("dot", "general", "concat")
+
+
+class LayerError(CourseError, ValueError):
+    """A layer was given an unknown score or inputs of the wrong shape."""
+
+
+class _QueryAttention(keras.layers.Layer):
+    """What Bahdanau's and Luong's layers share: from scores to weights to context."""
+
+    def call(
+        self, query: Any, values: Any, mask: Any = None, values_mask: Any = None
+    ) -> tuple[Any, Any]:
+        """Attend to ``values`` with one or several queries.
+
+        Args:
+            query: shape (batch, d_q), or (batch, T_q, d_q) for several queries.
+            values: shape (batch, T_k, d); they are the keys as well.
+            mask: True for values that may be attended to, shape (batch, T_k).
+            values_mask: the mask Keras passes on from an embedding; ``mask`` takes precedence.
+
+        Returns:
+            The context (batch, d) and the weights (batch, T_k); or (batch, T_q, d) and
+            (batch, T_q, T_k) for several queries.
+        """
+        single = len(query.shape) == 2
+        queries = ops.expand_dims(query, 1) if single else query
+        mask = values_mask if mask is None else mask
+        allowed = None if mask is None else ops.expand_dims(mask, 1)
+        weights = _masked_softmax(self.score(queries, values), allowed)
+        context = ops.matmul(weights, values)
+        if single:
+            return ops.squeeze(context, 1), ops.squeeze(weights, 1)
+        return context, weights
+
+    def compute_mask(self, *inputs: Any, **masks: Any) -> tuple[None, None]:
+        """Context and weights carry no mask."""
+        return None, None
+
+    def score(self, queries: Any, keys: Any) -> Any:
+        """Return scores (batch, T_q, T_k) of queries (batch, T_q, d_q) and keys (batch, T_k, d)."""
+        raise NotImplementedError
+
+
+@keras.saving.register_keras_serializable(package="attention_course")
+class BahdanauAttention(_QueryAttention):
+    """Additive attention: scores v^T tanh(W s + U h) (Bahdanau et al. 2014, section 3.1).
+
+    Args:
+        units: width of the hidden layer of the score.
+
+    Call arguments: ``query`` (batch, d_q) or (batch, T_q, d_q), ``values`` (batch, T_k, d) and an
+    optional ``mask`` (batch, T_k). Returns the context and the weights.
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = _positive(units, "units")
+        self.supports_masking = True
+
+    def build(self, query_shape: Any, values_shape: Any) -> None:
+        """Create W (d_q, units), U (d, units) and v (units,)."""
+        self.W = self.add_weight(name="W", shape=(query_shape[-1], self.units))
+        self.U = self.add_weight(name="U", shape=(values_shape[-1], self.units))
+        self.v = self.add_weight(name="v", shape=(self.units,), initializer="random_normal")
+
+    def score(self, queries: Any, keys: Any) -> Any:
+        """Return v^T tanh(W s + U h) for every pair, shape (batch, T_q, T_k)."""
+        return _additive(ops.matmul(queries, self.W), ops.matmul(keys, self.U), self.v)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="attention_course")
+class LuongAttention(_QueryAttention):
+    """Luong's three scores (Luong et al. 2015, equation 8), unscaled as in the paper.
+
+    Args:
+        score: "dot" (s^T h), "general" (s^T W h) or "concat" (v^T tanh(W [s; h])).
+        units: width of the hidden layer of "concat"; the other scores have none.
+
+    Call arguments: ``query`` (batch, d_q) or (batch, T_q, d_q), ``values`` (batch, T_k, d) and an
+    optional ``mask`` (batch, T_k). Returns the context and the weights.
+
+    Raises:
+        LayerError: for an unknown score, "concat" without units, or "dot" with queries and values
+            of different widths.
+    """
+
+    def __init__(self, score: str = "dot", units: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if score not in SCORES:
+            raise LayerError(f"There is no score {score!r}; Luong's are {', '.join(SCORES)}.")
+        self.kind = score
+        self.units = _positive(units, "units") if score == "concat" else None
+        self.supports_masking = True
+
+    def build(self, query_shape: Any, values_shape: Any) -> None:
+        """Create W (d_q, d) for "general", W (d_q + d, units) and v (units,) for "concat"."""
+        width, depth = query_shape[-1], values_shape[-1]
+        if self.kind == "dot" and width != depth:
+            raise LayerError(
+                f'The score "dot" needs queries and values of one width, not {width} and {depth}; '
+                'use "general".'
+            )
+        if self.kind == "general":
+            self.W = self.add_weight(name="W", shape=(width, depth))
+        if self.kind == "concat":
+            self.W = self.add_weight(name="W", shape=(width + depth, self.units))
+            self.v = self.add_weight(name="v", shape=(self.units,), initializer="random_normal")
+
+    def score(self, queries: Any, keys: Any) -> Any:
+        """Return the chosen score for every pair, shape (batch, T_q, T_k)."""
+        if self.kind == "concat":
+            # [s; h] W is s times W's upper rows plus h times its lower rows.
+            width = queries.shape[-1]
+            upper, lower = self.W[:width], self.W[width:]
+            return _additive(ops.matmul(queries, upper), ops.matmul(keys, lower), self.v)
+        if self.kind == "general":
+            queries = ops.matmul(queries, self.W)
+        return ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "score": self.kind, "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="attention_course")
+class TimeAttention(keras.layers.Layer):
+    """Weights over time without a query: softmax(tanh(X W + b)), then the weighted sum of X.
+
+    The layer of the Fibonacci exercise of chapter 6. It is often called Bahdanau attention, but
+    nothing is looked up: each step is scored from its own features and its place in time. There
+    are ``features + time`` parameters, 22 after ``SimpleRNN(2)`` over 20 steps.
+
+    Args:
+        bounded: keep the tanh around the scores. It holds them between -1 and 1, so no weight can
+            be more than e^2 times another.
+        return_weights: also return the weights.
+
+    Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
+    (batch, features), and the weights (batch, time) when asked for.
+    """
+
+    def __init__(self, bounded: bool = True, return_weights: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bounded = bounded
+        self.return_weights = return_weights
+        self.supports_masking = True
+
+    def build(self, x_shape: Any) -> None:
+        """Create W (features, 1) and b (time, 1)."""
+        if len(x_shape) != 3 or None in x_shape[1:]:
+            raise LayerError(
+                f"TimeAttention has one bias per step, so it needs (batch, time, features) with a "
+                f"known number of steps, not {tuple(x_shape)}."
+            )
+        _, time, features = x_shape
+        self.W = self.add_weight(name="W", shape=(features, 1))
+        self.b = self.add_weight(name="b", shape=(time, 1), initializer="zeros")
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        """Return the weighted sum over time, and the weights when asked for."""
+        scores = ops.matmul(x, self.W) + self.b
+        if self.bounded:
+            scores = ops.tanh(scores)
+        weights = _masked_softmax(ops.squeeze(scores, -1), mask)
+        context = ops.sum(ops.expand_dims(weights, -1) * x, axis=1)
+        return (context, weights) if self.return_weights else context
+
+    def compute_mask(self, *inputs: Any, **masks: Any) -> Any:
+        """Return no mask: time is summed away."""
+        return (None, None) if self.return_weights else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        own = {"bounded": self.bounded, "return_weights": self.return_weights}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="attention_course")
+class SumOverTime(keras.layers.Layer):
+    """Sum the states of all steps, leaving out the masked ones.
+
+    Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
+    (batch, features).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        """Return the sum over the steps that are not masked."""
+        if mask is not None:
+            x = ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
+        return ops.sum(x, axis=1)
+
+    def compute_mask(self, *inputs: Any, **masks: Any) -> None:
+        """Return no mask: time is summed away."""
+        return None
+
+
+@keras.saving.register_keras_serializable(package="attention_course")
+class AdditiveSelfAttention(keras.layers.Layer):
+    """Every step attends to every step of the same sequence by an additive score.
+
+    The score is ``g(v^T tanh(W x_t + U x_i + b) + c)``: Bahdanau's, with the query taken from the
+    sequence itself. A sigmoid for ``g`` holds scores between 0 and 1, so no weight can be more
+    than e times another; ``None`` leaves them free.
+
+    Args:
+        units: width of the hidden layer of the score.
+        activation: name of ``g``, or None.
+        return_weights: also return the weights.
+
+    Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
+    (batch, time, features), zero at masked steps, and the weights (batch, time, time) when asked
+    for: queries are rows, keys are columns.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | None = "sigmoid",
+        return_weights: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = _positive(units, "units")
+        self.activation = activation
+        self.return_weights = return_weights
+        self.supports_masking = True
+
+    def build(self, x_shape: Any) -> None:
+        """Create W and U (features, units), v and b (units,), c (1,)."""
+        self.W = self.add_weight(name="W", shape=(x_shape[-1], self.units))
+        self.U = self.add_weight(name="U", shape=(x_shape[-1], self.units))
+        self.v = self.add_weight(name="v", shape=(self.units,), initializer="random_normal")
+        self.b = self.add_weight(name="b", shape=(self.units,), initializer="zeros")
+        self.c = self.add_weight(name="c", shape=(1,), initializer="zeros")
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        """Return one context per step, and the weights when asked for."""
+        queries = ops.matmul(x, self.W) + self.b
+        scores = _additive(queries, ops.matmul(x, self.U), self.v) + self.c
+        scores = keras.activations.get(self.activation)(scores)
+        weights = _masked_softmax(scores, None if mask is None else ops.expand_dims(mask, 1))
+        contexts = ops.matmul(weights, x)
+        if mask is not None:
+            contexts = contexts * ops.cast(ops.expand_dims(mask, -1), contexts.dtype)
+        return (contexts, weights) if self.return_weights else contexts
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Pass the mask on with the contexts; the weights carry none."""
+        return (mask, None) if self.return_weights else mask
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        own = {
+            "units": self.units,
+            "activation": self.activation,
+            "return_weights": self.return_weights,
+        }
+        return {**super().get_config(), **own}
+
+
+def _additive(queries: Any, keys: Any, v: Any) -> Any:
+    """v^T tanh(q + k) of projected queries (batch, T_q, units) and keys (batch, T_k, units)."""
+    pairs = ops.expand_dims(queries, 2) + ops.expand_dims(keys, 1)
+    return ops.sum(ops.tanh(pairs) * v, axis=-1)
+
+
+def _masked_softmax(scores: Any, allowed: Any) -> Any:
+    """Softmax over the last axis; forbidden entries get zero, also where all are forbidden."""
+    if allowed is None:
+        return ops.softmax(scores, axis=-1)
+    allowed = ops.cast(allowed, scores.dtype)
+    # -1e9 vanishes in the softmax unless a whole row is forbidden: then the product clears it.
+    return ops.softmax(scores - 1e9 * (1 - allowed), axis=-1) * allowed
+
+
+def _positive(value: Any, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise LayerError(f"{name} must be a whole number from 1 on, not {value!r}.")
+    return value
