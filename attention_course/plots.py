@@ -43,7 +43,7 @@ HATCHES = ("", "//", "..", "\\\\", "x", "+")
 
 # Opacity of the largest weight. Below 1 so that a number printed on it in the page's text colour
 # keeps a contrast of at least 4.5, on a light and on a dark page.
-STRONGEST = 0.7
+STRONGEST = 0.64
 
 # More cells than this are drawn as one embedded image: a vector file would be slow to show.
 VECTOR_CELLS = 1_600

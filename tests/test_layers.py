@@ -1,0 +1,204 @@
+"""The Keras layers against their NumPy twins and Keras' own layers; saving and loading."""
+
+import keras
+import numpy as np
+import pytest
+
+from attention_course import functional as F
+from attention_course.errors import CourseError
+from attention_course.layers import (
+    BahdanauAttention,
+    LayerError,
+    LuongAttention,
+    SumOverTime,
+    TimeAttention,
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+@pytest.fixture
+def states(rng):
+    """Decoder states (2, 3, 4) and encoder states (2, 5, 4)."""
+    return rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 4))
+
+
+MASK = np.array([[True] * 5, [False, False, True, True, False]])
+
+
+def scorers(rng):
+    """Each layer built with random weights, beside its score in NumPy."""
+    W, U, v = rng.normal(size=(4, 6)), rng.normal(size=(4, 6)), rng.normal(size=6)
+    G = rng.normal(size=(4, 4))
+    return [
+        (
+            BahdanauAttention(6, dtype="float64"),
+            [W, U, v],
+            lambda s, h: F.additive_score(s, h, W, U, v),
+        ),
+        (LuongAttention(dtype="float64"), [], F.dot_score),
+        (LuongAttention("general", dtype="float64"), [G], lambda s, h: F.general_score(s, h, G)),
+        (
+            LuongAttention("concat", units=6, dtype="float64"),
+            [np.vstack([W, U]), v],
+            lambda s, h: F.additive_score(s, h, W, U, v),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("masked", [False, True])
+def test_agrees_with_numpy(which, masked, states, rng):
+    query, values = states
+    layer, weights, score = scorers(rng)[which]
+    layer.build(query.shape, values.shape)
+    layer.set_weights(weights)
+    context, alpha = layer(query, values, mask=MASK if masked else None)
+    expected = F.masked_softmax(score(query, values), MASK[:, None, :] if masked else None)
+    np.testing.assert_allclose(alpha, expected, atol=1e-6)
+    np.testing.assert_allclose(context, expected @ values, atol=1e-6)
+    # One query alone gives the same as the same query among others.
+    one, row = layer(query[:, 1], values, mask=MASK if masked else None)
+    np.testing.assert_allclose(one, np.asarray(context)[:, 1], atol=1e-6)
+    np.testing.assert_allclose(row, np.asarray(alpha)[:, 1], atol=1e-6)
+
+
+def test_luong_dot_agrees_with_keras_attention(states):
+    query, values = states
+    expected = keras.layers.Attention(dtype="float64")([query, values])
+    context, _ = LuongAttention("dot", dtype="float64")(query, values)
+    np.testing.assert_allclose(context, expected, atol=1e-6)
+
+
+def test_bahdanau_agrees_with_keras_additive_attention(states, rng):
+    query, values = states
+    v = rng.normal(size=4)
+    theirs = keras.layers.AdditiveAttention(dtype="float64")
+    theirs.build([query.shape, values.shape])
+    theirs.set_weights([v])
+    ours = BahdanauAttention(4, dtype="float64")
+    ours.build(query.shape, values.shape)
+    ours.set_weights([np.eye(4), np.eye(4), v])
+    np.testing.assert_allclose(ours(query, values)[0], theirs([query, values]), atol=1e-6)
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_invariants(which, states, rng):
+    query, values = states
+    layer = scorers(rng)[which][0]
+    before, alpha = (np.asarray(part) for part in layer(query, values, mask=MASK))
+    np.testing.assert_allclose(alpha.sum(-1), 1.0, atol=1e-9)
+    assert (alpha[1][:, ~MASK[1]] == 0).all()
+    changed = np.where(MASK[..., None], values, 77.0)
+    np.testing.assert_allclose(layer(query, changed, mask=MASK)[0], before, atol=1e-9)
+    nothing = np.zeros_like(MASK)
+    context, alpha = layer(query, values, mask=nothing)
+    assert (np.asarray(context) == 0).all()
+    assert (np.asarray(alpha) == 0).all()
+
+
+def test_the_mask_of_an_embedding_reaches_the_layer():
+    tokens = keras.Input((5,), dtype="int32")
+    embedded = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
+    states, last = keras.layers.SimpleRNN(3, return_sequences=True, return_state=True)(embedded)
+    _, weights = BahdanauAttention(6)(last, states)
+    alpha = keras.Model(tokens, weights)(np.array([[0, 0, 1, 2, 3], [1, 2, 3, 4, 5]])).numpy()
+    assert (alpha[0, :2] == 0).all()
+    assert (alpha[0, 2:] > 0).all()
+    assert (alpha[1] > 0).all()
+    np.testing.assert_allclose(alpha.sum(-1), 1.0, atol=1e-6)
+
+
+class TestTimeAttention:
+    def test_the_model_of_chapter_6_has_33_parameters(self):
+        model = keras.Sequential(
+            [
+                keras.Input((20, 1)),
+                keras.layers.SimpleRNN(2, return_sequences=True),
+                TimeAttention(),
+                keras.layers.Dense(1, activation="tanh"),
+            ]
+        )
+        assert [layer.count_params() for layer in model.layers] == [8, 22, 3]
+
+    @pytest.mark.parametrize("bounded", [True, False])
+    def test_is_the_formula(self, rng, bounded):
+        x, W, b = rng.normal(size=(2, 5, 3)), rng.normal(size=(3, 1)), rng.normal(size=(5, 1))
+        layer = TimeAttention(bounded=bounded, return_weights=True, dtype="float64")
+        layer.build(x.shape)
+        layer.set_weights([W, b])
+        context, weights = layer(x)
+        scores = (x @ W + b)[..., 0]
+        expected = F.softmax(np.tanh(scores) if bounded else scores, axis=1)
+        np.testing.assert_allclose(weights, expected, atol=1e-6)
+        np.testing.assert_allclose(context, np.einsum("bt,btf->bf", expected, x), atol=1e-6)
+
+    def test_tanh_caps_a_weight(self, rng):
+        layer = TimeAttention(return_weights=True, dtype="float64")
+        layer.build((1, 20, 2))
+        bias = np.full((20, 1), -1e3)
+        bias[7] = 1e3
+        layer.set_weights([np.zeros((2, 1)), bias])
+        _, weights = layer(rng.normal(size=(1, 20, 2)))
+        largest = np.exp(1) / (np.exp(1) + 19 * np.exp(-1))
+        np.testing.assert_allclose(np.max(weights), largest, atol=1e-6)
+
+    def test_masked_steps_do_not_count(self, rng):
+        x = rng.normal(size=(2, 5, 3))
+        layer = TimeAttention(return_weights=True, dtype="float64")
+        before, weights = layer(x, mask=MASK)
+        assert (np.asarray(weights)[~MASK] == 0).all()
+        np.testing.assert_allclose(np.sum(weights, axis=1), 1.0, atol=1e-9)
+        after, _ = layer(np.where(MASK[..., None], x, 9.0), mask=MASK)
+        np.testing.assert_allclose(after, before, atol=1e-9)
+
+    def test_needs_a_known_number_of_steps(self):
+        with pytest.raises(LayerError, match="known number of steps"):
+            TimeAttention().build((None, None, 2))
+
+
+def test_sum_over_time_leaves_masked_steps_out(rng):
+    x = rng.normal(size=(2, 5, 3))
+    layer = SumOverTime(dtype="float64")
+    np.testing.assert_allclose(layer(x), x.sum(1), atol=1e-9)
+    expected = [x[0].sum(0), x[1, 2:4].sum(0)]
+    np.testing.assert_allclose(layer(x, mask=MASK), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: LuongAttention("cosine"), "no score 'cosine'"),
+        (lambda: LuongAttention("concat"), "units must be a whole number"),
+        (lambda: BahdanauAttention(0), "units must be a whole number"),
+        (lambda: LuongAttention("dot").build((2, 3), (2, 5, 4)), 'use "general"'),
+    ],
+)
+def test_wrong_settings_get_one_sentence(make, sentence):
+    with pytest.raises(LayerError, match=sentence) as caught:
+        make()
+    assert isinstance(caught.value, CourseError)
+
+
+def test_all_layers_survive_saving_and_safe_loading(tmp_path, rng):
+    tokens = keras.Input((5,), dtype="int32")
+    embedded = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
+    states, last = keras.layers.SimpleRNN(4, return_sequences=True, return_state=True)(embedded)
+    parts = [SumOverTime()(states), TimeAttention(bounded=False)(states)]
+    parts += TimeAttention(return_weights=True)(states)
+    parts += BahdanauAttention(6)(last, states)
+    for score, units in (("dot", None), ("general", None), ("concat", 3)):
+        parts += LuongAttention(score, units=units)(last, states)
+    model = keras.Model(tokens, keras.layers.Concatenate()(parts))
+    keras.utils.set_random_seed(3)
+    model.set_weights([rng.normal(size=weight.shape) for weight in model.get_weights()])
+    path = tmp_path / "attention.keras"
+    model.save(path)
+    loaded = keras.models.load_model(path, safe_mode=True)
+    x = np.array([[0, 1, 2, 3, 4], [0, 0, 0, 9, 8]])
+    np.testing.assert_array_equal(loaded(x), model(x))
+    names = {type(layer).__name__ for layer in loaded.layers}
+    assert {"BahdanauAttention", "LuongAttention", "TimeAttention", "SumOverTime"} <= names
