@@ -1,0 +1,398 @@
+"""Chapter 1: quiz keys recomputed, Keras as oracle, encoding, wrong answers to the exercises."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from proof import accepts, refuses
+
+from attention_course.checks import EXERCISES, check
+from attention_course.checks import rnn as exercises
+from attention_course.datasets.vocabulary import OFFSET, Vocabulary
+from attention_course.quiz import load_quiz
+
+STEM = "01_rnn_recap"
+CHAPTER = Path(__file__).parents[2] / "chapters" / f"{STEM}.ipynb"
+
+WORDS = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=float)
+W = np.array([[1.0, -0.5], [0.5, 0.5], [-0.5, 1.0]])
+U = np.array([[0.5, -1.0], [1.0, 0.5]])
+B = np.array([0.0, 0.5])
+
+
+@pytest.fixture(scope="module")
+def chapter():
+    return nbformat.read(CHAPTER, as_version=4)
+
+
+@pytest.fixture(scope="module")
+def vocabulary():
+    return Vocabulary.load(num_words=10_000)
+
+
+def keras_states(X, W, U, b, mask=None):
+    """All states of Keras' SimpleRNN with these weights, shape (batch, T, n)."""
+    import keras
+
+    layer = keras.layers.SimpleRNN(len(b), return_sequences=True)
+    layer.build((None, None, X.shape[-1]))
+    layer.set_weights([W, U, b])
+    return keras.ops.convert_to_numpy(layer(X.astype("float32"), mask=mask))
+
+
+# --- the quiz ---------------------------------------------------------------------------------
+
+
+def right_answer(name):
+    """The one right entry of a numeric question."""
+    question = {question["id"]: question for question in load_quiz(STEM)}[name]
+    (right,) = [answer for answer in question["answers"] if answer.get("correct")]
+    return right
+
+
+def test_quiz_weights_of_a_layer():
+    import keras
+
+    layer = keras.layers.SimpleRNN(64)
+    layer.build((None, None, 32))
+    assert right_answer("weights-of-a-layer")["value"] == layer.count_params()
+
+
+def test_quiz_second_state():
+    low, high = right_answer("second-state")["range"]
+    exact = np.tanh(0.5 * np.tanh(1.0))
+    assert low < exact < high
+    assert low < round(exact, 3) < high
+    assert high - low < 0.005
+
+
+def test_quiz_number_of_a_word(vocabulary):
+    assert right_answer("number-of-a-word")["value"] == vocabulary.encode("terrible")[1]
+
+
+def test_quiz_feedback_about_the_wrong_rank(vocabulary):
+    # "The model would read the word of rank 388": 391 is the number of that word.
+    (word,) = vocabulary.decode([391])
+    assert vocabulary.encode(word)[1] - OFFSET == 388
+
+
+def test_quiz_shape_of_all_states():
+    import keras
+
+    question = {question["id"]: question for question in load_quiz(STEM)}["shape-of-all-states"]
+    (right,) = [answer for answer in question["answers"] if answer["correct"]]
+    layer = keras.layers.SimpleRNN(256, return_sequences=True)
+    assert right["answer"] == str(layer.compute_output_shape((8, 200, 100)))
+
+
+def test_quiz_reading_in_order():
+    question = {question["id"]: question for question in load_quiz(STEM)}["reading-in-order"]
+    other = WORDS.copy()
+    other[2] = [0, 0, 1]
+    states = [exercises.rnn_forward(X[np.newaxis], W, U, B)[0] for X in (WORDS, other)]
+    changed = (states[0] != states[1]).any(axis=1)
+    assert [answer["correct"] for answer in question["answers"]] == changed.tolist()
+
+
+# --- what the chapter says --------------------------------------------------------------------
+
+
+def test_four_words_by_hand_equal_keras():
+    by_hand, h = [], np.zeros(2)
+    for x in WORDS:
+        h = np.tanh(x @ W + h @ U + B)
+        by_hand.append(h)
+    assert np.abs(keras_states(WORDS[np.newaxis], W, U, B)[0] - by_hand).max() <= 1e-6
+
+
+def test_the_exercise_solution_equals_keras():
+    random = np.random.default_rng(3)
+    X, kernel = random.normal(size=(5, 7, 4)), random.normal(size=(4, 6)) / 2
+    recurrent, bias = random.normal(size=(6, 6)) / 3, random.normal(size=6)
+    ours = exercises.rnn_forward(X, kernel, recurrent, bias)
+    assert np.abs(keras_states(X, kernel, recurrent, bias) - ours).max() <= 1e-6
+
+
+def test_every_neuron_hears_every_neuron():
+    h = np.array([0.2, -0.4])
+    for i in range(2):
+        nudged = h + 0.1 * np.eye(2)[i]
+        change = exercises.rnn_step(WORDS[0], nudged, W, U, B)
+        assert (change != exercises.rnn_step(WORDS[0], h, W, U, B)).all()
+
+
+@pytest.mark.parametrize("front", [True, False])
+@pytest.mark.parametrize("content", [0.0, 7.0])
+def test_a_mask_makes_padding_harmless_whatever_it_holds(front, content):
+    padding = np.full((2, 3), content)
+    parts = [padding, WORDS] if front else [WORDS, padding]
+    real = np.array([[False] * 2 + [True] * 4 if front else [True] * 4 + [False] * 2])
+    masked = keras_states(np.vstack(parts)[np.newaxis], W, U, B, mask=real)
+    plain = keras_states(WORDS[np.newaxis], W, U, B)
+    assert np.abs(masked[0, -1] - plain[0, -1]).max() <= 1e-6
+
+
+def test_without_a_mask_padding_behind_the_text_does_more_harm():
+    zeros = np.zeros((2, 3))
+    last = [
+        exercises.rnn_forward(np.vstack(parts)[np.newaxis], W, U, B)[0, -1]
+        for parts in ([WORDS], [zeros, WORDS], [WORDS, zeros])
+    ]
+    in_front, behind = (np.abs(state - last[0]).max() for state in last[1:])
+    assert 0 < in_front < behind
+
+
+def test_the_strong_loop_keeps_only_the_sign():
+    ends = []
+    for first in (0.1, 1, 5, -1):
+        h = np.tanh(first)
+        for _ in range(11):
+            h = np.tanh(2 * h)
+        ends.append(round(float(h), 4))
+    assert ends == [0.9575, 0.9575, 0.9575, -0.9575]
+
+
+def test_ranks_on_the_diagram_are_those_of_the_vocabulary(vocabulary):
+    numbers = vocabulary.encode("not a bad film")
+    drawing = (CHAPTER.parents[1] / "images" / "text_to_numbers.svg").read_text(encoding="utf-8")
+    shown = [int(number) for number in re.findall(r'y="(?:153|255|355)">(\d+)</text>', drawing)]
+    ranks = [number - OFFSET for number in numbers[1:]]
+    assert shown == ranks + numbers + [0, 0, 0] + numbers
+
+
+def test_hints_on_the_page_are_the_hints_of_the_package(chapter):
+    prose = "\n".join(cell.source for cell in chapter.cells if cell.cell_type == "markdown")
+    shown = re.findall(r"<details><summary>Hint \d+</summary>\s*(.*?)\s*</details>", prose, re.S)
+    stored = [hint for exercise in exercises.EXERCISES.values() for hint in exercise.hints]
+    assert shown == stored
+
+
+# --- the exercises ----------------------------------------------------------------------------
+
+
+def test_step_accepts_other_ways_of_writing_it():
+    def joined(x, h, W, U, b):
+        return np.tanh(np.concatenate([x, h, [1.0]]) @ np.vstack([W, U, b]))
+
+    def with_loops(x, h, W, U, b):
+        new = []
+        for j in range(len(b)):
+            total = b[j] + sum(x[i] * W[i, j] for i in range(len(x)))
+            total += sum(h[i] * U[i, j] for i in range(len(h)))
+            new.append(np.tanh(total))
+        return new
+
+    accepts("01.rnn_step", joined, with_loops)
+
+
+def test_step_refuses_mutants():
+    refuses("01.rnn_step", {
+        "no tanh": (lambda x, h, W, U, b: x @ W + h @ U + b, "tanh around it is missing"),
+        "no bias": (lambda x, h, W, U, b: np.tanh(x @ W + h @ U), "bias b is missing"),
+        "no memory": (lambda x, h, W, U, b: np.tanh(x @ W + b), "ignores the previous"),
+        "no input": (lambda x, h, W, U, b: np.tanh(h @ U + b), "ignores the current"),
+        "U turned over": (lambda x, h, W, U, b: np.tanh(x @ W + U @ h + b), "wrong way round"),
+        "own memory only": (
+            lambda x, h, W, U, b: np.tanh(x @ W + h * np.diag(U) + b), "only its own old value",
+        ),
+        "bias outside": (lambda x, h, W, U, b: np.tanh(x @ W + h @ U) + b, "outside the tanh"),
+        "sigmoid": (lambda x, h, W, U, b: 1 / (1 + np.exp(-x @ W - h @ U - b)), "sigmoid"),
+        "constant": (lambda x, h, W, U, b: np.full(len(b), 0.5), "constant"),
+        "wrong shape": (
+            lambda x, h, W, U, b: np.tanh(x @ W + h @ U + b)[np.newaxis], "shape (1, 2)",
+        ),
+        "NaN": (lambda x, h, W, U, b: np.full(len(b), np.nan), "NaN"),
+        "exception": (lambda x, h, W, U, b: np.tanh(W @ x + U @ h + b), "stops with ValueError"),
+        "string": (lambda x, h, W, U, b: "tanh", "string"),
+        "half of it": (
+            lambda x, h, W, U, b: np.tanh(x @ W + h @ U + b) / 2, "it should be",
+        ),
+    })
+
+
+def test_forward_accepts_other_ways_of_writing_it():
+    def one_sentence_at_a_time(X, W, U, b):
+        result = np.empty((*X.shape[:2], len(b)))
+        for i, sentence in enumerate(X):
+            h = np.zeros(len(b))
+            for t, x in enumerate(sentence):
+                h = result[i, t] = np.tanh(b + h @ U + x @ W)
+        return result
+
+    accepts("01.rnn", one_sentence_at_a_time, lambda *parts: keras_states(*parts))
+
+
+def test_forward_refuses_mutants():
+    right = exercises.rnn_forward
+
+    def over_the_batch(X, W, U, b):
+        return right(X.swapaxes(0, 1), W, U, b).swapaxes(0, 1)
+
+    def leaking(X, W, U, b):
+        flat = X.reshape(1, -1, X.shape[-1])
+        return right(flat, W, U, b).reshape(*X.shape[:2], -1)
+
+    def from_ones(X, W, U, b):
+        first = right(X, W, U, b).copy()
+        h = np.ones((len(X), len(b)))
+        for t in range(X.shape[1]):
+            h = first[:, t] = np.tanh(X[:, t] @ W + h @ U + b)
+        return first
+
+    def zeros_first(X, W, U, b):
+        zeros = np.zeros((len(X), 1, len(b)))
+        return np.concatenate([zeros, right(X, W, U, b)], axis=1)
+
+    def shifted(X, W, U, b):
+        return zeros_first(X, W, U, b)[:, :-1]
+
+    refuses("01.rnn", {
+        "last state only": (lambda *a: right(*a)[:, -1], "one state per sentence"),
+        "zeros included": (zeros_first, "leave out the zeros"),
+        "time first": (lambda *a: right(*a).swapaxes(0, 1), "time comes first"),
+        "loop over the batch": (over_the_batch, "over the sentences"),
+        "state not reset": (leaking, "leaks"),
+        "starts from ones": (from_ones, "zeros, not ones"),
+        "backwards": (
+            lambda X, W, U, b: right(X[:, ::-1], W, U, b)[:, ::-1], "from the last word",
+        ),
+        "stored backwards": (lambda *a: right(*a)[:, ::-1], "reverse order"),
+        "last state repeated": (
+            lambda X, W, U, b: np.repeat(right(X, W, U, b)[:, -1:], X.shape[1], axis=1),
+            "all your states are the last one",
+        ),
+        "no memory": (lambda X, W, U, b: np.tanh(X @ W + b), "ignores the previous"),
+        "no bias": (lambda X, W, U, b: right(X, W, U, 0 * b), "bias b is missing"),
+        "U turned over": (lambda X, W, U, b: right(X, W, U.T, b), "wrong way round"),
+        "own memory only": (
+            lambda X, W, U, b: right(X, W, np.diag(np.diag(U)), b), "only its own old value",
+        ),
+        "one step late": (shifted, "it should be"),
+    })
+
+
+def test_forward_notices_exchanged_axes_when_lengths_agree():
+    def exchanged_when_square(X, W, U, b):
+        states = exercises.rnn_forward(X, W, U, b)
+        return states.swapaxes(0, 1) if X.shape[0] == X.shape[1] else states
+
+    verdict = check("01.rnn", exchanged_when_square)
+    assert "changed places" in verdict.message
+
+
+def test_encode_accepts_other_ways_of_writing_it():
+    def with_arrays(text, word_index, num_words, length):
+        found = np.array([word_index.get(word, np.inf) for word in text.lower().split()]) + 3
+        found = np.where(found < num_words, found, 2)
+        found = np.concatenate([[1], found])[:length]
+        return np.pad(found, (length - len(found), 0))
+
+    accepts("01.encode", with_arrays)
+
+
+def test_encode_solution_agrees_with_the_vocabulary(vocabulary):
+    # Both must read a text in the same way; the exercise works without punctuation.
+    text = "Not a bad film and the ending is one I never saw coming"
+    words = vocabulary.tokens(text)
+    word_index = {word: vocabulary.encode(word)[1] - OFFSET for word in words}
+    for length in (5, 13, 20):
+        expected = vocabulary.encode_batch([text], length)[0].tolist()
+        assert exercises.encode(text, word_index, 10_000, length) == expected
+
+
+def test_encode_refuses_mutants():
+    def numbered(words, ranks, limit, unknown=2):
+        found = [ranks[word] + 3 if word in ranks else unknown for word in words]
+        return [number if number < limit else unknown for number in found]
+
+    def mutant(change):
+        def encode(text, ranks, limit, length):
+            body = [1, *numbered(text.lower().split(), ranks, limit)]
+            return change(body, text, ranks, limit, length)
+
+        return encode
+
+    def pad(body, length):
+        return [0] * (length - len(body)) + body
+
+    def no_offset(body, text, ranks, limit, length):
+        found = [ranks.get(word, limit) for word in text.lower().split()]
+        return pad([1, *(rank if rank < limit else 2 for rank in found)][:length], length)
+
+    refuses("01.encode", {
+        "no offset": (mutant(no_offset), "offset of 3 is missing"),
+        "no start mark": (
+            mutant(lambda body, t, r, m, length: pad(body[1:][:length], length)), "start mark",
+        ),
+        "padded behind": (
+            mutant(lambda body, t, r, m, length: (body + [0] * length)[:length]), "behind",
+        ),
+        "keeps the end": (
+            mutant(lambda body, t, r, m, length: pad(body[-length:], length)), "at its start",
+        ),
+        "never cut": (mutant(lambda body, t, r, m, length: pad(body, length)), "do not cut"),
+        "never padded": (mutant(lambda body, t, r, m, length: body[:length]), "do not pad"),
+        "capitals": (
+            mutant(lambda b, text, ranks, limit, length: pad(
+                [1, *numbered(text.split(), ranks, limit)][:length], length)),
+            "lower case",
+        ),
+        "unknown left out": (
+            mutant(lambda body, t, r, m, length: pad([n for n in body if n != 2][:length], length)),
+            "leave unknown words out",
+        ),
+        "unknown is 0": (
+            mutant(lambda body, t, r, m, length: pad(
+                [0 if n == 2 else n for n in body][:length], length)),
+            "means padding",
+        ),
+        "any number allowed": (
+            mutant(lambda b, text, ranks, limit, length: pad(
+                [1, *numbered(text.lower().split(), ranks, np.inf)][:length], length)),
+            "do not use num_words",
+        ),
+        "one number too many": (
+            mutant(lambda b, text, ranks, limit, length: pad(
+                [1, *numbered(text.lower().split(), ranks, limit + 1)][:length], length)),
+            "num_words through",
+        ),
+        "KeyError": (
+            lambda text, ranks, limit, length: [ranks[word] for word in text.lower().split()],
+            "stops with KeyError",
+        ),
+        "a matrix": (
+            mutant(lambda body, t, r, m, length: [pad(body[:length], length)]), "one flat list",
+        ),
+        "only zeros": (lambda text, ranks, limit, length: [0] * length, "the right one is"),
+    })
+
+
+@pytest.mark.parametrize("table", ["STEP_MISTAKES", "FORWARD_MISTAKES"])
+def test_every_mistake_the_checker_knows_gets_its_own_sentence(table):
+    name = {"STEP_MISTAKES": "01.rnn_step", "FORWARD_MISTAKES": "01.rnn"}[table]
+    mistakes = getattr(exercises, table)
+    for wrong, sentence in mistakes:
+        assert check(name, wrong).message == sentence
+    assert len({sentence for _, sentence in mistakes}) == len(mistakes)
+
+
+@pytest.mark.parametrize(("mistake", "sentence"), exercises.ENCODE_MISTAKES)
+def test_every_encoding_mistake_gets_its_own_sentence(mistake, sentence):
+    verdict = check("01.encode", lambda *case: exercises._variant(*case, **mistake))
+    assert verdict.message == sentence
+
+
+@pytest.mark.parametrize("name", sorted(exercises.EXERCISES))
+@pytest.mark.parametrize("answer", [None, ..., NotImplemented])
+def test_an_empty_place_is_not_answered(name, answer):
+    for given in (answer, lambda *inputs: answer):
+        assert check(name, given).status == "unanswered"
+
+
+@pytest.mark.parametrize("name", sorted(exercises.EXERCISES))
+def test_every_exercise_has_three_hints_and_a_question(name):
+    exercise = EXERCISES[name]
+    assert len(exercise.hints) == 3
+    assert exercise.answer in exercise.question
