@@ -23,6 +23,8 @@ from attention_course.training import Recipe, Splits
 STEPS = 20
 LAGS = (7, 17)
 SEEDS = tuple(range(8))
+SHIFTED_FIRST = (1, 0, 2, 3, 4, 5, 6, 7)
+"""The stored model is the first seed's. With seed 1 the largest weights lie at lags 6 and 16."""
 SIZES = {"train": 4_000, "validation": 1_000, "test": 1_000}
 
 
@@ -126,7 +128,9 @@ def _error(model: keras.Model, windows: np.ndarray, targets: np.ndarray) -> floa
     return float(f"{np.mean((prediction - targets) ** 2):.5g}")
 
 
-def _recipe(name: str, title: str, task: str, **options: Any) -> Recipe:
+def _recipe(
+    name: str, title: str, task: str, seeds: tuple[int, ...] = SEEDS, **options: Any
+) -> Recipe:
     original = task == "fibonacci"
     return Recipe(
         name=name,
@@ -137,7 +141,7 @@ def _recipe(name: str, title: str, task: str, **options: Any) -> Recipe:
         epochs=30,
         batch_size=1 if original else 32,
         restore_best=not original,
-        seeds=SEEDS,
+        seeds=seeds,
         settings={"activation": "tanh", **options},
     )
 
@@ -159,6 +163,7 @@ RECIPES: dict[str, Recipe] = {
             "lagged_attention_unbounded",
             "SimpleRNN(2) + attention without tanh",
             "lagged",
+            seeds=SHIFTED_FIRST,
             attention=True,
             bounded=False,
             learning_rate=0.01,
