@@ -22,7 +22,7 @@ from attention_course.training import Recipe, Splits
 
 STEPS = 20
 LAGS = (7, 17)
-SEEDS = tuple(range(8))
+SEEDS = {"fibonacci": (0, 1, 2, 3, 4), "lagged": (0, 1, 2, 3, 4, 5, 6, 7)}
 SHIFTED_FIRST = (1, 0, 2, 3, 4, 5, 6, 7)
 """The stored model is the first seed's. With seed 1 the largest weights lie at lags 6 and 16."""
 SIZES = {"train": 4_000, "validation": 1_000, "test": 1_000}
@@ -129,7 +129,7 @@ def _error(model: keras.Model, windows: np.ndarray, targets: np.ndarray) -> floa
 
 
 def _recipe(
-    name: str, title: str, task: str, seeds: tuple[int, ...] = SEEDS, **options: Any
+    name: str, title: str, task: str, seeds: tuple[int, ...] | None = None, **options: Any
 ) -> Recipe:
     original = task == "fibonacci"
     return Recipe(
@@ -141,7 +141,7 @@ def _recipe(
         epochs=30,
         batch_size=1 if original else 32,
         restore_best=not original,
-        seeds=seeds,
+        seeds=seeds or SEEDS[task],
         settings={"activation": "tanh", **options},
     )
 
