@@ -13,11 +13,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .notebooks import EXECUTION_ENVIRONMENT
+from .notebooks import fix_environment
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -179,11 +179,9 @@ def _last_line(traceback: str | None) -> str:
     return (named or lines)[-1].rstrip(". ")
 
 
-def set_environment(environment: dict[str, str] | os._Environ[str] = os.environ) -> None:
+def set_environment(environment: MutableMapping[str, str] = os.environ) -> None:
     """Give the chapters' Python processes the fixed settings and this checkout's package."""
-    environment.update(EXECUTION_ENVIRONMENT)
-    # Without byte code TensorFlow takes more than twice as long to import.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    fix_environment(environment)
     others = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *others]))
 

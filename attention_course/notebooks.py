@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import atexit
+import functools
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from pathlib import Path
 
 import nbformat
@@ -32,6 +35,13 @@ EXECUTION_ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
 }
+# An IPython of the course's own, whatever the reader has set up. What compiled libraries write to
+# stderr is not captured: ipykernel may trip over it while a chapter's process ends.
+_KERNEL_CONFIGURATION = """\
+c = get_config()
+c.HistoryManager.enabled = False
+c.IPKernelApp.capture_fd_output = False
+"""
 MAX_LINES = 25
 CELL_TIMEOUT = 120  # seconds
 
@@ -173,14 +183,24 @@ def _outputs(outputs: Iterable[dict], count: int | None) -> Iterator[dict]:
 # --- execution -----------------------------------------------------------------------------
 
 
-def execution_environment() -> dict[str, str]:
-    """This process's environment with the fixed settings, and with byte code allowed.
+@functools.cache
+def _ipython_folder() -> str:
+    """A folder with the course's settings for IPython, removed when this process ends."""
+    folder = tempfile.mkdtemp(prefix="attention-course-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    profile = Path(folder) / "profile_default"
+    profile.mkdir()
+    (profile / "ipython_kernel_config.py").write_text(_KERNEL_CONFIGURATION, encoding="utf-8")
+    return folder
 
-    ``PYTHONDONTWRITEBYTECODE`` would more than double the time TensorFlow takes to import.
+
+def fix_environment(environment: MutableMapping[str, str]) -> None:
+    """Give an environment the settings that every execution of a chapter runs under.
+
+    Byte code is allowed: without it TensorFlow takes more than twice as long to import.
     """
-    environment = {**os.environ, **EXECUTION_ENVIRONMENT}
+    environment.update(EXECUTION_ENVIRONMENT, IPYTHONDIR=_ipython_folder())
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return environment
 
 
 def execute(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
@@ -204,8 +224,10 @@ def execute(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
         record_timing=False,
         on_cell_start=remember,
     )
+    environment = dict(os.environ)
+    fix_environment(environment)
     try:
-        client.execute(env=execution_environment())
+        client.execute(env=environment)
     except CellExecutionError as error:
         problem = f"{error.ename}: {_first_line(error.evalue)}"
     except CellTimeoutError:

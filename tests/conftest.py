@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from attention_course.notebooks import EXECUTION_ENVIRONMENT
+from attention_course.notebooks import fix_environment
 
-# Before any test imports TensorFlow, which reads them once.
-os.environ.update(EXECUTION_ENVIRONMENT)
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Before any test imports TensorFlow, which reads these settings once.
+fix_environment(os.environ)
 
 ROOT = Path(__file__).resolve().parents[1]
 
