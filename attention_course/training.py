@@ -60,6 +60,8 @@ class Recipe:
         restore_best: keep the best epoch's weights; otherwise the last epoch's.
         seeds: one run each. The file holds the model of the first seed.
         settings: further hyper-parameters, for the card.
+        further: ``further(name, runs, epochs)`` measures what else the card holds, such as
+            other lags; called after training.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Recipe:
     restore_best: bool = True
     seeds: Sequence[int] = (0,)
     settings: dict[str, Any] = field(default_factory=dict)
+    further: Callable[[str, list[dict[str, Any]], int], dict[str, Any]] | None = None
 
 
 def train(
@@ -109,6 +112,8 @@ def train(
     path = folder / f"{name}.keras"
     _save(kept, path)
     card = _card(recipe, splits, kept, runs, epochs, path)
+    if recipe.further:
+        card.update(recipe.further(name, runs, epochs))
     cards.write_json(folder / f"{name}.json", card)
     return card
 
