@@ -184,7 +184,7 @@ def keras_jacobians(
     import tensorflow as tf
 
     x = tf.convert_to_tensor(x, layer.compute_dtype)
-    outputs = int(read(tf.stack([h for h, *_ in _unroll(layer, x[None])], axis=1)).shape[-1])
+    outputs = int(read(tf.zeros((1, x.shape[0], layer.units), x.dtype)).shape[-1])
     # Row i of the Jacobian comes from copy i of the sequence: one backward pass gives all rows.
     copies = tf.repeat(x[None], outputs, axis=0)
     with tf.GradientTape() as tape:
