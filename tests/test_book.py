@@ -294,12 +294,36 @@ def test_an_unknown_term_is_noticed():
 
 def test_the_bibliography_prints_every_reference_with_a_link(site):
     keys = re.findall(r"^@\w+\{(\w+),", (ROOT / "references.bib").read_text("utf-8"), flags=re.M)
-    assert len(keys) >= 13
+    assert len(keys) >= 20
     page = parse(site / "bibliography.html")
     printed = page.select("div.citation")
     assert len(printed) == len(keys)
     for entry in printed:
         assert entry.find("a", href=re.compile("^https://")), entry.get_text()
+
+
+PAPER = re.compile(
+    r"https://(?:arxiv\.org/abs/|doi\.org/|aclanthology\.org/|proceedings\.mlr\.press/)([^)\s>]+)"
+)
+
+
+def unlisted_papers(text: str, bibliography: str) -> set[str]:
+    """Papers a chapter links that the bibliography does not know, by arXiv number or DOI."""
+    numbers = {number.rstrip("/.") for number in PAPER.findall(text)}
+    return {number for number in numbers if number not in bibliography}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_paper_a_chapter_links_is_in_the_bibliography(stem):
+    notebook = notebooks.read(ROOT / "chapters" / f"{stem}.ipynb")
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert PAPER.search(text)
+    assert unlisted_papers(text, (ROOT / "references.bib").read_text("utf-8")) == set()
+
+
+def test_an_unlisted_paper_is_noticed():
+    text = "[a](https://arxiv.org/abs/1409.0473) [b](https://doi.org/10.1/x) [c](https://a.org/1)"
+    assert unlisted_papers(text, "url = {https://arxiv.org/abs/1409.0473}") == {"10.1/x"}
 
 
 def test_all_configured_addresses_are_this_repository():
