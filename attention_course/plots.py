@@ -48,6 +48,7 @@ STRONGEST = 0.64
 # More cells than this are drawn as one embedded image: a vector file would be slow to show.
 VECTOR_CELLS = 1_600
 MARKED_POINTS = 30
+LABELLED_POINTS = 10
 NUMBERED_TOKENS = 30
 
 STYLE: dict[str, Any] = {
@@ -375,6 +376,10 @@ def lines(
         dash = DASHES[(index + 3) % len(DASHES)]
         ax.axhline(level, color="black", linewidth=1.1, linestyle=dash, label=label)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale=xscale, yscale=yscale)
+    if xscale == "log" and x.size <= LABELLED_POINTS:
+        # The values measured say more than powers of ten.
+        ax.set_xticks(x, [f"{value:.3g}" for value in x])
+        ax.minorticks_off()
     if xlim:
         ax.set_xlim(xlim)
     if ylim:

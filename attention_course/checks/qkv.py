@@ -126,6 +126,9 @@ def _wrong_weights(inputs: tuple[np.ndarray, ...]) -> Iterator[tuple[str, np.nda
     yield from _wrong_axes(scores, mask)
     for sentence, wrong in _wrong_scores(inputs, dots):
         yield sentence, _softmax(np.where(mask, wrong, -np.inf))
+    first = "Every query gets the weights of the first one: only one query is used."
+    yield first, np.broadcast_to(attention(*inputs)[1][:, :1], scores.shape)
+    yield first, _softmax(np.where(mask, np.broadcast_to(scores[:, :1], scores.shape), -np.inf))
     chosen = np.where(mask, scores, -np.inf).argmax(axis=-1)
     yield (
         "Your weights are 1 for the best key and 0 for the rest: that is a hard choice (argmax); "
@@ -210,10 +213,6 @@ def _wrong_scores(
             "are as many queries as keys, so the shape cannot tell.",
             np.swapaxes(dots, 1, 2) / np.sqrt(width),
         )
-    yield (
-        "Every query gets the weights of the first one: only one query is used.",
-        np.broadcast_to(dots[:, :1], dots.shape) / np.sqrt(width),
-    )
 
 
 def _examine_output(
