@@ -17,6 +17,7 @@ import hashlib
 import html
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -234,7 +235,9 @@ def heatmaps(
     columns = columns or min(2, len(matrices))
     rows = -(-len(matrices) // columns)
     panel_width, panel_height = _panel_size(matrices[0].shape, columns, queries)
-    # The extra height holds the titles and the keys' labels.
+    # A title wider than its panel would be cut off on a narrow screen.
+    titles = [textwrap.fill(title, max(12, int(panel_width / 0.115))) for title in titles]
+    panel_height += 0.2 * max(title.count("\n") for title in titles)
     fig, axes = figure(panel_width * columns, panel_height * rows, rows, columns, squeeze=False)
     options.setdefault("limit", _largest(np.stack(matrices)))
     meshes = [

@@ -168,6 +168,13 @@ def test_data_that_do_not_fit_get_one_sentence(draw, sentence, shown):
     assert not shown
 
 
+def test_a_long_title_is_broken_instead_of_cut_off(shown):
+    plots.heatmap(WEIGHTS, TOKENS, TOKENS, "A heading that is far wider than its four cells", ALT)
+    svg = shown[0][0]
+    assert "A heading that is far wider than its four cells" not in svg
+    assert all(f"{word}" in svg for word in ("heading", "wider", "four cells"))
+
+
 def test_missing_numbers_are_marked(shown):
     plots.heatmap([[0.5, np.nan], [np.nan, 0.5]], None, None, "", ALT)
     assert shown[0][0].count(">NaN<") == 2
