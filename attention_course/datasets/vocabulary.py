@@ -14,7 +14,7 @@ from attention_course.errors import DataError
 PADDING, START, UNKNOWN = 0, 1, 2
 OFFSET = 3
 WORDS_FILE = "models/imdb_words.txt"
-_PUNCTUATION = str.maketrans({mark: " " for mark in '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r'})
+_PUNCTUATION = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n\r', " "))
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 
 

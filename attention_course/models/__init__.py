@@ -2,6 +2,7 @@
 
 import difflib
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attention_course import assets
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 NAMES: dict[str, str] = {
     "simple_rnn": "sentiment",
     "rnn_attention": "sentiment",
+    "word_average": "sentiment",
     "self_attention": "sentiment",
     "lstm": "sentiment",
     "lstm_attention": "sentiment",
@@ -60,7 +62,7 @@ def load(name: str) -> "keras.Model":
     return load_file(assets.fetch(f"models/{name}.keras"))
 
 
-def load_file(path: "assets.Path") -> "keras.Model":
+def load_file(path: Path) -> "keras.Model":
     """Return the model stored in ``path``; see :func:`load`."""
     import keras
 
