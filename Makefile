@@ -52,7 +52,7 @@ clean: ## Remove what was built (the installed packages stay)
 
 # Installs only when the content of requirements.txt has changed, so a built book needs no network.
 $(STAMP): requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
 	  echo "This course needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is another version or" \
 	    "missing. Name one that fits: make $(or $(firstword $(MAKECMDGOALS)),book) PYTHON=python3.12"; \
 	  exit 1; }
