@@ -1,0 +1,158 @@
+"""Chapter 6: quiz keys recomputed, the task's figures, what the cards must show."""
+
+import numpy as np
+import pytest
+
+from attention_course.cards import load_card
+from attention_course.datasets.fibonacci import fibonacci_windows, lagged_sum
+from attention_course.functional import softmax
+from attention_course.quiz import load_quiz
+
+QUIZ = {question["id"]: question for question in load_quiz("06_fibonacci_exercise")}
+ATTENTION = ("lagged_attention", "lagged_attention_unbounded")
+ALL = ("fibonacci_rnn", "fibonacci_attention", "lagged_rnn", *ATTENTION)
+
+
+def right_number(name):
+    (value,) = [answer["value"] for answer in QUIZ[name]["answers"] if answer.get("correct")]
+    return value
+
+
+# --- the quiz ---------------------------------------------------------------------------------
+
+
+def test_quiz_parameters():
+    import keras
+
+    from attention_course.layers import TimeAttention
+
+    layer = TimeAttention()
+    layer(keras.layers.SimpleRNN(3, return_sequences=True)(np.zeros((1, 10, 1), "float32")))
+    assert right_number("parameters") == layer.count_params()
+
+
+def test_quiz_cap():
+    scores = np.full(20, -1.0)
+    scores[3] = 1.0
+    assert right_number("cap") == pytest.approx(softmax(scores)[3], abs=0.005)
+    scores[8] = 1.0
+    wrong = [answer.get("value") for answer in QUIZ["cap"]["answers"]]
+    assert round(softmax(scores)[3], 2) in wrong
+    assert round(np.e / (np.e + 19), 2) in wrong
+
+
+def test_quiz_zero_baseline():
+    _, targets = lagged_sum(200_000, lags=(1, 5, 9), seed=7)
+    assert right_number("zero_baseline") == pytest.approx(1 / 9, abs=0.0005)
+    assert np.mean(targets**2) == pytest.approx(1 / 9, abs=0.002)
+
+
+# --- the figures of the task ------------------------------------------------------------------
+
+
+def test_few_test_windows_decide_the_score():
+    data = fibonacci_windows()
+    assert np.sum(data.y_test > 0.001) == 4
+    squares = np.sort(data.y_test[:, 0] ** 2)
+    assert squares[-4:].sum() > 0.999 * squares.sum()
+
+
+def test_simple_answers_have_the_errors_known_for_this_task():
+    data = fibonacci_windows()
+    last = data.x_test[:, -1]
+    assert np.mean(data.y_test**2) == pytest.approx(0.00126, abs=5e-6)
+    assert np.mean((data.y_test - last) ** 2) == pytest.approx(0.00018, abs=5e-6)
+    assert np.mean((data.y_test - last * (1 + 5**0.5) / 2) ** 2) < 1e-20
+
+
+def test_every_test_answer_stands_in_the_training_data():
+    data = fibonacci_windows()
+    seen = {place for start in data.start_train for place in range(start, start + 21)}
+    assert all(start + 20 in seen for start in data.start_test)
+
+
+# --- the cards --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_cards_hold_several_seeds_and_an_interval(name):
+    card = load_card(name)
+    assert len(card["seeds"]) >= 5
+    assert len(set(card["seeds"])) == len(card["runs"])
+    low, high = card["scores"]["interval"]
+    assert low < card["scores"]["mean"] < high
+    assert card["recipe"]["parameters"] == (11 if name.endswith("_rnn") else 33)
+    assert card["recipe"]["epochs"] == 30
+
+
+def test_the_original_task_was_trained_as_it_is_set():
+    for name in ALL[:2]:
+        recipe = load_card(name)["recipe"]
+        assert recipe["batch_size"] == 1
+        assert recipe["optimizer"] == "adam"
+        assert recipe["learning_rate"] == pytest.approx(0.001)
+        assert recipe["epoch_kept"] == "last"
+
+
+def test_every_model_of_the_original_task_loses_against_one_multiplication():
+    for name in ALL[:2]:
+        assert min(load_card(name)["scores"]["by_seed"]) > 1e-12
+
+
+def test_attention_helps_on_the_repaired_task_for_every_seed():
+    plain, bounded, unbounded = (load_card(name)["scores"]["by_seed"] for name in ALL[2:])
+    assert min(plain) > 5 * max(bounded)
+    assert min(bounded) > 1.5 * max(unbounded)
+
+
+def test_weights_on_a_card_are_weights():
+    for name in ATTENTION:
+        for run in load_card(name)["runs"]:
+            profile = np.array(run["test"]["weight_by_lag"])
+            assert profile.shape == (20,)
+            assert profile.min() >= 0
+            assert profile.sum() == pytest.approx(1, abs=0.002)
+
+
+def test_bounded_weights_stay_below_their_cap():
+    cap = np.e**2 / (np.e**2 + 19)
+    assert all(run["test"]["largest_weight"] < cap for run in load_card(ATTENTION[0])["runs"])
+    assert all(run["test"]["largest_weight"] > cap for run in load_card(ATTENTION[1])["runs"])
+
+
+def test_the_largest_weights_do_not_always_lie_at_the_right_lags():
+    found = set()
+    for run in load_card("lagged_attention_unbounded")["runs"]:
+        profile = np.array(run["test"]["weight_by_lag"])
+        found.add(tuple(sorted(int(lag) for lag in np.argsort(-profile)[:2] + 1)))
+    assert {(7, 17), (6, 16)} <= found
+
+
+# --- the stored models ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_stored_model_repeats_its_card(name):
+    from attention_course import models
+
+    card = load_card(name)
+    splits = models.recipe(name).load_data()
+    prediction = models.load(name).predict(splits.x_test, batch_size=1_000, verbose=0)
+    error = np.mean((prediction - splits.y_test) ** 2)
+    assert error == pytest.approx(card["test"]["score"], rel=1e-3)
+
+
+def test_weights_read_from_a_model_agree_with_its_layer():
+    import keras
+
+    from attention_course import models
+    from attention_course.models.fibonacci import attention_weights
+
+    windows, _ = lagged_sum(10, seed=9)
+    for name in ATTENTION:
+        model = models.load(name)
+        weights = attention_weights(model, windows)
+        np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-6)
+        states = keras.Model(model.input, model.get_layer("rnn").output)(windows)
+        context = np.einsum("bt,btf->bf", weights, np.asarray(states))
+        np.testing.assert_allclose(model.get_layer("attention")(states), context, atol=1e-6)
