@@ -64,7 +64,7 @@ def nb_logistic_regression(reviews: imdb.Reviews) -> dict[str, Any]:
     """Fit the baseline, choose C on validation reviews, and score the test reviews once."""
     from sklearn.linear_model import LogisticRegression
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     grams = ngrams(reviews.x_train)
     fitted = len(grams) - VALIDATION
     validation = {
@@ -78,13 +78,13 @@ def nb_logistic_regression(reviews: imdb.Reviews) -> dict[str, Any]:
     best = max(validation, key=validation.__getitem__)
     final = _fit(grams, reviews.y_train, best, LogisticRegression)
     probability = _probability(final, ngrams(reviews.x_test))
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     return {
         "title": "Logistic regression on naive-Bayes-weighted words and word pairs",
         "features": int(final[0].size),
         "C": best,
         "validation_accuracy": {str(k): round(v, 5) for k, v in validation.items()},
-        "seconds": round(seconds, 1),
+        "processor_seconds": round(seconds, 1),
         "test": accuracy_report(
             probability, reviews.y_test, [len(review) for review in reviews.x_test]
         ),

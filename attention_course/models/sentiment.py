@@ -162,7 +162,7 @@ RECIPES: dict[str, Recipe] = {
         _recipe(simple_rnn, "SimpleRNN, last state", epochs=50, batch_size=128, **_FIRST_200),
         _recipe(rnn_attention, "SimpleRNN + attention", epochs=5, batch_size=128, **_FIRST_200),
         _recipe(self_attention, "Self-attention", epochs=10, batch_size=64, **_LAST_400),
-        _recipe(word_average, "Average of words", epochs=10, batch_size=64, **_LAST_400),
+        _recipe(word_average, "Average of words", epochs=30, batch_size=64, **_LAST_400),
         _recipe(lstm, "LSTM, last state", epochs=5, batch_size=128, **_LAST_400),
         _recipe(lstm_attention, "LSTM + attention", epochs=5, batch_size=128, **_LAST_400),
         _recipe(
