@@ -188,3 +188,21 @@ def test_importing_the_module_is_light():
     code = "import sys, attention_course.gradients; print('tensorflow' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_the_gradient_of_the_recurrent_weights_is_a_sum_over_steps(network):
+    """Chapter 2's formula for dL/dU, for a loss that is linear in the last state."""
+    x, W, U, b = network.values()
+    direction = np.array([0.5, -1.0, 2.0, 0.3])
+    states = g.rnn_states(x, W, U, b)
+    by_step = direction @ g.jacobians_through_time(states, U)  # dL/dh_t, one row per step
+    before = np.vstack([np.zeros(len(U)), states[:-1]])
+    formula = sum(
+        np.outer(h, d * (1 - after**2))
+        for h, d, after in zip(before, by_step, states, strict=True)
+    )
+
+    def loss(flat):
+        return np.array([g.rnn_states(x, W, flat.reshape(U.shape), b)[-1] @ direction])
+
+    np.testing.assert_allclose(formula.ravel(), differences(loss, U.ravel())[0], atol=1e-7)
