@@ -53,6 +53,15 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
     )
 
+    for name, run, summary in (
+        ("baselines", _baselines, "measure the baselines on IMDB again: models/baselines.json"),
+        ("timing", _timing, "time one training epoch of every sentiment model: models/timing.json"),
+    ):
+        command = _add(commands, name, run, summary)
+        command.add_argument(
+            "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
+        )
+
     evaluate = _add(
         commands, "evaluate", _evaluate, "measure stored models again and compare with their cards"
     )
@@ -112,6 +121,22 @@ def _train(options: argparse.Namespace) -> int:
     from attention_course.training import train
 
     train(options.name, seed=options.seed, epochs=options.epochs, output=options.output)
+    return 0
+
+
+def _baselines(options: argparse.Namespace) -> int:
+    from attention_course import baselines
+
+    test = baselines.write(options.output or _checkout() / "models")
+    print(f"logistic regression: {test['nb_logistic_regression']['test']['score']:.4f}")
+    return 0
+
+
+def _timing(options: argparse.Namespace) -> int:
+    from attention_course import timing
+
+    for name, seconds in timing.write(options.output or _checkout() / "models")["models"].items():
+        print(f"{name}: {seconds['median']:.1f} seconds per epoch")
     return 0
 
 

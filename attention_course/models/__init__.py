@@ -27,6 +27,8 @@ NAMES: dict[str, str] = {
     "fibonacci_rnn": "fibonacci",
     "fibonacci_attention": "fibonacci",
     "lagged_rnn": "fibonacci",
+    "lagged_rnn_5": "fibonacci",
+    "lagged_rnn_8": "fibonacci",
     "lagged_attention": "fibonacci",
     "lagged_attention_unbounded": "fibonacci",
 }
