@@ -270,8 +270,8 @@ class AdditiveSelfAttention(keras.layers.Layer):
         return (contexts, weights) if self.return_weights else contexts
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """Pass the mask on with the contexts; the weights carry none."""
-        return (mask, None) if self.return_weights else mask
+        """Return no mask: masked steps are zero, so a later sum or Flatten needs none."""
+        return (None, None) if self.return_weights else None
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
