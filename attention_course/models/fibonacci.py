@@ -2,7 +2,8 @@
 
 ``fibonacci_*`` are trained on the task as it is set, with its settings (30 epochs, batch size 1,
 Adam). ``lagged_*`` have the same layers and learn the lagged sum; ``lagged_attention_unbounded``
-leaves out the tanh around the scores.
+leaves out the tanh around the scores, and ``lagged_rnn_5`` and ``lagged_rnn_8`` are plain networks
+with more units, to tell the effect of attention from that of size.
 
 All take windows ``(batch, 20, 1)`` and return the predicted value ``(batch, 1)``. The score on a
 card is the mean squared error on the test windows: lower is better.
@@ -31,16 +32,18 @@ SIZES = {"train": 4_000, "validation": 1_000, "test": 1_000}
 def build(
     name: str,
     attention: bool,
+    units: int = 2,
     bounded: bool = True,
     learning_rate: float = 1e-3,
     rolled: bool = True,
     steps_per_execution: int = 25,
 ) -> keras.Model:
-    """SimpleRNN(2, tanh), attention over time if asked for, Dense(1, tanh).
+    """SimpleRNN(units, tanh), attention over time if asked for, Dense(1, tanh).
 
     Args:
         name: of the model.
         attention: put :class:`TimeAttention` between the two layers.
+        units: of the recurrent layer.
         bounded: keep the tanh around its scores.
         learning_rate: of Adam.
         rolled: False writes the 20 steps out one after another. The numbers are the same; with
@@ -49,10 +52,11 @@ def build(
             keeps the progress bar right.
 
     Returns:
-        A compiled model of 11 parameters, or of 33 with attention.
+        A compiled model: with two units it has 11 parameters, or 33 with attention.
     """
     windows = layers.Input((STEPS, 1), name="windows")
-    states = layers.SimpleRNN(2, return_sequences=attention, unroll=not rolled, name="rnn")(windows)
+    recurrent = layers.SimpleRNN(units, return_sequences=attention, unroll=not rolled, name="rnn")
+    states = recurrent(windows)
     if attention:
         states = TimeAttention(bounded=bounded, name="attention")(states)
     prediction = layers.Dense(1, activation="tanh", name="prediction")(states)
@@ -166,6 +170,17 @@ RECIPES: dict[str, Recipe] = {
         _recipe("fibonacci_rnn", "SimpleRNN(2)", "fibonacci", attention=False),
         _recipe("fibonacci_attention", "SimpleRNN(2) + attention", "fibonacci", attention=True),
         _recipe("lagged_rnn", "SimpleRNN(2)", "lagged", attention=False, learning_rate=0.01),
+        *(
+            _recipe(
+                f"lagged_rnn_{units}",
+                f"SimpleRNN({units})",
+                "lagged",
+                attention=False,
+                units=units,
+                learning_rate=0.01,
+            )
+            for units in (5, 8)
+        ),
         _recipe(
             "lagged_attention",
             "SimpleRNN(2) + attention",
