@@ -12,6 +12,8 @@ from attention_course.errors import DataError, ModelError
 if TYPE_CHECKING:
     import keras
 
+BATCH = 64
+
 
 class SentimentReader:
     """A sentiment model together with the vocabulary and the input length on its card.
@@ -59,7 +61,10 @@ class SentimentReader:
     def probability(self, texts: Sequence[str]) -> np.ndarray:
         """Return the probability ``(n,)`` that each review is positive."""
         numbers = self.encode(texts)
-        return np.asarray(self.model.predict(numbers, batch_size=64, verbose=0))[:, 0]
+        # Called directly: model.predict traces a graph anew for every model and batch shape.
+        batches = [numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH)]
+        verdicts = [np.asarray(self.model(batch, training=False)) for batch in batches]
+        return np.concatenate(verdicts)[:, 0]
 
     def shown_tokens(self, text: str) -> list[str]:
         """Return the tokens the model sees, in order, for the label of a heat map.

@@ -168,7 +168,7 @@ RECIPES: dict[str, Recipe] = {
         _recipe(
             bilstm_attention,
             "Bidirectional LSTM + attention",
-            epochs=5,
+            epochs=4,
             batch_size=128,
             **_LAST_200,
         ),
