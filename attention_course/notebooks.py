@@ -31,6 +31,8 @@ CHAPTERS = ROOT / "chapters"
 #: What every execution of a chapter runs under, so that its numbers repeat.
 EXECUTION_ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
+    # Small matrices: threads that wait for each other cost more than they bring.
+    "OPENBLAS_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",
