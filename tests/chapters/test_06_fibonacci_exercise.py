@@ -10,7 +10,10 @@ from attention_course.quiz import load_quiz
 
 QUIZ = {question["id"]: question for question in load_quiz("06_fibonacci_exercise")}
 ATTENTION = ("lagged_attention", "lagged_attention_unbounded")
-ALL = ("fibonacci_rnn", "fibonacci_attention", "lagged_rnn", *ATTENTION)
+ORIGINAL = ("fibonacci_rnn", "fibonacci_attention")
+PLAIN = ("lagged_rnn", "lagged_rnn_5", "lagged_rnn_8")
+ALL = (*ORIGINAL, *PLAIN, *ATTENTION)
+PARAMETERS = {"rnn": 11, "5": 41, "8": 89, "attention": 33, "unbounded": 33}
 
 
 def right_number(name):
@@ -81,12 +84,12 @@ def test_cards_hold_several_seeds_and_an_interval(name):
     assert len(set(card["seeds"])) == len(card["runs"])
     low, high = card["scores"]["interval"]
     assert low < card["scores"]["mean"] < high
-    assert card["recipe"]["parameters"] == (11 if name.endswith("_rnn") else 33)
+    assert card["recipe"]["parameters"] == PARAMETERS[name.split("_")[-1]]
     assert card["recipe"]["epochs"] == 30
 
 
 def test_the_original_task_was_trained_as_it_is_set():
-    for name in ALL[:2]:
+    for name in ORIGINAL:
         recipe = load_card(name)["recipe"]
         assert recipe["batch_size"] == 1
         assert recipe["optimizer"] == "adam"
@@ -95,14 +98,27 @@ def test_the_original_task_was_trained_as_it_is_set():
 
 
 def test_every_model_of_the_original_task_loses_against_one_multiplication():
-    for name in ALL[:2]:
+    for name in ORIGINAL:
         assert min(load_card(name)["scores"]["by_seed"]) > 1e-12
 
 
-def test_attention_helps_on_the_repaired_task_for_every_seed():
-    plain, bounded, unbounded = (load_card(name)["scores"]["by_seed"] for name in ALL[2:])
-    assert min(plain) > 5 * max(bounded)
-    assert min(bounded) > 1.5 * max(unbounded)
+def by_seed(name):
+    return load_card(name)["scores"]["by_seed"]
+
+
+def test_two_units_need_attention_on_the_repaired_task_for_every_seed():
+    assert min(by_seed("lagged_rnn")) > 5 * max(by_seed("lagged_attention"))
+    assert min(by_seed("lagged_attention")) > 1.5 * max(by_seed("lagged_attention_unbounded"))
+
+
+def test_plain_networks_with_more_units_do_as_well():
+    wide, attention = (load_card(name)["scores"] for name in ("lagged_rnn_8", "lagged_attention"))
+    assert wide["interval"][1] > attention["interval"][0]
+    assert wide["mean"] < 1.5 * attention["mean"]
+    assert min(by_seed("lagged_rnn_8")) > 1.5 * max(by_seed("lagged_attention_unbounded"))
+    five = np.array(by_seed("lagged_rnn_5"))
+    assert 0 < np.sum(five > 0.05) < 4
+    assert five[five <= 0.05].max() < 0.01
 
 
 def test_weights_on_a_card_are_weights():
