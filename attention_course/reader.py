@@ -12,7 +12,7 @@ from attention_course.errors import DataError, ModelError
 if TYPE_CHECKING:
     import keras
 
-BATCH = 64
+BATCH = 256
 
 
 class SentimentReader:
