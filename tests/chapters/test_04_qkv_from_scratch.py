@@ -129,6 +129,26 @@ def test_a_late_mask_cannot_be_repaired_when_powers_vanish():
     np.testing.assert_array_equal(functional.masked_softmax(scores, mask), [1, 0])
 
 
+def test_one_vector_for_both_roles_gives_symmetric_scores(cells):
+    one, two = printed(cells, "one_role = words").splitlines()[-2:]
+    assert one.endswith("True")
+    assert two.endswith("False")
+    assert (SCORES[0][2], SCORES[2][0]) == (10, 12)
+
+
+def test_a_high_temperature_leaves_a_difference(cells):
+    text = printed(cells, "by_temperature = np.array")
+    gap = float(re.search(r"10,000: weights differ by up to ([\d.]+)", text).group(1))
+    assert gap == pytest.approx((10 - 2) / 10_000 / 4, abs=5e-5)
+
+
+def test_the_repair_is_shown_to_work_and_to_fail(cells):
+    works, _, late, before = printed(cells, "repaired = late").splitlines()
+    assert works.endswith("True")
+    assert numbers(late) == [0]
+    assert numbers(before) == [0, 1]
+
+
 def test_three_answers_to_a_fully_masked_row(cells):
     nan, uniform, zeros = printed(cells, "nothing = np.zeros").splitlines()
     assert nan.count("nan") == 4
@@ -136,7 +156,7 @@ def test_three_answers_to_a_fully_masked_row(cells):
     assert numbers(zeros.split("[")[1]) == [0] * 4
 
 
-def test_keras_has_two_answers_to_a_fully_masked_row():
+def test_what_keras_does_with_a_fully_masked_row():
     import keras
 
     x = np.random.default_rng(0).normal(size=(1, 4, 2)).astype("float32")
@@ -148,6 +168,18 @@ def test_keras_has_two_answers_to_a_fully_masked_row():
     mask = np.broadcast_to(nothing, (1, 4, 4))
     _, weights = layer(x, x, attention_mask=mask, return_attention_scores=True)
     np.testing.assert_array_equal(weights, 0)
+    layer = keras.layers.MultiHeadAttention(1, 2, use_bias=False)
+    output = np.asarray(layer(x, x, attention_mask=mask))  # weights not asked for
+    _, _, value, out = (np.asarray(w) for w in layer.get_weights())
+    mean = np.einsum("btd,dhk->bthk", x, value).mean(axis=1)
+    expected = np.einsum("bhk,hkd->bd", mean, out)
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(output, np.repeat(expected[:, None], 4, axis=1), atol=1e-6)
+
+
+def test_the_chapter_shows_both_answers_of_multi_head_attention(cells):
+    lines = printed(cells, "nobody = np.zeros").splitlines()
+    assert [line.rsplit(" ", 1)[1] for line in lines] == ["True", "True"]
 
 
 def test_keras_and_numpy_agree_in_the_chapter(cells):
