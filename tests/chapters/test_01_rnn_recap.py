@@ -1,5 +1,6 @@
 """Chapter 1: quiz keys recomputed, Keras as oracle, encoding, wrong answers to the exercises."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,10 +9,17 @@ import numpy as np
 import pytest
 from proof import accepts, refuses
 
+from attention_course import models
+from attention_course.assets import fetch
+from attention_course.cards import load_card
 from attention_course.checks import EXERCISES, check
 from attention_course.checks import rnn as exercises
+from attention_course.datasets import reviews
 from attention_course.datasets.vocabulary import OFFSET, Vocabulary
+from attention_course.errors import DataError
+from attention_course.evaluation import wilson_interval
 from attention_course.quiz import load_quiz
+from attention_course.reader import SentimentReader
 
 STEM = "01_rnn_recap"
 CHAPTER = Path(__file__).parents[2] / "chapters" / f"{STEM}.ipynb"
@@ -167,6 +175,108 @@ def test_hints_on_the_page_are_the_hints_of_the_package(chapter):
     shown = re.findall(r"<details><summary>Hint \d+</summary>\s*(.*?)\s*</details>", prose, re.S)
     stored = [hint for exercise in exercises.EXERCISES.values() for hint in exercise.hints]
     assert shown == stored
+
+
+# --- what the prose says of the trained model -------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def card():
+    return load_card("simple_rnn")
+
+
+@pytest.fixture(scope="module")
+def baselines():
+    return json.loads(fetch("models/baselines.json").read_text(encoding="utf-8"))
+
+
+def test_curves_start_at_guessing_rise_together_and_part(card):
+    history = card["runs"][0]["history"]
+    fitted, held_back = np.array(history["accuracy"]), np.array(history["val_accuracy"])
+    assert len(fitted) == 50
+    assert np.abs(np.r_[fitted[:2], held_back[:2]] - 0.5).max() < 0.02  # two epochs of guessing
+    assert np.ptp([fitted[4], held_back[4]]) < 0.05  # still together
+    assert fitted[-1] > 0.95
+    assert 0.66 < np.median(held_back[6:]) < 0.73
+    assert 0.55 < min(held_back[12:17]) < 0.62  # a sharp drop near epoch 15
+    assert held_back.max() - held_back[card["runs"][0]["kept_epoch"] - 1] < 0.02
+
+
+def test_loss_is_lowest_after_epoch_nine_and_then_grows(card):
+    loss = np.array(card["runs"][0]["history"]["val_loss"])
+    assert card["runs"][0]["kept_epoch"] == 9 == loss.argmin() + 1
+    assert loss[-10:].min() > 1.3 * loss.min()
+
+
+def test_it_trained_and_trained_badly(card, baselines):
+    average = load_card("word_average")["test"]
+    pairs = baselines["nb_logistic_regression"]["test"]
+    assert 0.5 < baselines["constant"]["test"]["interval"][1] < card["test"]["interval"][0]
+    assert card["test"]["interval"][1] < average["interval"][0] - 0.15
+    assert average["interval"][1] < pairs["interval"][0]
+
+
+def test_accuracy_sinks_with_length_before_anything_is_cut(card, baselines):
+    groups = card["test"]["by_length"]
+    accuracy = [group["accuracy"] for group in groups]
+    assert accuracy == sorted(accuracy, reverse=True)
+    assert groups[2]["words"] == "151-200"
+    assert groups[2]["interval"][1] < groups[0]["interval"][0]
+    words_and_pairs = baselines["nb_logistic_regression"]["test"]["by_length"]
+    pairs = [group["accuracy"] for group in words_and_pairs]
+    assert np.ptp(pairs) < 0.02
+    assert min(pairs[:2]) - max(accuracy) > 0.1
+
+
+def test_verdicts_that_the_prose_discusses():
+    reader = SentimentReader("simple_rnn")
+    not_bad, bad, not_good, terrible = reader.probability(
+        ["Not a bad film.", "A bad film.", "Not a good film.", "Terrible. A waste of time."]
+    )
+    assert 0.5 < bad < not_bad < not_good
+    assert terrible < 0.5
+    empty = float(reader.model(reader.vocabulary.encode_batch([""]))[0, 0])
+    assert empty > 0.6
+
+
+def test_own_reviews_are_neither_easier_nor_harder(card):
+    own = reviews.load()
+    probability = SentimentReader("simple_rnn").probability(own["text"])
+    right = int(((probability > 0.5) == (own["label"] == 1)).sum())
+    low, high = wilson_interval(right, len(own))
+    assert low < card["test"]["score"] < high
+
+
+@pytest.mark.parametrize("text", ["", "  ... !", "Zyzzyva quokkaesque!"])
+def test_a_review_without_known_words_gets_one_sentence(text):
+    with pytest.raises(DataError) as refusal:
+        SentimentReader("simple_rnn").probability([text])
+    assert str(refusal.value).count(".") == 1
+    assert "\n" not in str(refusal.value)
+
+
+def test_vectors_carry_sentiment_and_not_royalty(chapter):
+    (cell,) = [cell for cell in chapter.cells if "def on_axis" in cell.source]
+    namespace = {"np": np, "place": {}}
+    exec(cell.source, namespace)
+    tables = []
+    for name in ("simple_rnn", "rnn_attention"):
+        layer = models.load(name).get_layer("embedding")
+        tables.append(layer.get_weights()[0])
+    words = Vocabulary.load(10_000).decode(range(4, 10_000))
+    namespace["place"].update({word: i for i, word in enumerate(words)})
+    others = namespace["others"]
+    held_out = others["praise"] + others["blame"]
+    assert not set(held_out) & set(namespace["good"] + namespace["bad"])
+    sides = np.array([1] * 6 + [-1] * 6)
+    here, there = (namespace["on_axis"](table, held_out) for table in tables)
+    assert [word for word, x, side in zip(held_out, here, sides, strict=True) if x * side < 0] == [
+        "subtle"
+    ]
+    assert (there * sides > 0).all()
+    king, queen = namespace["on_axis"](tables[0], ["king", "queen"])
+    assert king < -0.5 < 0.5 < queen
+    assert np.abs(namespace["on_axis"](tables[1], ["king", "queen"])).max() < 0.2
 
 
 # --- the exercises ----------------------------------------------------------------------------
