@@ -9,6 +9,7 @@ from attention_course.datasets.imdb import Reviews
 from attention_course.evaluation import (
     accuracy_by_length,
     accuracy_report,
+    evaluate_cards,
     mean_interval,
     wilson_interval,
 )
@@ -86,3 +87,35 @@ def test_baseline_learns_pairs_that_words_alone_cannot_tell(monkeypatch):
     reviews = Reviews(rows[:60], y[:60], rows[60:], y[60:], "0" * 64)
     assert baselines.nb_logistic_regression(reviews)["test"]["score"] == 1.0
     assert baselines.constant(reviews)["test"]["score"] == 0.5
+
+
+class Recorded:
+    """A recipe whose evaluation returns a given score."""
+
+    def __init__(self, score):
+        self.score = score
+
+    def load_data(self):
+        return None
+
+    def evaluate(self, model, splits):
+        return {"score": self.score}
+
+
+@pytest.mark.parametrize(
+    ("metric", "stored", "measured", "agrees"),
+    [
+        ("accuracy", 0.88, 0.8809, True),
+        ("accuracy", 0.88, 0.8812, False),
+        ("mean squared error", 5e-6, 5.02e-6, True),
+        ("mean squared error", 5e-6, 6e-6, False),
+        ("mean squared error", 5e-6, float("nan"), False),
+    ],
+)
+def test_a_card_that_differs_is_noticed(monkeypatch, capsys, metric, stored, measured, agrees):
+    card = {"test": {"score": stored, "metric": metric}}
+    monkeypatch.setattr("attention_course.cards.load_card", lambda name: card)
+    monkeypatch.setattr("attention_course.models.load", lambda name: None)
+    monkeypatch.setattr("attention_course.models.recipe", lambda name: Recorded(measured))
+    assert evaluate_cards(["any"]) is agrees
+    assert ("DIFFERENT" in capsys.readouterr().out) is not agrees
