@@ -148,3 +148,30 @@ def test_solutions_of_the_chapter_pass(notebook):
     accepts("02.jacobian", namespace["step_jacobian"])
     accepts("02.product", namespace["through_time"])
     accepts("02.clip", namespace["clip"])
+
+
+@pytest.fixture(scope="module")
+def gaps(notebook):
+    """The printed gaps between positive and negative sentences, one row per model and place."""
+    printed = "".join(
+        "".join(output.get("text", []))
+        for cell in notebook["cells"]
+        if "def mean_answers" in "".join(cell["source"])
+        for output in cell["outputs"]
+    )
+    rows = {}
+    for line in printed.splitlines()[1:]:
+        name, place = line[:36].strip().split(", words ")
+        rows[name, place] = [float(number) for number in line[36:].split()]
+    return rows
+
+
+def test_what_the_text_says_of_the_neutral_words(gaps):
+    assert len(gaps) == 6
+    assert gaps["SimpleRNN", "after"][0] > 0.6
+    assert max(np.abs(gaps["SimpleRNN", "after"][3:])) < 0.15  # gone after forty words
+    assert min(gaps["SimpleRNN", "before"]) > 0.6
+    assert min(gaps["LSTM", "after"]) > 0.5
+    attention = {place: gaps["SimpleRNN + attention", place] for place in ("after", "before")}
+    assert 0.5 < attention["after"][-1] / attention["after"][0] < 0.8  # loses about a third
+    assert attention["before"][-1] / attention["before"][0] > 0.85
