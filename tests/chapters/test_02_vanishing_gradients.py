@@ -169,9 +169,9 @@ def gaps(notebook):
 def test_what_the_text_says_of_the_neutral_words(gaps):
     assert len(gaps) == 6
     assert gaps["SimpleRNN", "after"][0] > 0.6
-    assert max(np.abs(gaps["SimpleRNN", "after"][3:])) < 0.15  # gone after forty words
+    assert max(np.abs(gaps["SimpleRNN", "after"][4:])) < 0.15  # gone after 80 words
     assert min(gaps["SimpleRNN", "before"]) > 0.6
     assert min(gaps["LSTM", "after"]) > 0.5
     attention = {place: gaps["SimpleRNN + attention", place] for place in ("after", "before")}
-    assert 0.5 < attention["after"][-1] / attention["after"][0] < 0.8  # loses about a third
+    assert 0.4 < attention["after"][-1] / attention["after"][0] < 0.7  # about half
     assert attention["before"][-1] / attention["before"][0] > 0.85
