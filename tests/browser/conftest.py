@@ -1,0 +1,267 @@
+"""What the browser tests share: the built book, a browser without a network, and opened pages.
+
+A test asks for ``open_page`` and gets a Playwright page. When the test is over, the page must have
+asked for nothing outside the book, and its console must be empty.
+
+Environment variables:
+
+* ``ATTENTION_COURSE_BROWSER=1`` makes a missing browser a failure (``.ci/run`` sets it). Without
+  it, these tests are skipped where there is no Chromium or no Playwright.
+* ``ATTENTION_COURSE_CHROMIUM`` is the path of the browser, if it is not found on the ``PATH``.
+* ``ATTENTION_COURSE_SITE`` is a folder with a built book, which is then used as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import http.server
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+NEEDED = ("playwright", "axe_playwright_python")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+    # No address has a place, except this machine's own.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+READY_SECONDS = 30
+# The command line of jupyter-book with this interpreter, wherever its script may be.
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
+# --- where there is no browser -------------------------------------------------------------
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium on this machine, or None. Nothing is ever downloaded."""
+    chosen = os.environ.get("ATTENTION_COURSE_CHROMIUM")
+    found = (shutil.which(name) for name in ((chosen,) if chosen else NAMES))
+    return next(filter(None, found), None)
+
+
+def why_not() -> str | None:
+    """Return why the browser tests cannot run here, or None when they can."""
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed; requirements.txt has it"
+    if find_chromium() is None:
+        return "there is no Chromium; install the package chromium"
+    return None
+
+
+class Unavailable(pytest.Module):
+    """Stands for a file of tests that cannot run here."""
+
+    def collect(self):
+        if os.environ.get("ATTENTION_COURSE_BROWSER"):
+            raise self.CollectError(f"ATTENTION_COURSE_BROWSER is set, but {why_not()}.")
+        pytest.skip(f"browser tests: {why_not()}", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
+    """Skip every file of this folder, before it is imported, where the tests cannot run."""
+    return Unavailable.from_parent(parent, path=module_path) if why_not() else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test of this folder."""
+    item.add_marker("browser")
+
+
+# --- the book ------------------------------------------------------------------------------
+
+
+def build(folder: Path) -> Path:
+    """Build the checkout's pages from the stored outputs; a warning is an error."""
+    configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    configuration["execute"]["execute_notebooks"] = "off"
+    config = folder / "_config.yml"
+    config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    options = ("--config", str(config), "--path-output", str(folder), "-W", "--keep-going")
+    result = subprocess.run(
+        [sys.executable, "-c", JUPYTER_BOOK, "build", str(ROOT), *options],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+    )
+    if result.returncode:
+        raise RuntimeError(f"The book does not build:\n{result.stderr[-3000:]}")
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the built pages: one build for all workers of a test run."""
+    if given := os.environ.get("ATTENTION_COURSE_SITE"):
+        assert (Path(given) / "index.html").is_file(), f"there is no book in {given}"
+        return Path(given).resolve()
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers of this run have in common
+    folder /= "browser-site"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        failed = folder / "failed.txt"
+        if failed.exists():
+            pytest.fail(failed.read_text(encoding="utf-8"), pytrace=False)
+        if not (folder / "built").exists():
+            try:
+                build(folder)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                failed.write_text(str(error), encoding="utf-8")
+                pytest.fail(str(error), pytrace=False)
+            (folder / "built").touch()
+    return folder / "_build" / "html"
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves files without writing about it, and keeps a connection open."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine only; gives its address, which ends with a slash."""
+    handler = functools.partial(Handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """The book on loopback HTTP; the address ends with a slash."""
+    with serve(site) as found:
+        yield found
+
+
+# --- the browser ---------------------------------------------------------------------------
+
+# Playwright keeps an event loop running in this thread, which would disturb other tests (nbval
+# runs kernels with asyncio). So the browser is closed when the worker leaves this folder, and
+# started again if it comes back.
+_running = contextlib.ExitStack()
+_browsers: list[Browser] = []
+
+
+def start_browser() -> Browser:
+    """Return this process's browser, started if it is not running."""
+    if not _browsers:
+        from playwright.sync_api import sync_playwright
+
+        playwright = _running.enter_context(sync_playwright())
+        launched = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        _running.callback(launched.close)
+        _browsers.append(launched)
+    return _browsers[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Close the browser after the last test of this folder in a row."""
+    yield
+    if nextitem is None or HERE not in nextitem.path.parents:
+        _browsers.clear()
+        _running.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Browser:
+    """Playwright's Chromium, without a network."""
+    return start_browser()
+
+
+# --- pages ---------------------------------------------------------------------------------
+
+READY = """async () => {
+  if (document.querySelector('script[src*="/mathjax/"]')) {
+    if (!(window.MathJax && window.MathJax.startup && window.MathJax.startup.promise)) return false;
+    await window.MathJax.startup.promise;
+  }
+  return [...document.querySelectorAll("[id^=quiz_]")].every(
+    (quiz) => quiz.querySelector(".Quiz") && !quiz.querySelector(".QuizNote"));
+}"""
+
+
+def wait_until_ready(page: Page) -> None:
+    """Wait for formulas, quizzes and fonts."""
+    page.wait_for_function(READY, timeout=1000 * READY_SECONDS)
+    page.evaluate("document.fonts.ready.then(() => 0)")
+
+
+@pytest.fixture
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Open pages of the book; afterwards, all of them must have been quiet.
+
+    ``open_page(name, scheme="light", width=1280, over="file", **context_options)`` loads
+    ``name + ".html"`` and waits for formulas and quizzes. ``over="http"`` takes it from a server
+    on this machine. ``name`` may end with a query or a fragment, as in ``search.html?q=mask``.
+    """
+    import checks
+
+    site = request.getfixturevalue("site")
+    opened = []
+
+    def open_one(
+        name: str,
+        scheme: str = "light",
+        width: int = 1280,
+        over: str = "file",
+        **context_options,
+    ) -> Page:
+        base = site.as_uri() + "/" if over == "file" else request.getfixturevalue("address")
+        options = {
+            "viewport": {"width": width, "height": 900},
+            "color_scheme": scheme,
+            "offline": over == "file",
+        }
+        context = browser.new_context(**{**options, **context_options})
+        opened.append((context, checks.Watch(context, base)))
+        page = context.new_page()
+        page.goto(base + (name if ".html" in name else f"{name}.html"))
+        wait_until_ready(page)
+        return page
+
+    yield open_one
+    problems = []
+    for context, watch in opened:
+        problems += watch.problems()
+        context.close()
+    assert problems == []
