@@ -102,7 +102,7 @@ def markup(
         f'(function () {{\n"use strict";\n{shared}\n{own}\n'
         f"start(document.getElementById({json.dumps(element)}), build, {_json(name, data)});\n"
         "})();"
-    ).replace("</", "<\\/")
+    ).replace("</", "<\\/")  # nothing may end the script element
     return (
         f'<figure class="ac-interactive" id="{element}" data-figure="{name}" '
         f'aria-labelledby="{element}-title">\n'
@@ -117,11 +117,13 @@ def markup(
 
 def _json(name: str, data: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
+        text = json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
     except ValueError:
         raise FigureError(
             f"The data of the interactive figure {name!r} holds NaN or an infinite number."
         ) from None
+    # Inside a script element, "<!--" has a meaning.
+    return text.replace("<", "\\u003c")
 
 
 def _plain(value: Any) -> Any:
