@@ -4,9 +4,9 @@
 //
 // and uses what is offered here:
 //
-//   figure.slider(key, {label, min, max, step, format})      a native range input
-//   figure.choice(key, {label, options: [[value, text], ...]})  a native select
-//   figure.checkbox(key, {label})
+//   figure.slider(key, {label, min, max, step, format, change})  a native range input
+//   figure.choice(key, {label, options: [[value, text], ...], change})  a native select
+//   figure.checkbox(key, {label, change})
 //   figure.text(key, {label, rows})                           a native text area
 //   figure.button(label, action)   action(state) changes the state; the picture follows
 //   figure.bars({labels, label, digits, width})               bars with their numbers, .set(values)
@@ -16,7 +16,10 @@
 //   figure.run(initial, render)    starts; render(state) draws and returns one sentence, which is
 //                                  shown under the figure and announced to screen readers
 //
-// Every control belongs to one key of the state. A Reset button is added by itself. Nothing moves
+// and fixed, magnitude, vector (numbers as text), softmax, dot, weightedSum.
+//
+// Every control belongs to one key of the state. Its change(state), if it has one, adapts other
+// keys when the reader moves it; all controls follow. A Reset button is added by itself. Nothing moves
 // unless the reader moves it, so there is nothing to switch off for prefers-reduced-motion.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -66,8 +69,30 @@ function softmax(scores) {
   return powers.map((power) => power / total);
 }
 
+// A number that is not negative, of any size: fixed decimals from 0.001 up to a million, powers of
+// ten beyond.
+function magnitude(value, digits) {
+  if (value === 0 || (value >= 0.001 && value < 1e6)) {
+    return fixed(value, digits);
+  }
+  const [leading, exponent] = value.toExponential(2).split("e");
+  const raised = [...String(Number(exponent))].map((sign) =>
+    (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign]));
+  return `${leading} × 10${raised.join("")}`;
+}
+
+// "(0.64, 0.80)"
+function vector(values, digits) {
+  return `(${values.map((value) => fixed(value, digits)).join(", ")})`;
+}
+
 function dot(left, right) {
   return left.reduce((sum, value, place) => sum + value * right[place], 0);
+}
+
+// The mixture of vectors: weights[0] * vectors[0] + weights[1] * vectors[1] + ...
+function weightedSum(weights, vectors) {
+  return vectors[0].map((_, entry) => dot(weights, vectors.map((vector) => vector[entry])));
 }
 
 function createFigure(root) {
@@ -100,16 +125,19 @@ function createFigure(root) {
     draw(prefix);
   }
 
-  function bind(key, read, input, event, value) {
+  function bind(key, read, input, event, value, change) {
     controls.push({ read });
     input.addEventListener(event, () => {
       state[key] = value();
+      if (change) {
+        change(state);
+      }
       refresh();
     });
   }
 
   return {
-    slider(key, { label, min, max, step, format = String }) {
+    slider(key, { label, min, max, step, format = String, change = null }) {
       const id = newId();
       const input = element("input", { type: "range", id, min, max, step, "data-key": key });
       // Not <output>: that is a live region and would speak at every step.
@@ -118,27 +146,27 @@ function createFigure(root) {
         input.value = state[key];
         shown.textContent = format(state[key]);
         input.setAttribute("aria-valuetext", format(state[key]));
-      }, input, "input", () => Number(input.value));
+      }, input, "input", () => Number(input.value), change);
       return element("div", { class: "ac-control" },
         element("label", { for: id }, label), input, shown);
     },
 
-    choice(key, { label, options }) {
+    choice(key, { label, options, change = null }) {
       const id = newId();
       const input = element("select", { id, "data-key": key },
         ...options.map(([, text], place) => element("option", { value: place }, text)));
       bind(key, () => {
         input.value = options.findIndex(([value]) => value === state[key]);
-      }, input, "change", () => options[Number(input.value)][0]);
+      }, input, "change", () => options[Number(input.value)][0], change);
       return element("div", { class: "ac-control" }, element("label", { for: id }, label), input);
     },
 
-    checkbox(key, { label }) {
+    checkbox(key, { label, change = null }) {
       const id = newId();
       const input = element("input", { type: "checkbox", id, "data-key": key });
       bind(key, () => {
         input.checked = state[key];
-      }, input, "change", () => input.checked);
+      }, input, "change", () => input.checked, change);
       return element("div", { class: "ac-control" }, input, element("label", { for: id }, label));
     },
 
