@@ -1,0 +1,260 @@
+"""Sphinx extension of the book: reading time, definitions of terms, and what the scripts need.
+
+While a page is written, this extension adds to it
+
+- under the title of a chapter, how long reading takes;
+- at the end of the text, hidden, the definition of each glossary term that the page links to;
+- in the head, the list of chapters with the questions of their quizzes, as JSON.
+
+``theme/reading.js`` shows the definitions beside their links and remembers the reader's progress.
+A page without JavaScript keeps the reading time and plain links.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.util import logging
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+GLOSSARY = "glossary"
+
+#: Words a minute. Most adults read English non-fiction at 175 to 300 words a minute, 238 on
+#: average (Brysbaert 2019, "How many words do we read per minute?", Journal of Memory and
+#: Language 109, 104047). The lower end is taken: this text is studied, not skimmed, and many of
+#: its readers have another first language.
+WORDS_PER_MINUTE = 175
+#: Lines of code or displayed formulas a minute. No study of this is known to us; ten seconds a
+#: line is an assumption.
+LINES_PER_MINUTE = 6
+#: Sections to work through or to look things up in. The time for them is in the chapter's head.
+NOT_READ = ("quiz", "exercises", "references")
+
+#: A browser may refuse its storage (private mode, blocked cookies). Reading `localStorage` then
+#: throws, and the theme reads it in its first script, unguarded. This one comes before and puts
+#: a plain object in its place, which forgets everything when the page is closed.
+STORAGE_GUARD = (
+    "<script>try{localStorage.length}catch(e){(function(){var kept={};"
+    'Object.defineProperty(window,"localStorage",{configurable:true,value:{'
+    "getItem:function(key){return Object.hasOwn(kept,key)?kept[key]:null},"
+    "setItem:function(key,value){kept[key]=String(value)},"
+    "removeItem:function(key){delete kept[key]}}})})()}</script>"
+)
+
+logger = logging.getLogger(__name__)
+
+
+# --- reading time --------------------------------------------------------------------------
+
+
+def reading_minutes(document: nodes.Node) -> int:
+    """Minutes to read a page's prose and code, rounded up; 0 for a page without either.
+
+    Outputs of cells, and the sections in ``NOT_READ``, are left out. A displayed formula counts
+    as one line of code, a formula within a sentence as one word.
+    """
+    words = lines = 0
+    for node in _read_nodes(document):
+        if isinstance(node, nodes.literal_block):
+            lines += sum(bool(line.strip()) for line in node.astext().splitlines())
+        elif isinstance(node, nodes.math_block):
+            lines += 1
+        elif isinstance(node, nodes.math):
+            words += 1
+        else:
+            words += len(re.findall(r"\w[\w'’.-]*", node.astext()))
+    return math.ceil(words / WORDS_PER_MINUTE + lines / LINES_PER_MINUTE)
+
+
+def _read_nodes(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield code, formulas and texts, without what a reader does not read."""
+    if isinstance(node, nodes.literal_block | nodes.math_block | nodes.math | nodes.Text):
+        yield node
+        return
+    skipped = isinstance(node, nodes.Invisible | nodes.raw) or (
+        isinstance(node, nodes.Element)
+        and ("cell_output" in node["classes"] or set(NOT_READ) & set(node["ids"]))
+    )
+    if not skipped:
+        for child in node.children:
+            yield from _read_nodes(child)
+
+
+def reading_line(document: nodes.Node) -> str:
+    """The sentence under a chapter's title; empty for a page without words.
+
+    The chapter's own line **Time** includes the exercises, so this one says what it leaves out.
+    """
+    minutes = reading_minutes(document)
+    if not minutes:
+        return ""
+    ids = {id_ for section in document.findall(nodes.section) for id_ in section["ids"]}
+    left_out = [f"the {name}" for name in ("quiz", "exercises") if name in ids]
+    without = f", without {' and '.join(left_out)}" if left_out else ""
+    return f"Reading time: about {minutes} minute{'s' * (minutes != 1)}{without}."
+
+
+# --- glossary ------------------------------------------------------------------------------
+
+
+def definitions(glossary: nodes.Node) -> dict[str, tuple[str, nodes.paragraph]]:
+    """The entries of the glossary: id -> (term, first paragraph).
+
+    An entry is a section without sections of its own. The number of the chapter in brackets at
+    the end is left out. So are links, because a tooltip must not hold anything to click on.
+    """
+    entries = {}
+    for section in glossary.findall(nodes.section):
+        paragraph = next((n for n in section.children if isinstance(n, nodes.paragraph)), None)
+        nested = any(isinstance(child, nodes.section) for child in section.children)
+        if paragraph is None or nested:
+            continue
+        definition = paragraph.deepcopy()
+        for link in list(definition.findall(nodes.reference)):
+            link.parent.replace(link, link.children)
+        last = definition.children[-1]
+        if isinstance(last, nodes.Text):
+            definition.replace(last, nodes.Text(re.sub(r"\s*\(\d+\)\s*$", "", last.astext())))
+        term = section.next_node(nodes.title).astext()
+        entries.update({id_: (term, definition) for id_ in section["ids"]})
+    return entries
+
+
+def linked_terms(document: nodes.Node, glossary_uri: str) -> list[str]:
+    """Ids of the glossary entries a page links to, each once, in the order of the text.
+
+    Args:
+        document: the page, its references resolved.
+        glossary_uri: the glossary's address as seen from the page; empty on the glossary itself.
+    """
+    found = []
+    for link in document.findall(nodes.reference):
+        uri, _, anchor = link.get("refuri", "").partition("#")
+        if not glossary_uri:
+            anchor = link.get("refid") or ("" if uri else anchor)
+        elif uri != glossary_uri:
+            continue
+        if anchor:
+            found.append(anchor)
+    return list(dict.fromkeys(found))
+
+
+def definitions_html(terms: Iterable[tuple[str, str, str]]) -> str:
+    """The hidden block at the end of a page: one tooltip per (id, term, definition as HTML)."""
+    tips = [
+        f'<div class="ac-tip" role="tooltip" id="definition-{escape(id_)}" hidden>'
+        f"<strong>{escape(term)}.</strong> {html}</div>"
+        for id_, term, html in terms
+    ]
+    return '\n<div class="ac-tips">\n{}\n</div>\n'.format("\n".join(tips)) if tips else ""
+
+
+def _definitions_of(app: Sphinx, page: str, document: nodes.Node) -> str:
+    if GLOSSARY not in app.env.found_docs:
+        return ""
+    entries = definitions(app.env.get_doctree(GLOSSARY))
+    glossary_uri = "" if page == GLOSSARY else app.builder.get_relative_uri(page, GLOSSARY)
+    terms = []
+    for id_ in linked_terms(document, glossary_uri):
+        if id_ in entries:
+            term, paragraph = entries[id_]
+            html = app.builder.render_partial(paragraph)["fragment"].strip()
+            terms.append((id_, term, re.sub(r"^<p>|</p>$", "", html)))
+        elif page != GLOSSARY:
+            logger.warning(
+                "%s links to %s#%s, which is no entry with a definition. "
+                "Add one to the glossary or link to another.",
+                page,
+                GLOSSARY,
+                id_,
+                type="attention_course",
+                subtype="glossary",
+            )
+    return definitions_html(terms)
+
+
+# --- what the scripts need -----------------------------------------------------------------
+
+
+def chapter_questions(pages: Iterable[str], folder: Path) -> dict[str, list[str]]:
+    """Map each chapter to the ids of its quiz' questions; none where it has no quiz.
+
+    Args:
+        pages: document names of the chapters.
+        folder: where the quizzes are; a chapter's quiz has the name of the chapter.
+    """
+    found = {}
+    for page in sorted(pages):
+        path = folder / f"{Path(page).name}.json"
+        questions = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        found[page] = [question["id"] for question in questions]
+    return found
+
+
+def data_html(data: Mapping[str, Any]) -> str:
+    """Data for a script, as an element that cannot end early whatever it holds."""
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return f'<script type="application/json" id="attention-course-pages">{text}</script>'
+
+
+def _chapters(env: BuildEnvironment) -> list[str]:
+    return sorted(page for page in env.found_docs if env.doc2path(page).endswith(".ipynb"))
+
+
+def _questions(app: Sphinx) -> dict[str, list[str]]:
+    return chapter_questions(_chapters(app.env), Path(app.srcdir) / "quizzes")
+
+
+# --- Sphinx --------------------------------------------------------------------------------
+
+
+def _changed(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
+    """Write every page again when the glossary or the list of questions is another one."""
+    digest = hashlib.sha256(json.dumps(_questions(app)).encode())
+    if GLOSSARY in env.found_docs:
+        digest.update(env.get_doctree(GLOSSARY).pformat().encode())
+    before = getattr(env, "attention_course_pages", None)
+    env.attention_course_pages = digest.hexdigest()
+    return [] if before == digest.hexdigest() else sorted(env.found_docs)
+
+
+def _add_to_page(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], document: nodes.Node | None
+) -> None:
+    """Add reading time, definitions and data to the page about to be written."""
+    questions = _questions(app)
+    data = {
+        "page": Path(page).name if page in questions else None,
+        "front": page == app.config.root_doc,
+        "chapters": {
+            Path(name).name: {"uri": app.builder.get_target_uri(name), "questions": ids}
+            for name, ids in questions.items()
+        },
+    }
+    context["metatags"] = STORAGE_GUARD + data_html(data) + (context.get("metatags") or "")
+    if document is None:
+        return
+    if page in questions and (line := reading_line(document)):
+        line = f'<p class="ac-reading-time">{line}</p>'
+        context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
+    context["body"] += _definitions_of(app, page, document)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the extension to Sphinx."""
+    app.connect("env-updated", _changed)
+    app.connect("html-page-context", _add_to_page)
+    app.add_css_file("reading.css")
+    app.add_js_file("reading.js", loading_method="defer")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,503 @@
+// Reading aids: definitions of terms, names for the theme's small buttons, and the reader's
+// progress. attention_course/pages.py adds this script to every page, together with the hidden
+// definitions (.ac-tip) and the list of chapters (#attention-course-pages).
+//
+// Nothing leaves the browser. Progress is one JSON text in localStorage, under the key
+// "attention-course", where "solved" outranks "tried":
+//   {"version": 1, "chapters": {"01_rnn_recap": {"done": true, "questions": {"id": "solved"}}}}
+(() => {
+  "use strict";
+
+  const pages = JSON.parse(document.getElementById("attention-course-pages").textContent);
+  const root = new URL(document.documentElement.dataset.content_root, location.href);
+
+  /** Make an element from a tag, attributes and children; a text is a child too. */
+  function make(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  /** Put a text into a live region, so that a screen reader says it. */
+  function say(region, text) {
+    // The same text twice in a row would not be announced the second time.
+    region.textContent = "";
+    setTimeout(() => (region.textContent = text), 50);
+  }
+
+  // --- progress: what is remembered -------------------------------------------------------------
+
+  const KEY = "attention-course";
+  const REFUSED =
+    "This browser does not let the page remember anything, so your progress is forgotten when " +
+    "you leave the page.";
+  const FULL =
+    "This browser has no room left for your progress, so what you do from now on is forgotten " +
+    "when you leave the page.";
+  const DAMAGED =
+    "What this browser remembered of your progress could not all be read, and that part is left " +
+    "out.";
+
+  let notice = ""; // a sentence to the reader about the storage
+  let unsaved = false; // what is shown is newer than what is stored
+  let progress = read();
+  const solvedBefore = new Set(
+    pages.page ? Object.keys(of(pages.page).questions).filter((id) => isSolved(pages.page, id)) : []
+  );
+
+  /** One chapter's record. */
+  function of(chapter) {
+    return progress[chapter];
+  }
+
+  function isSolved(chapter, id) {
+    return of(chapter).questions[id] === "solved";
+  }
+
+  /** Read the storage, keeping only what this book knows. Never fails. */
+  function read() {
+    let found = null;
+    try {
+      // pages.py puts a plain object in the place of a storage that the browser refuses.
+      if (!(localStorage instanceof Storage)) {
+        throw new Error("refused");
+      }
+      found = localStorage.getItem(KEY);
+    } catch {
+      notice = REFUSED;
+      unsaved = true;
+    }
+    let stored = { chapters: {} };
+    let sound = true;
+    if (found !== null) {
+      try {
+        stored = JSON.parse(found);
+      } catch {
+        sound = false;
+      }
+    }
+    const isObject = (value) =>
+      typeof value === "object" && value !== null && !Array.isArray(value);
+    sound &&= isObject(stored) && isObject(stored.chapters);
+    const result = {};
+    for (const [chapter, { questions }] of Object.entries(pages.chapters)) {
+      const record = (result[chapter] = { done: false, questions: {} });
+      const old = sound ? stored.chapters[chapter] : undefined;
+      if (old === undefined) {
+        continue;
+      }
+      if (!isObject(old) || typeof old.done !== "boolean" || !isObject(old.questions)) {
+        notice = DAMAGED;
+        continue;
+      }
+      record.done = old.done;
+      for (const id of questions) {
+        if (old.questions[id] === "solved" || old.questions[id] === "tried") {
+          record.questions[id] = old.questions[id];
+        } else if (old.questions[id] !== undefined) {
+          notice = DAMAGED;
+        }
+      }
+    }
+    if (!sound) {
+      notice = DAMAGED;
+    }
+    return result;
+  }
+
+  /** Change the progress, store it and show it. */
+  function change(edit) {
+    if (!unsaved) {
+      progress = read(); // another tab may have written since
+    }
+    edit();
+    if (notice !== REFUSED) {
+      try {
+        localStorage.setItem(KEY, JSON.stringify({ version: 1, chapters: progress }));
+        unsaved = false;
+        notice = "";
+      } catch {
+        unsaved = true;
+        notice = FULL;
+      }
+    }
+    show();
+  }
+
+  function forget() {
+    try {
+      localStorage.removeItem(KEY);
+    } catch {
+      // Then nothing was stored either.
+    }
+    if (notice !== REFUSED) {
+      unsaved = false;
+      notice = "";
+    }
+    for (const record of Object.values(progress)) {
+      record.done = false;
+      record.questions = {};
+    }
+    show();
+  }
+
+  document.addEventListener("attention-course:answer", ({ detail }) => {
+    const chapter = pages.chapters[detail.quiz];
+    if (!chapter || !chapter.questions.includes(detail.question)) {
+      return;
+    }
+    change(() => {
+      const { questions } = of(detail.quiz);
+      if (detail.complete) {
+        questions[detail.question] = "solved";
+      } else {
+        questions[detail.question] ??= "tried";
+      }
+    });
+  });
+
+  addEventListener("storage", ({ key }) => {
+    // The key is null when another page has cleared everything.
+    if ((key === KEY || key === null) && !unsaved) {
+      progress = read();
+      show();
+    }
+  });
+
+  // A page that comes back from the browser's history has slept through the others' changes.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted && !unsaved) {
+      progress = read();
+      show();
+    }
+  });
+
+  // --- progress: how it is shown ----------------------------------------------------------------
+
+  function count(chapter) {
+    const states = Object.values(of(chapter).questions);
+    const solved = states.filter((state) => state === "solved").length;
+    return { solved, tried: states.length - solved, all: pages.chapters[chapter].questions.length };
+  }
+
+  function sentence({ solved, tried, all }) {
+    const more = tried ? `, ${tried} more tried` : "";
+    return `${solved} of ${all} questions solved${more}`;
+  }
+
+  /** Links of the page to a chapter: address without anchor -> chapter. */
+  const addresses = new Map(
+    Object.entries(pages.chapters).map(([chapter, { uri }]) => [new URL(uri, root).href, chapter])
+  );
+  const chapterOf = (link) => addresses.get(link.href.split(/[?#]/)[0]);
+
+  /** In the table of contents of the side bar: a tick, or how many are solved. */
+  function showInSideBar() {
+    for (const link of document.querySelectorAll(".bd-sidenav a")) {
+      const chapter = chapterOf(link);
+      link.querySelector(".ac-mark")?.remove();
+      if (!chapter) {
+        continue;
+      }
+      const { solved, tried, all } = count(chapter);
+      const shown = [of(chapter).done ? "✓" : "", solved + tried ? `${solved}/${all}` : ""];
+      const said = [
+        of(chapter).done ? "finished" : "",
+        solved + tried ? `${solved} of ${all} questions solved` : "",
+      ];
+      if (shown.some(Boolean)) {
+        link.append(
+          make(
+            "span",
+            { class: "ac-mark" },
+            make("span", { "aria-hidden": "true" }, shown.filter(Boolean).join(" ")),
+            make("span", { class: "visually-hidden" }, `, ${said.filter(Boolean).join(", ")}`)
+          )
+        );
+      }
+    }
+  }
+
+  /** On the front page: a line in each chapter's card. */
+  function showInCards() {
+    for (const link of document.querySelectorAll(".bd-article .sd-card a")) {
+      const chapter = chapterOf(link);
+      const card = link.closest(".sd-card");
+      if (!chapter) {
+        continue;
+      }
+      card.querySelector(".ac-card-line")?.remove();
+      const counted = count(chapter);
+      const parts = [
+        of(chapter).done ? "✓ Finished." : "",
+        counted.solved + counted.tried ? `${sentence(counted)}.` : "",
+      ].filter(Boolean);
+      if (parts.length) {
+        card
+          .querySelector(".sd-card-body")
+          .append(make("p", { class: "ac-card-line" }, parts.join(" ")));
+      }
+    }
+  }
+
+  /** Beside a question: that it was solved on an earlier visit. It stays unanswered. */
+  function showSolvedBefore() {
+    for (const question of document.querySelectorAll(".ac-quiz .Quiz[data-question]")) {
+      const id = question.dataset.question;
+      const note = question.querySelector(".ac-solved-before");
+      const wanted = solvedBefore.has(id) && isSolved(pages.page, id);
+      if (wanted && !note) {
+        question.prepend(make("p", { class: "ac-solved-before" }, "✓ Solved before"));
+      } else if (!wanted) {
+        note?.remove();
+      }
+    }
+  }
+
+  const line = make("p", { class: "ac-count" });
+  const storageNote = make("p", { class: "ac-notice", role: "status" });
+  const box = make("input", { type: "checkbox" });
+
+  /** The box at a chapter's end and on the front page. */
+  function makePanel(level) {
+    const title = make(level, { id: "ac-progress-title" }, "Your progress");
+    const button = make(
+      "button",
+      { type: "button", class: "ac-button", "aria-haspopup": "dialog" },
+      "Forget my progress on this device"
+    );
+    const keep = make("button", { class: "ac-button", value: "keep", autofocus: "" }, "Keep it");
+    const drop = make("button", { class: "ac-button", value: "forget" }, "Forget it");
+    const question = make(
+      "p",
+      { id: "ac-forget-question" },
+      "Forget your progress in all chapters? This cannot be undone."
+    );
+    const dialog = make(
+      "dialog",
+      { class: "ac-dialog", "aria-labelledby": "ac-forget-question" },
+      make("form", { method: "dialog" }, question, keep, drop)
+    );
+    button.addEventListener("click", () => {
+      dialog.returnValue = "";
+      dialog.showModal();
+    });
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "forget") {
+        forget();
+        say(storageNote, "Your progress on this device is forgotten.");
+      }
+    });
+    box.addEventListener("change", () =>
+      change(() => {
+        of(pages.page).done = box.checked;
+      })
+    );
+    return make(
+      "section",
+      { class: "ac-progress d-print-none", "aria-labelledby": title.id },
+      title,
+      line,
+      ...(pages.page ? [make("label", {}, box, " I have finished this chapter")] : []),
+      storageNote,
+      button,
+      make(
+        "p",
+        { class: "ac-small" },
+        "Your progress is kept in this browser on this device. Nothing is sent anywhere."
+      ),
+      dialog
+    );
+  }
+
+  function showInPanel() {
+    if (pages.page) {
+      const counted = count(pages.page);
+      line.textContent = `Quiz: ${sentence(counted)}.`;
+      line.hidden = counted.all === 0;
+      box.checked = of(pages.page).done;
+    } else {
+      const chapters = Object.keys(pages.chapters);
+      const counts = chapters.map(count);
+      const sum = (name) => counts.reduce((total, counted) => total + counted[name], 0);
+      const done = chapters.filter((chapter) => of(chapter).done).length;
+      const total = { solved: sum("solved"), tried: sum("tried"), all: sum("all") };
+      line.textContent = `${done} of ${chapters.length} chapters finished, ${sentence(total)}.`;
+    }
+    if (storageNote.textContent !== notice) {
+      storageNote.textContent = notice;
+    }
+  }
+
+  function show() {
+    showInSideBar();
+    if (pages.front) {
+      showInCards();
+    }
+    if (pages.page) {
+      showSolvedBefore();
+    }
+    if (pages.front || pages.page) {
+      showInPanel();
+    }
+  }
+
+  function setUpProgress() {
+    const article = document.querySelector(".bd-article");
+    const cards = document.querySelectorAll(".bd-article .sd-card");
+    if (pages.page) {
+      article.append(makePanel("h2"));
+      // Quizzes build their questions after this script has run.
+      const observer = new MutationObserver(showSolvedBefore);
+      for (const quiz of document.querySelectorAll(".ac-quiz")) {
+        observer.observe(quiz, { childList: true, subtree: true });
+      }
+    } else if (pages.front && cards.length) {
+      cards[cards.length - 1].closest(".sd-container-fluid").after(makePanel("h3"));
+    } else if (pages.front) {
+      article.append(makePanel("h2"));
+    }
+    show();
+  }
+
+  // --- definitions of terms (WCAG 1.4.13) -------------------------------------------------------
+
+  /** Show a definition while its link, or the definition itself, has the pointer or the focus. */
+  function setUpDefinitions() {
+    const PAUSE = 250; // milliseconds: time to move the pointer over, and to pass by without one
+    let shown = null; // {link, tip}
+    let timer;
+
+    function place({ link, tip }) {
+      // Relative to the definition's own container, so that it scrolls with the text.
+      const frame = tip.offsetParent.getBoundingClientRect();
+      const text = link.getClientRects()[0]; // a link may run over two lines
+      const edge = 8;
+      const width = document.documentElement.clientWidth;
+      const left = Math.max(edge, Math.min(text.left, width - tip.offsetWidth - edge));
+      const below = text.bottom + tip.offsetHeight + edge <= innerHeight;
+      const above = text.top - tip.offsetHeight >= edge;
+      const top = below || !above ? text.bottom : text.top - tip.offsetHeight;
+      tip.style.left = `${left - frame.left}px`;
+      tip.style.top = `${top - frame.top}px`;
+    }
+
+    function hide() {
+      clearTimeout(timer);
+      if (shown) {
+        shown.tip.hidden = true;
+        shown = null;
+      }
+    }
+
+    function open(link, tip) {
+      clearTimeout(timer);
+      if (shown?.link !== link) {
+        hide();
+        shown = { link, tip };
+        tip.hidden = false;
+        place(shown);
+      }
+    }
+
+    function later(action) {
+      clearTimeout(timer);
+      timer = setTimeout(action, PAUSE);
+    }
+
+    for (const link of document.querySelectorAll(".bd-article a.internal[href*='#']")) {
+      const id = decodeURIComponent(link.hash.slice(1));
+      const page = link.href.split("#")[0];
+      const tip = document.getElementById(`definition-${id}`);
+      if (!tip || page !== new URL("glossary.html", root).href) {
+        continue;
+      }
+      link.setAttribute("aria-describedby", tip.id);
+      // On a touch screen a tap follows the link, as ever.
+      link.addEventListener("pointerenter", ({ pointerType }) => {
+        if (pointerType !== "touch") {
+          later(() => open(link, tip));
+        }
+      });
+      link.addEventListener("pointerleave", () => {
+        if (document.activeElement !== link) {
+          later(hide);
+        }
+      });
+      link.addEventListener("focus", () => {
+        if (link.matches(":focus-visible")) {
+          open(link, tip);
+        }
+      });
+      link.addEventListener("blur", () => later(hide));
+    }
+    for (const tip of document.querySelectorAll(".ac-tip")) {
+      tip.addEventListener("pointerenter", () => clearTimeout(timer));
+      tip.addEventListener("pointerleave", () => {
+        if (shown && document.activeElement !== shown.link) {
+          later(hide);
+        }
+      });
+    }
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") {
+        hide();
+      }
+    });
+    addEventListener("resize", () => shown && place(shown));
+  }
+
+  // --- the theme's small buttons and links ------------------------------------------------------
+
+  /**
+   * sphinx_copybutton 0.5.2 names each button by the title of its icon, takes the focus away when
+   * it copies, and tells only the eye that it has.
+   */
+  function setUpCopyButtons() {
+    const region = make("div", { role: "status", class: "visually-hidden" });
+    document.querySelector(".bd-article")?.after(region);
+    const observer = new MutationObserver(([{ target }]) => {
+      if (target.dataset.tooltip === "Copied!") {
+        say(region, "Copied");
+      } else if (target.dataset.tooltip !== "Copy") {
+        say(region, "The browser did not copy; select the text instead");
+      } else {
+        return;
+      }
+      if (document.activeElement === document.body) {
+        target.focus({ preventScroll: true });
+      }
+    });
+    for (const button of document.querySelectorAll("button.copybtn")) {
+      const text = document.querySelector(button.dataset.clipboardTarget).textContent.trim();
+      const beginning = text.split("\n")[0].slice(0, 40);
+      const kind = button.closest(".cell_output") ? "output" : "code";
+      button.type = "button";
+      button.setAttribute("aria-label", `Copy ${kind}: ${beginning}`);
+      observer.observe(button, { attributes: true, attributeFilter: ["data-tooltip"] });
+    }
+  }
+
+  /** The sign beside a heading is named "#". The heading's own name should not end in it. */
+  function setUpSectionLinks() {
+    for (const link of document.querySelectorAll(".bd-article a.headerlink")) {
+      const heading = link.parentElement;
+      const title = [...heading.childNodes]
+        .filter((node) => node !== link)
+        .map((node) => node.textContent)
+        .join("")
+        .trim();
+      link.setAttribute("aria-label", `Link to this section: ${title}`);
+      link.removeAttribute("title");
+    }
+  }
+
+  setUpProgress();
+  setUpDefinitions();
+  setUpSectionLinks();
+  // After sphinx_copybutton, which makes its buttons at the same event and was loaded earlier.
+  document.addEventListener("DOMContentLoaded", setUpCopyButtons);
+})();
