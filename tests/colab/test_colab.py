@@ -8,8 +8,10 @@ What stands in for what:
 * raw.githubusercontent.com: the working tree, served over HTTP on loopback.
 * ``google.colab``: an empty module that is loaded before the first cell, as on Colab.
 
+Afterwards every quiz and interactive figure is used in frames like those of Colab's outputs.
+
 The environment is made by pip from the package index, so this test needs a network or a cache,
-and minutes. It runs on request only:
+and minutes. The last step needs Chromium. It runs on request only:
 
     ATTENTION_COURSE_COLAB=1 python -m pytest tests/colab
 
@@ -38,6 +40,7 @@ from attention_course import __version__, address, assets
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 RUNNER = Path(__file__).with_name("run_notebook.py")
+VISITOR = Path(__file__).with_name("use_outputs.py")
 # What Colab has, as far as this course touches it. It has neither jupyterquiz nor this package.
 PACKAGES = [
     "h5py",
@@ -267,6 +270,11 @@ def test_chapter(chapter, python, machine, web, tmp_path):
     assert set(after) - set(before) == OURS
     assert after["attention-course"] == __version__
     assert_downloads(chapter, web[1], tmp_path / "cache" / __version__)
+    # Looked at from outside: the browser and Playwright belong to this environment, not to Colab's.
+    report = json.loads(run(sys.executable, VISITOR, result))
+    assert report["problems"] == []
+    assert report["quizzes"] == 1
+    assert report["figures"] >= 1
 
 
 def errors_in(cells):
