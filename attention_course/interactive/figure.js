@@ -81,9 +81,11 @@ function magnitude(value, digits) {
   return `${leading} × 10${raised.join("")}`;
 }
 
-// "(0.64, 0.80)"
-function vector(values, digits) {
-  return `(${values.map((value) => fixed(value, digits)).join(", ")})`;
+// "(0.64, 0.80)"; without digits the numbers as they are: "(2, 0, 2)".
+function vector(values, digits = null) {
+  const text = values.map((value) =>
+    (digits === null ? String(value).replace("-", "\u2212") : fixed(value, digits)));
+  return `(${text.join(", ")})`;
 }
 
 function dot(left, right) {
@@ -92,7 +94,7 @@ function dot(left, right) {
 
 // The mixture of vectors: weights[0] * vectors[0] + weights[1] * vectors[1] + ...
 function weightedSum(weights, vectors) {
-  return vectors[0].map((_, entry) => dot(weights, vectors.map((vector) => vector[entry])));
+  return vectors[0].map((_, entry) => dot(weights, vectors.map((row) => row[entry])));
 }
 
 function createFigure(root) {
