@@ -139,13 +139,13 @@ function build(figure, data) {
   })));
   words.forEach((word, j) => {
     const slider = figure.slider(`score${j}`, {
-      label: `Score of “${word}”`, min: -LARGEST_SCORE, max: LARGEST_SCORE, step: 0.1,
+      label: `Score: ${word}`, min: -LARGEST_SCORE, max: LARGEST_SCORE, step: 0.1,
       format: (score) => fixed(score, DIGITS),
       change(state) {
         state.preset = OWN;
       },
     });
-    const mask = figure.checkbox(`mask${j}`, { label: `mask “${word}”` });
+    const mask = figure.checkbox(`mask${j}`, { label: `mask ${word}` });
     figure.add(figure.group(...(gradient ? [slider] : [slider, mask])));
   });
   if (!gradient) {
@@ -157,14 +157,20 @@ function build(figure, data) {
 
   const bars = figure.bars({ labels: words, label: "Weights", digits: DIGITS, limit: 1 });
   const picture = createDrawing(words, states, gradient);
+  const h = indexed("h", "j");
+  const e = element("span", {}, "score ", indexed("e", "j"));
+  const alpha = element("span", {}, "weight ", indexed("α", "j"));
   const table = figure.table(gradient
     ? { caption: "How far c moves per unit of a score",
-      columns: ["word j", "hⱼ", "score eⱼ", "weight αⱼ", "hⱼ − c", "αⱼ (hⱼ − c)"] }
+      columns: ["word j", h, e, alpha, element("span", {}, indexed("h", "j"), " − c"),
+        element("span", {}, indexed("α", "j"), " (", indexed("h", "j"), " − c)")] }
     : { caption: "From scores to the context",
-      columns: ["word j", "hⱼ", "score eⱼ", "exp(eⱼ / temperature)", "weight αⱼ", "αⱼ hⱼ"] });
+      columns: ["word j", h, e, "exp(score / temperature)", alpha,
+        element("span", {}, indexed("α", "j"), " ", indexed("h", "j"))] });
   const note = figure.note();
   note.textContent = "Numbers are rounded, so the last digits of a column may not add up exactly.";
-  figure.add(element("div", { class: "ac-pair" }, bars.node, picture.node), table.node, note);
+  figure.add(figure.sentence, element("div", { class: "ac-pair" }, bars.node, picture.node),
+    table.node, note);
 
   function drawStep(state) {
     const scores = words.map((_, j) => state[`score${j}`]);

@@ -14,7 +14,8 @@
 //   figure.note()                                             a paragraph, .textContent
 //   figure.add(node, ...)          puts nodes (or groups of controls) into the figure, in order
 //   figure.run(initial, render)    starts; render(state) draws and returns one sentence, which is
-//                                  shown under the figure and announced to screen readers
+//                                  shown and announced to screen readers
+//   figure.sentence                where it is shown: add it, or it follows at the end
 //
 // and fixed, magnitude, vector (numbers as text), softmax, dot, weightedSum.
 //
@@ -28,6 +29,11 @@ const SVG = "http://www.w3.org/2000/svg";
 function element(tag, attributes, ...children) {
   const node = document.createElement(tag);
   return fill(node, attributes, children);
+}
+
+// A letter with an index below it, such as W with Q.
+function indexed(letter, index) {
+  return element("span", {}, letter, element("sub", {}, index));
 }
 
 function drawing(tag, attributes, ...children) {
@@ -271,12 +277,16 @@ function createFigure(root) {
         Object.assign(state, structuredClone(start));
         refresh("Reset. ");
       });
-      body.append(sentence, status, reset);
+      if (!body.contains(sentence)) {
+        body.append(sentence);
+      }
+      body.append(status, reset);
       controls.forEach((control) => control.read());
       sentence.textContent = render(state);
     },
 
     body,
+    sentence,
     state,
     refresh,
   };

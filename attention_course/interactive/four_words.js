@@ -86,12 +86,12 @@ function build(figure, data) {
     columns: ["query", ...tokens] });
   const note = figure.note();
   note.textContent = "Numbers are rounded, so the last digits of a column may not add up exactly.";
-  figure.add(question, steps.node, bars.node, matrix.node, note);
+  figure.add(figure.sentence, question, steps.node, bars.node, matrix.node, note);
 
   function shaded(weight, forbidden) {
     return element("span", { class: "ac-shaded",
       style: `background: rgba(43, 131, 198, ${(0.64 * weight).toFixed(3)})` },
-    forbidden ? "masked" : fixed(weight, DIGITS));
+    forbidden ? "masked" : fixed(weight, 3));
   }
 
   figure.run({ query: 0, scaling: true, causal: false, place: temperatures.indexOf(1) },
@@ -101,9 +101,9 @@ function build(figure, data) {
       const hidden = (j) => masked[j] === -Infinity;
 
       const root = scaling ? `√${d} = ${fixed(Math.sqrt(d), DIGITS)}` : "1 (no scaling)";
-      question.textContent = `The query of “${tokens[i]}” is q = x W_Q = ${vector(words[i])} W_Q ` +
-        `= ${vector(Q[i])}. Its scores are divided by ${root}, then by the temperature ` +
-        `${settings.temperature}.`;
+      question.replaceChildren(`The query of “${tokens[i]}” is q = x `, indexed("W", "Q"),
+        ` = ${vector(words[i])} `, indexed("W", "Q"), ` = ${vector(Q[i])}. Its scores are divided ` +
+        `by ${root}, then by the temperature ${settings.temperature}.`);
       steps.set([
         ...tokens.map((token, j) => [token, vector(K[j]), String(scores[i][j]),
           hidden(j) ? "masked: −∞" : fixed(scaled[j], DIGITS), magnitude(powers[j], DIGITS),
