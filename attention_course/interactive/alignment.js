@@ -164,7 +164,7 @@ function build(figure, data) {
     ? { caption: "How far c moves per unit of a score",
       columns: ["word j", h, e, alpha, element("span", {}, indexed("h", "j"), " − c"),
         element("span", {}, indexed("α", "j"), " (", indexed("h", "j"), " − c)")] }
-    : { caption: "From scores to the context",
+    : { caption: "The last column adds up to the context c",
       columns: ["word j", h, e, "exp(score / temperature)", alpha,
         element("span", {}, indexed("α", "j"), " ", indexed("h", "j"))] });
   const note = figure.note();
@@ -201,7 +201,7 @@ function build(figure, data) {
         vector(states[j].map((value) => weights[j] * value), DIGITS)]),
       ["sum", "", "", magnitude(powers.reduce((sum, power) => sum + power), DIGITS),
         fixed(weights.reduce((sum, weight) => sum + weight), DIGITS),
-        `c = ${vector(context, DIGITS)}`],
+        vector(context, DIGITS)],
     ]);
     return describe(words, weights, context);
   }

@@ -76,8 +76,8 @@ function build(figure, data) {
   );
   const question = figure.note();
   const steps = figure.table({
-    caption: "One query, step by step",
-    columns: ["key", "k", "score q · k", "divided, masked", "exp of it", "weight", "value v",
+    caption: "One query, step by step: the last column adds up to the output",
+    columns: ["key", "k", "score q · k", "divided and masked", "exp of it", "weight", "value v",
       "weight × v"],
   });
   const bars = figure.bars({ labels: tokens, label: "Weight of each key", digits: DIGITS,
@@ -106,10 +106,10 @@ function build(figure, data) {
         `by ${root}, then by the temperature ${settings.temperature}.`);
       steps.set([
         ...tokens.map((token, j) => [token, vector(K[j]), String(scores[i][j]),
-          hidden(j) ? "masked: −∞" : fixed(scaled[j], DIGITS), magnitude(powers[j], DIGITS),
+          hidden(j) ? "masked: −∞" : fixed(scaled[j], DIGITS), magnitude(powers[j], 2),
           fixed(weights[j], DIGITS), vector(V[j]),
           vector(V[j].map((value) => weights[j] * value), DIGITS)]),
-        ["sum", "", "", "", magnitude(powers.reduce((sum, power) => sum + power), DIGITS),
+        ["sum", "", "", "", magnitude(powers.reduce((sum, power) => sum + power), 2),
           fixed(weights.reduce((sum, weight) => sum + weight), DIGITS), "",
           vector(output, DIGITS)],
       ]);
