@@ -1,39 +1,208 @@
-// After jupyterquiz has built its questions: remove the note for pages without JavaScript, and
-// give keyboards and screen readers what they need.
-(function finish() {
-  var quiz = document.getElementById("QUIZ");
-  if (!quiz || !quiz.querySelector(".Feedback")) {
-    setTimeout(finish, 200);
-    return;
-  }
-  quiz.querySelectorAll(".QuizNote").forEach(function (note) {
-    note.remove();
-  });
-  quiz.querySelectorAll(".Feedback").forEach(function (feedback) {
-    feedback.setAttribute("role", "status");
-  });
-  quiz.querySelectorAll(".Quiz[data-qnum]").forEach(function (question) {
-    var text = question.querySelector("[id^=quizQn]");
-    var answers = question.querySelector(".Answer");
-    answers.setAttribute("role", "group");
-    answers.setAttribute("aria-labelledby", text.id);
-    var input = question.querySelector(".Input-text");
-    if (input) {
-      var label = question.querySelector(".InpLabel");
-      label.htmlFor = input.id;
-      label.textContent = "Type a number, then press Enter:";
-      input.autocomplete = "off";
-      input.inputMode = "text";
-    }
-  });
-  // jupyterquiz reads an empty box as the number 0.
-  quiz.addEventListener(
-    "keypress",
-    function (event) {
-      if (event.key === "Enter" && event.target.value === "") {
-        event.stopPropagation();
-      }
-    },
-    true
+// Stands behind jupyterquiz' own scripts, in the same function: shows the questions, then mends
+// what keeps keyboards and screen readers out. Each mend says what jupyterquiz 2.9 does by itself.
+//
+// A question is `.Quiz[data-question]`. A choice is a `label.MCButton[data-correct]` around a radio
+// button or checkbox; a number is `.Input-text` with the button `.ac-check` behind it. After every
+// verdict the document gets the event "attention-course:answer".
+
+// jupyterquiz puts the verdict into a colour. Here it is a word, in a live region that has been in
+// the page from the start.
+const say = (feedback, kind, html) => {
+  feedback.className = "Feedback " + kind;
+  feedback.innerHTML = html;
+};
+const judge = (feedback, right, explanation) =>
+  say(
+    feedback,
+    right ? "correct" : "incorrect",
+    `<strong>${right ? "Right" : "Not right"}:</strong> ${explanation}`
   );
-})();
+
+// jupyterquiz: all options are radio buttons out of sight, also where several answers are right;
+// an arrow key answers; one click counts twice (for the label and for its button); and one wrong
+// choice discards the right ones found. So its handler is not used, only what the labels hold.
+const mendChoices = (question, many, report) => {
+  const group = question.querySelector(".Answer");
+  const feedback = question.querySelector(".Feedback");
+  const labels = [...group.querySelectorAll(".MCButton")];
+  const wanted = labels.filter((label) => label.dataset.correct === "true").length;
+  const boxes = labels.map((label, place) => {
+    const box = label.querySelector("input");
+    label.onclick = null;
+    box.className = "ac-box";
+    box.type = many ? "checkbox" : "radio";
+    // With one name for all, browsers let arrow keys choose and take the others out of Tab's way.
+    box.name = box.id;
+    if (!many) {
+      box.setAttribute("aria-posinset", place + 1);
+      box.setAttribute("aria-setsize", labels.length);
+    }
+    // The id can be the same as that of the question's code.
+    label.querySelectorAll(".QuizCode").forEach((code) => code.removeAttribute("id"));
+    label.insertAdjacentHTML("beforeend", '<span class="ac-mark"></span>');
+    return box;
+  });
+  group.setAttribute("role", many ? "group" : "radiogroup");
+
+  const mark = (label, kind) => {
+    label.className = "MCButton " + kind;
+    label.querySelector(".ac-mark").innerHTML =
+      kind &&
+      (kind === "correctButton"
+        ? '<span aria-hidden="true">✓</span><span class="ac-hidden"> (right)</span>'
+        : '<span aria-hidden="true">✗</span><span class="ac-hidden"> (not right)</span>');
+  };
+  const answer = (box) => {
+    const label = box.closest(".MCButton");
+    const right = label.dataset.correct === "true";
+    if (!many) {
+      labels.forEach((other) => mark(other, ""));
+      boxes.forEach((other) => (other.checked = other === box));
+    } else {
+      box.checked = right;
+    }
+    mark(label, right ? "correctButton" : "incorrectButton");
+    const found = group.querySelectorAll(".correctButton").length;
+    const progress = many ? ` <span class="ac-found">${found} of ${wanted} found.</span>` : "";
+    judge(feedback, right, jaxify(label.dataset.feedback) + progress);
+    report(right, found === wanted);
+  };
+  // One stop for Tab: the option that had the focus last.
+  const stopAt = (box) => boxes.forEach((other) => (other.tabIndex = other === box ? 0 : -1));
+  stopAt(boxes[0]);
+  group.addEventListener("focusin", (event) => {
+    if (boxes.includes(event.target)) stopAt(event.target);
+  });
+  group.addEventListener("click", (event) => {
+    if (boxes.includes(event.target)) answer(event.target);
+  });
+  group.addEventListener("keydown", (event) => {
+    const place = boxes.indexOf(event.target);
+    if (place < 0 || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    const last = boxes.length - 1;
+    const next = {
+      ArrowDown: place === last ? 0 : place + 1,
+      ArrowRight: place === last ? 0 : place + 1,
+      ArrowUp: place === 0 ? last : place - 1,
+      ArrowLeft: place === 0 ? last : place - 1,
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (next !== undefined) boxes[next].focus();
+    else if (event.key !== "Enter") return;
+    else if (!event.repeat) event.target.click();
+    event.preventDefault();
+    event.stopPropagation();
+  });
+};
+
+// Returns what keeps a text from being a number, in one sentence, or "".
+const problemWith = (text) => {
+  const part = "[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?";
+  if (text === "") return "The box is empty: type a number, then press Enter or Check.";
+  if (text.length > 30) return "That is too long: type a number of at most 30 characters.";
+  if (text.includes(",")) return "Write the number without a comma: 0.5, not 0,5, and 1000, not 1,000.";
+  if (!new RegExp(`^${part}(/${part})?$`, "i").test(text))
+    return "That cannot be read as a number: type one such as 12, -0.5, 3/4 or 1e-3.";
+  const [above, below] = text.split("/").map(Number);
+  if (below === 0) return "Nothing can be divided by 0: type another number.";
+  if (!isFinite(above / (below ?? 1))) return "That is too large to be checked: type a smaller number.";
+  return "";
+};
+
+// jupyterquiz: the box refuses pasting and many keys, empties itself when it gets the focus, loses
+// the focus after Enter, hands it to the next box after a right answer, and reads "" as 0 and
+// other nonsense as wrong. A copy of the box knows nothing of that.
+const mendNumber = (question, report) => {
+  const feedback = question.querySelector(".Feedback");
+  const group = question.querySelector(".Answer");
+  const label = question.querySelector(".InpLabel");
+  const input = question.querySelector(".Input-text").cloneNode();
+  const row = document.createElement("div");
+  row.className = "ac-row";
+  row.innerHTML = '<button type="button" class="ac-check">Check</button>';
+  row.prepend(input);
+  question.querySelector(".Input-text").replaceWith(row);
+  group.setAttribute("role", "group");
+  label.htmlFor = input.id;
+  label.textContent = "Type a number, then press Enter or Check:";
+  input.autocomplete = "off";
+  input.inputMode = "text"; // The numbers of a telephone have no minus sign.
+
+  const submit = () => {
+    const value = input.value.trim().replace(/[−–]/g, "-");
+    const problem = problemWith(value);
+    input.setAttribute("aria-invalid", Boolean(problem));
+    input.className = "Input-text";
+    if (problem) {
+      say(feedback, "ac-unread", problem);
+      return;
+    }
+    // The judgement is jupyterquiz': it needs an object with these entries in place of the box.
+    const box = {
+      id: input.id,
+      value,
+      dataset: input.dataset,
+      classList: { add: (kind) => input.classList.add(kind) },
+      blur: () => {},
+      closest: () => null,
+    };
+    check_numeric(box, { keyCode: 13 });
+    const right = feedback.classList.contains("correct");
+    judge(feedback, right, feedback.innerHTML);
+    report(right, right);
+  };
+  row.querySelector("button").addEventListener("click", submit);
+  input.addEventListener("input", () => (input.className = "Input-text"));
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    event.stopPropagation();
+    submit();
+  });
+};
+
+const build = (quiz) => {
+  show_questions(QUESTIONS, quiz);
+  quiz.querySelector(".QuizNote").className = "ac-keys";
+  quiz.querySelector(".ac-keys").textContent =
+    "By keyboard: Tab goes to the next question, arrow keys move between its options, " +
+    "Space or Enter answers.";
+  quiz.querySelectorAll(".Quiz[data-qnum]").forEach((question, place) => {
+    const data = QUESTIONS[place];
+    const report = (correct, complete) =>
+      document.dispatchEvent(
+        new CustomEvent("attention-course:answer", {
+          detail: { quiz: quiz.dataset.quiz, question: data.id, correct, complete },
+        })
+      );
+    question.dataset.question = data.id;
+    question.querySelector(".Feedback").setAttribute("role", "status");
+    // jupyterquiz: nothing says which options belong to which question.
+    const text = question.querySelector("[id^=quizQn]");
+    question.querySelector(".Answer").setAttribute("aria-labelledby", text.id);
+    // jupyterquiz: long code is out of a keyboard's reach.
+    const code = question.querySelector(":scope > :first-child pre");
+    if (code) {
+      code.tabIndex = 0;
+      code.setAttribute("role", "region");
+      code.setAttribute("aria-label", `Code of question ${place + 1}`);
+    }
+    if (data.type === "numeric") mendNumber(question, report);
+    else mendChoices(question, data.type === "many_choice", report);
+  });
+};
+
+// jupyterquiz looks for its element every 200 ms. Here the script runs behind the element, or is
+// told when a notebook has put the two into its page. The same quiz may be open twice.
+const start = () => {
+  const all = [...document.querySelectorAll('[id="QUIZ"]')];
+  const empty = all.find((quiz) => !quiz.querySelector(".Quiz"));
+  if (empty) build(empty);
+  return Boolean(empty);
+};
+if (!start()) {
+  new MutationObserver((changes, observer) => {
+    if (start()) observer.disconnect();
+  }).observe(document, { childList: true, subtree: true });
+}

@@ -1,8 +1,9 @@
 """Quizzes: read from ``quizzes/NAME.json``, checked, and shown through jupyterquiz.
 
 jupyterquiz checks nothing, draws its element id from Python's global ``random``, leaves global
-names in the page, and may load MathJax from another server. This module checks every file against
-``quiz_schema.json``, gives each quiz the same id every time, and keeps the rest out of the page.
+names in the page, may load MathJax from another server, and shuts out keyboards and screen readers.
+This module checks every file against ``quiz_schema.json``, gives each quiz the same id every time,
+and keeps the rest out of the page; ``quiz.js`` and ``quiz.css`` mend the controls.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -46,6 +48,10 @@ COLOURS = {
 }
 # HTML that a question may use; anything else is more likely a "<" that wants to be "&lt;".
 TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
+
+_VERDICT = re.compile(r"(not )?(yes|no|right|wrong|true|false|correct|incorrect)[.,:!]", re.I)
+_SEARCH = re.compile(r"/\*(?:(?!\*/).)*\*/\s*function try_show\(\)", re.DOTALL)
+_SHADOWS = "var MathJax, Question, console = {log() {}, error: window.console.error};"
 
 _times_shown: Counter[str] = Counter()
 
@@ -112,29 +118,35 @@ def show_quiz(name: str) -> None:
     if _times_shown[name] > 1:
         element += f"_{_times_shown[name]}"
     summary = f"Quiz {name}: {len(questions)} questions."
-    bundle = {"text/html": quiz_html(questions, element), "text/plain": summary}
+    bundle = {"text/html": quiz_html(questions, element, name), "text/plain": summary}
     display(bundle, raw=True)
 
 
-def quiz_html(questions: Sequence[dict[str, Any]], element: str) -> str:
+def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> str:
     """Return a quiz as HTML with its style, questions and script inside.
 
     Args:
         questions: Questions as ``load_quiz`` returns them.
         element: Id of the element, unique in the page, also valid as a name in JavaScript.
+        name: Name of the quiz, which the page's progress is kept under.
     """
     markup, script = _from_jupyterquiz([_with_instruction(question) for question in questions])
     random_id = re.search(r'<div id="(\w+)"', markup)[1]
     own_style = (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
-    own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8").replace('"QUIZ"', f'"{element}"')
+    own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8")
+    own_script = own_script.replace('"QUIZ"', f'"{element}"')
+    own_script = own_script.replace("QUESTIONS", f"questions{element}")
     note = (
         f'<p class="QuizNote">Here stands a quiz of {len(questions)} questions. It needs '
         "JavaScript: open this page in the book, or run the notebook.</p>"
     )
+    # JupyterLab would take arrow keys and Enter for its own commands.
+    attributes = f'class="ac-quiz" data-quiz="{escape(name)}" data-lm-suppress-shortcuts="true"'
+    markup = markup.replace(f'"{random_id}"', f'"{random_id}" {attributes}', 1)
     unclosed = "</div>" * (markup.count("<div") - markup.count("</div>"))
-    # The function keeps jupyterquiz' names out of the page; without a MathJax in sight it does
-    # not wait for one, nor load one from another server.
-    script = f"(function () {{\nvar MathJax;\n{script}\n}})();\n{own_script}"
+    # The function keeps jupyterquiz' names out of the page, and its notes out of the console;
+    # without a MathJax in sight it does not wait for one, nor load one from another server.
+    script = f"(function () {{\n{_SHADOWS}\n{script}{own_script}}}\n}})();\n"
     script = script.replace("</script", r"<\/script")
     return (
         f"{markup}<style>\n{own_style}</style>\n{note}{unclosed}\n<script>\n{script}</script>"
@@ -142,7 +154,10 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str) -> str:
 
 
 def _from_jupyterquiz(questions: list[dict[str, Any]]) -> tuple[str, str]:
-    """Return the HTML and the JavaScript that ``display_quiz`` would show."""
+    """Return the HTML and the JavaScript that ``display_quiz`` would show.
+
+    The script is cut where it begins to look for its element; it lacks the last brace.
+    """
     import jupyterquiz
 
     shown: list[Any] = []
@@ -155,6 +170,7 @@ def _from_jupyterquiz(questions: list[dict[str, Any]]) -> tuple[str, str]:
         ):
             jupyterquiz.display_quiz(questions, colors=COLOURS, max_width=720, border_radius=6)
         markup, script = (part.data for part in shown)
+        script = script[: _SEARCH.search(script).start()]
     except (AttributeError, TypeError, ValueError) as error:
         raise QuizError(
             f"jupyterquiz {jupyterquiz.__version__} shows quizzes in a way this course does not "
@@ -262,6 +278,8 @@ def _beyond_the_schema(questions: list[dict[str, Any]]) -> Iterator[tuple[tuple[
             for key in ("question", "code", "answer", "feedback"):
                 if problem := html_problem(part.get(key, "")):
                     yield place, f"{key} {problem}"
+            if _VERDICT.match(part.get("feedback", "")):
+                yield place, "feedback says right or wrong, which the page does by itself"
             if "answer" in part and texts[part["answer"], part.get("code")] > 1:
                 yield place, "another answer has the same text"
             if "range" in part and part["range"][0] >= part["range"][1]:

@@ -1,6 +1,5 @@
 """Quizzes: every file keeps the rules, and what is shown is complete, repeatable and readable."""
 
-import copy
 import json
 import random
 import re
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import samples
 
 from attention_course import quiz
 from attention_course.errors import AssetError, QuizError
@@ -17,44 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "quizzes").glob("*.json"))
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
 
-GOOD = [
-    {
-        "id": "one",
-        "type": "multiple_choice",
-        "question": "Is √d<sub>k</sub> a number?",
-        "answers": [
-            {"answer": "Yes", "correct": True, "feedback": "It is."},
-            {"answer": "No", "correct": False, "feedback": "Look again."},
-        ],
-    },
-    {
-        "id": "two",
-        "type": "many_choice",
-        "question": "Which are even?",
-        "code": "x = <b>1</b>",
-        "answers": [
-            {"answer": "2", "correct": True, "feedback": "2 = 2 · 1."},
-            {"answer": "4", "correct": True, "feedback": "4 = 2 · 2."},
-            {"answer": "5", "correct": False, "feedback": "5 leaves 1."},
-        ],
-    },
-    {
-        "id": "three",
-        "type": "numeric",
-        "question": "A quarter?",
-        "precision": 3,
-        "answers": [
-            {"type": "value", "value": 0.25, "correct": True, "feedback": "Right."},
-            {"type": "range", "range": [3.9, 4.1], "correct": False, "feedback": "Turn it over."},
-            {"type": "default", "feedback": "Divide 1 by 4."},
-        ],
-    },
-]
+GOOD = samples.questions()
 
 
 @pytest.fixture
 def good():
-    return copy.deepcopy(GOOD)
+    return samples.questions()
 
 
 @pytest.fixture
@@ -114,12 +82,12 @@ MUTANTS = {
     "empty": (lambda q: q.clear(), "the list has 0 entries"),
     "a question that is a string": (lambda q: q.__setitem__(1, "?"), "question 2: "),
     "no id": (lambda q: without(q[1], "id"), "question 2: id is missing"),
-    "no type": (lambda q: without(q[0], "type"), "question 1 (one): type is missing"),
-    "no question": (lambda q: without(q[0], "question"), "question 1 (one): question is missing"),
-    "no answers": (lambda q: without(q[2], "answers"), "question 3 (three): answers is missing"),
-    "two equal ids": (lambda q: q[2].update(id="one"), "question 1 (one): another question"),
+    "no type": (lambda q: without(q[0], "type"), "question 1 (choice): type is missing"),
+    "no question": (lambda q: without(q[0], "question"), "(choice): question is missing"),
+    "no answers": (lambda q: without(q[2], "answers"), "question 3 (number): answers is missing"),
+    "two equal ids": (lambda q: q[2].update(id="choice"), "question 1 (choice): another question"),
     "id with a space": (lambda q: q[0].update(id="a b"), "lower-case words"),
-    "unknown type": (lambda q: q[0].update(type="essay"), "question 1 (one): type must be one of"),
+    "unknown type": (lambda q: q[0].update(type="essay"), "(choice): type must be one of"),
     "string question": (lambda q: q[0].update(type="string"), "type must be one of"),
     "unknown key": (lambda q: q[0].update(hint="x"), "the key hint is unknown"),
     "empty question": (lambda q: q[0].update(question=" "), "question is empty"),
@@ -128,84 +96,88 @@ MUTANTS = {
     "one answer": (lambda q: q[0]["answers"].pop(), "answers has 1 entries instead of at least 2"),
     "no right answer": (
         lambda q: q[0]["answers"][0].update(correct=False),
-        "question 1 (one): exactly one answer must",
+        "question 1 (choice): exactly one answer must",
     ),
     "two right answers": (
         lambda q: q[0]["answers"][1].update(correct=True),
-        "question 1 (one): exactly one answer must",
+        "question 1 (choice): exactly one answer must",
     ),
     "one right answer of many": (
         lambda q: q[1]["answers"][0].update(correct=False),
-        "question 2 (two): many_choice needs at least two",
+        "question 2 (choices): many_choice needs at least two",
     ),
     "correct as text": (
         lambda q: q[0]["answers"][1].update(correct="no"),
-        "question 1 (one), answer 2: correct must be of the type boolean",
+        "question 1 (choice), answer 2: correct must be of the type boolean",
     ),
     "no feedback": (
         lambda q: without(q[0]["answers"][1], "feedback"),
-        "question 1 (one), answer 2: feedback is missing",
+        "question 1 (choice), answer 2: feedback is missing",
     ),
     "empty feedback": (
         lambda q: q[1]["answers"][2].update(feedback=""),
-        "question 2 (two), answer 3: feedback is empty",
+        "question 2 (choices), answer 3: feedback is empty",
     ),
     "answer as number": (
         lambda q: q[1]["answers"][0].update(answer=2),
-        "question 2 (two), answer 1: answer must be of the type string",
+        "question 2 (choices), answer 1: answer must be of the type string",
+    ),
+    "feedback with a verdict": (
+        lambda q: q[0]["answers"][0].update(feedback="Right: it is."),
+        "question 1 (choice), answer 1: feedback says right or wrong",
     ),
     "two equal answers": (
         lambda q: q[0]["answers"][1].update(answer="Yes"),
-        "question 1 (one), answer 1: another answer has the same text",
+        "question 1 (choice), answer 1: another answer has the same text",
     ),
     "precision of a choice": (
         lambda q: q[0].update(precision=3),
-        "question 1 (one): precision has no meaning here",
+        "question 1 (choice): precision has no meaning here",
     ),
     "no default": (
         lambda q: q[2]["answers"].pop(),
-        "question 3 (three): it needs exactly one answer of type default",
+        "question 3 (number): it needs exactly one answer of type default",
     ),
     "two defaults": (
         lambda q: q[2]["answers"].append({"type": "default", "feedback": "No."}),
-        "question 3 (three): it needs exactly one answer of type default",
+        "question 3 (number): it needs exactly one answer of type default",
     ),
     "no right number": (
         lambda q: q[2]["answers"][0].update(correct=False),
-        "question 3 (three): at least one value or range",
+        "question 3 (number): at least one value or range",
     ),
     "value as text": (
         lambda q: q[2]["answers"][0].update(value="0.25"),
-        "question 3 (three), answer 1: value must be of the type number",
+        "question 3 (number), answer 1: value must be of the type number",
     ),
     "value missing": (
         lambda q: without(q[2]["answers"][0], "value"),
-        "question 3 (three), answer 1: value is missing",
+        "question 3 (number), answer 1: value is missing",
     ),
     "range of one number": (
         lambda q: q[2]["answers"][1].update(range=[1]),
-        "question 3 (three), answer 2: range has 1 entries",
+        "question 3 (number), answer 2: range has 1 entries",
     ),
     "range upside down": (
         lambda q: q[2]["answers"][1].update(range=[4.1, 3.9]),
-        "question 3 (three), answer 2: range must go from a smaller",
+        "question 3 (number), answer 2: range must go from a smaller",
     ),
     "default with a value": (
         lambda q: q[2]["answers"][2].update(value=1),
-        "question 3 (three), answer 3: value has no meaning here",
+        "question 3 (number), answer 3: value has no meaning here",
     ),
-    "precision of zero": (lambda q: q[2].update(precision=0), "question 3 (three): precision"),
+    "precision of zero": (lambda q: q[2].update(precision=0), "question 3 (number): precision"),
     "open tag": (
         lambda q: q[0].update(question="d<sub>k"),
-        "question 1 (one): question never closes <sub>",
+        "question 1 (choice): question never closes <sub>",
     ),
     "less-than sign": (
         lambda q: q[0]["answers"][0].update(answer="t <T"),
-        "question 1 (one), answer 1: answer holds <T,",
+        "question 1 (choice), answer 1: answer holds <T,",
     ),
     "crossed tags": (
         lambda q: q[0].update(question="<b>x<i>y</b></i>"),
-        "question 1 (one): question closes <b>",
+        "question 1 (choice): question closes <b>",
     ),
     "script": (
         lambda q: q[0]["answers"][0].update(feedback="<script>alert(1)</script>"),
@@ -329,7 +301,7 @@ def test_random_state_is_left_alone_after_an_error(monkeypatch):
     random.seed(1)
     before = random.getstate()
     with pytest.raises(QuizError, match="jupyterquiz"):
-        quiz.quiz_html(GOOD, "quiz_x")
+        quiz.quiz_html(GOOD, "quiz_x", "x")
     assert random.getstate() == before
 
 
@@ -348,20 +320,20 @@ def test_id_is_a_name_in_javascript():
 
 def test_questions_are_embedded():
     """Every text is in the output, and nothing in it is fetched when the page is read."""
-    page = quiz.quiz_html(GOOD, "quiz_x")
+    page = quiz.quiz_html(GOOD, "quiz_x", "x")
     embedded = json.loads(re.search(r"var questionsquiz_x=(\[.*?\]);\n", page)[1])
     assert [question["answers"] for question in embedded] == [q["answers"] for q in GOOD]
     assert not re.search(r"\bfetch\(|XMLHttpRequest|<link|<img|\bsrc=|@import|url\(", page)
 
 
 def test_instruction_of_many_choice_only():
-    page = quiz.quiz_html(GOOD, "quiz_x")
+    page = quiz.quiz_html(GOOD, "quiz_x", "x")
     assert page.count("Choose every right answer") == 1
     assert "Choose" not in json.dumps(GOOD), "the questions themselves are not changed"
 
 
 def test_markup_is_closed():
-    page = quiz.quiz_html(GOOD, "quiz_x")
+    page = quiz.quiz_html(GOOD, "quiz_x", "x")
     outside = re.sub(r"<script>.*</script>|<style>.*?</style>", "", page, flags=re.DOTALL)
     assert outside.count("<div") == outside.count("</div>") == 1
     assert page.count("</script") == 1
@@ -370,9 +342,29 @@ def test_markup_is_closed():
 
 def test_no_mathjax_from_another_server():
     """A local name hides the page's MathJax, so that branch is never taken."""
-    page = quiz.quiz_html(GOOD, "quiz_x")
+    page = quiz.quiz_html(GOOD, "quiz_x", "x")
     script = page[page.index("<script>") :]
-    assert script.startswith("<script>\n(function () {\nvar MathJax;\nvar questionsquiz_x=")
+    assert script.startswith("<script>\n(function () {\nvar MathJax, Question, console = ")
+
+
+def test_names_for_the_page():
+    page = quiz.quiz_html(GOOD, "quiz_x", 'a "name"')
+    assert page.startswith('<div id="quiz_x" class="ac-quiz" data-quiz="a &quot;name&quot;" ')
+
+
+def test_nothing_is_left_to_a_clock():
+    """jupyterquiz looks for its element every 200 ms, and here nothing waits."""
+    page = quiz.quiz_html(GOOD, "quiz_x", "x")
+    assert "try_show" not in page
+    waits = re.findall(r"\b(?:setTimeout|setInterval)\(", page)
+    assert len(waits) == 1, "the one that is left waits for a MathJax, which is hidden from it"
+
+
+def test_another_jupyterquiz_is_refused_in_one_sentence(monkeypatch):
+    """Its script is cut at a place that another version may not have."""
+    monkeypatch.setattr(quiz, "_SEARCH", re.compile("no such place"))
+    with pytest.raises(QuizError, match="install the version in requirements.txt"):
+        quiz.quiz_html(GOOD, "quiz_x", "x")
 
 
 # --- contrast ---------------------------------------------------------------------------------
@@ -397,7 +389,7 @@ def test_contrast_function():
 
 COLOURS = quiz.COLOURS
 CSS = (ROOT / "attention_course" / "quiz.css").read_text()
-PAPER = re.search(r"Feedback \{\s*background: (#\w{6})", CSS)[1]
+PAPER = re.search(r"Feedback:not\(:empty\) \{\s*background: (#\w{6})", CSS)[1]
 INK = re.search(r"MCButton \{[^}]*[^-]color: (#\w{6})", CSS)[1]
 
 
