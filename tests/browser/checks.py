@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from playwright.sync_api import (
@@ -94,14 +96,200 @@ def page_errors(watch: Watch) -> list[str]:
 
 # --- what is in a page ---------------------------------------------------------------------
 
-# A connection that is opened before anything is asked for is no request, but it tells a server.
-_OUTSIDE = """() => [...document.querySelectorAll(
-  "link[rel~=preconnect], link[rel~=dns-prefetch], link[rel~=prefetch], iframe[src]")]
-  .map((element) => element.href || element.src)
-  .filter((address) => /^(https?:)?\\/\\//.test(address)
-    && new URL(address).host !== location.host)"""
+_QUESTIONS = (Path(__file__).parent / "checks.js").read_text(encoding="utf-8")
+
+
+def _ask(page: Page, question: str) -> list[str]:
+    return page.evaluate(f"() => {_QUESTIONS.strip()}().{question}()")
 
 
 def outside_addresses(page: Page) -> list[str]:
     """Connections to another server that the page prepares, and frames from there."""
-    return [f"prepares a connection to {address[:120]}" for address in page.evaluate(_OUTSIDE)]
+    return _ask(page, "outsideAddresses")
+
+
+def overflow(page: Page) -> list[str]:
+    """Elements that reach out of the window at its present width and have no box that scrolls."""
+    return _ask(page, "overflow")
+
+
+def raw_tex(page: Page) -> list[str]:
+    """TeX that a reader sees or hears, outside code."""
+    return _ask(page, "rawTex")
+
+
+def unrendered_maths(page: Page) -> list[str]:
+    """Formulas that MathJax has left alone or could not read."""
+    return _ask(page, "unrenderedMaths")
+
+
+def undescribed_images(page: Page) -> list[str]:
+    """Pictures without words, with a file name for words, or with too few of them."""
+    return _ask(page, "undescribedImages")
+
+
+def faint_drawings(page: Page) -> list[str]:
+    """Lines with a contrast below 3 and text below 4.5 in drawings, which axe does not look at."""
+    return _ask(page, "faintDrawings")
+
+
+def still_figures(page: Page) -> list[str]:
+    """Interactive figures whose script has not put the live figure in place."""
+    return _ask(page, "stillFigures")
+
+
+def movements(page: Page) -> list[str]:
+    """Transitions and animations; there must be none for a reader who has asked for none."""
+    return _ask(page, "movements")
+
+
+# --- accessibility -------------------------------------------------------------------------
+
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+# Roles of what a reader operates, and of what holds controls together and needs a name for it.
+NEED_A_NAME = frozenset(
+    {
+        *("button", "checkbox", "combobox", "link", "listbox", "menuitem", "menuitemcheckbox"),
+        *("menuitemradio", "option", "radio", "searchbox", "slider", "spinbutton", "switch"),
+        *("tab", "textbox", "treeitem", "dialog", "group", "radiogroup"),
+    }
+)
+
+
+def axe_problems(page: Page, context: str | None = None) -> list[str]:
+    """What axe finds on what is visible: rule, place and reason in one line each.
+
+    Args:
+        page: an opened page.
+        context: a CSS selector, to look at a part of the page only.
+    """
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE_SCRIPT)
+    # Preloading would ask for every style sheet again, which a page opened from a file may not.
+    options = {
+        "runOnly": {"type": "tag", "values": list(TAGS)},
+        "resultTypes": ["violations"],
+        "preload": False,
+    }
+    violations = page.evaluate(
+        "([context, options]) => axe.run(context || document, options)"
+        ".then((results) => results.violations)",
+        [context, options],
+    )
+    return [
+        f"axe {violation['id']}: {_target(node)}: {_summary(node)}"
+        for violation in violations
+        for node in violation["nodes"]
+    ]
+
+
+def _target(node: dict[str, Any]) -> str:
+    return " ".join(part if isinstance(part, str) else " ".join(part) for part in node["target"])
+
+
+def _summary(node: dict[str, Any]) -> str:
+    lines = (node.get("failureSummary") or "").splitlines()
+    return " ".join(line.strip() for line in lines[1:])[:200]
+
+
+def accessibility_tree(page: Page) -> list[dict[str, Any]]:
+    """What a screen reader gets: the nodes of Chromium's accessibility tree, hidden ones left out.
+
+    Returns:
+        One dictionary a node: ``role``, ``name``, and ``properties`` (name -> value).
+    """
+    session = page.context.new_cdp_session(page)
+    try:
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+    finally:
+        session.detach()
+    return [
+        {
+            "role": node.get("role", {}).get("value", ""),
+            "name": node.get("name", {}).get("value", "").strip(),
+            "properties": {
+                item["name"]: item["value"].get("value") for item in node.get("properties", [])
+            },
+            "id": node.get("backendDOMNodeId"),
+        }
+        for node in nodes
+        if not node.get("ignored")
+    ]
+
+
+def unnamed_controls(page: Page) -> list[str]:
+    """Controls and groups for which a screen reader has no name with a letter or digit in it."""
+    found = []
+    session = page.context.new_cdp_session(page)
+    try:
+        for node in accessibility_tree(page):
+            if node["role"] not in NEED_A_NAME or any(map(str.isalnum, node["name"])):
+                continue
+            html = session.send("DOM.getOuterHTML", {"backendNodeId": node["id"]})["outerHTML"]
+            # Chromium calls it a group; its summary, a control of its own, says what it holds.
+            if not html.startswith("<details"):
+                start = " ".join(html.split())[:100]
+                found.append(f"a {node['role']} is called {node['name']!r}: {start}")
+    finally:
+        session.detach()
+    return found
+
+
+# Notes which live regions are there before something happens, and what changes in them.
+_LISTEN = """() => {
+  const live = "[role=status], [role=alert], [role=log], [aria-live=polite], "
+    + "[aria-live=assertive], output";
+  const known = new Set(document.querySelectorAll(live));
+  window.courseAnnounced = [];
+  window.courseListener = new MutationObserver((changes) => {
+    for (const change of changes) {
+      const start = change.target.nodeType === 1 ? change.target : change.target.parentElement;
+      const region = start && start.closest(live);
+      // A region that arrives together with its text is not read out reliably.
+      if (region && known.has(region) && region.checkVisibility({visibilityProperty: true})
+          && !region.closest("[aria-hidden=true]")) {
+        window.courseAnnounced.push(region.textContent.trim().replace(/\\s+/g, " "));
+      }
+    }
+  });
+  window.courseListener.observe(document.body,
+    {subtree: true, childList: true, characterData: true});
+}"""
+_HEARD = """() => {
+  const heard = [...new Set(window.courseAnnounced.filter(Boolean))];
+  window.courseListener.disconnect();
+  delete window.courseListener;
+  delete window.courseAnnounced;
+  return heard;
+}"""
+
+
+def announced(page: Page, act: Callable[[], object], wait: int = 0) -> list[str]:
+    """What a screen reader says while something is done: new texts of existing live regions.
+
+    Args:
+        page: an opened page.
+        act: does something in the page.
+        wait: milliseconds after which an announcement still belongs to it.
+    """
+    page.evaluate(_LISTEN)
+    act()
+    page.evaluate("(wait) => new Promise((resolve) => setTimeout(resolve, wait))", wait)
+    return page.evaluate(_HEARD)
+
+
+# --- all together --------------------------------------------------------------------------
+
+
+def open_everything(page: Page) -> None:
+    """Open what is folded: hints, solutions, hidden cells."""
+    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+
+
+def page_problems(page: Page) -> list[str]:
+    """Everything that is wrong with a page as it stands."""
+    found = overflow(page) + raw_tex(page) + unrendered_maths(page) + undescribed_images(page)
+    found += faint_drawings(page) + still_figures(page) + unnamed_controls(page)
+    return found + axe_problems(page)

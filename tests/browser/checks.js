@@ -1,0 +1,309 @@
+// What checks.py asks a page. Each function returns a list of sentences, none when all is well.
+(function () {
+  const article = () => document.querySelector("main") || document.body;
+  const short = (text) => text.trim().replace(/\s+/g, " ").slice(0, 80);
+
+  // A name by which a person finds the element: its tag, id or classes, and how its text begins.
+  function named(element) {
+    const id = element.id ? `#${element.id}` : "";
+    const classes = [...element.classList].slice(0, 2).map((name) => `.${name}`).join("");
+    const text = short(element.textContent || "").slice(0, 40);
+    return `<${element.localName}${id || classes}>${text ? ` "${text}"` : ""}`;
+  }
+
+  function visible(element) {
+    return element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  }
+
+  // --- width -------------------------------------------------------------------------------
+
+  // Whether something between the element and the page scrolls or clips it.
+  function inItsOwnBox(element) {
+    for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
+      if (getComputedStyle(box).overflowX !== "visible") return true;
+    }
+    return false;
+  }
+
+  // A side bar that is drawn beside the page until it is called for is no overflow.
+  function waitsOutside(element, width) {
+    for (let box = element; box && box !== document.body; box = box.parentElement) {
+      if (getComputedStyle(box).position === "fixed") {
+        const place = box.getBoundingClientRect();
+        return place.left >= width - 1 || place.right <= 1;
+      }
+    }
+    return false;
+  }
+
+  function overflow() {
+    const width = document.documentElement.clientWidth;
+    const found = [...document.body.querySelectorAll("*")].filter((element) => {
+      const place = element.getBoundingClientRect();
+      if (place.width === 0 || place.height === 0 || place.right <= width + 1) return false;
+      return visible(element) && !inItsOwnBox(element) && !waitsOutside(element, width);
+    });
+    const inner = found.filter((element) => !found.some((other) =>
+      other !== element && element.contains(other)));
+    const sentences = inner.map((element) =>
+      `${named(element)} ends at ${Math.round(element.getBoundingClientRect().right)} of ${width}`);
+    const scrolls = document.documentElement.scrollWidth;
+    if (!sentences.length && scrolls > width) {
+      sentences.push(`the page is ${scrolls} wide in a window of ${width}`);
+    }
+    return sentences;
+  }
+
+  // --- formulas ----------------------------------------------------------------------------
+
+  const NOT_PROSE = "pre, code, script, style, noscript, template, textarea, mjx-container, kbd";
+  const TEX = [/\$[^$\n]+\$/, /\\[([]/, /\\[a-zA-Z]{2,}/];
+
+  function tex(text) {
+    const match = TEX.map((pattern) => pattern.exec(text)).find((found) => found);
+    return match && short(text.slice(match.index));
+  }
+
+  function rawTex() {
+    const sentences = new Set();
+    const blocks = new Map();
+    const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const holder = walker.currentNode.parentElement;
+      if (holder.closest(NOT_PROSE)) continue;
+      const block = holder.closest("p, li, td, th, dt, dd, h1, h2, h3, h4, summary, figcaption, "
+        + "caption, label, button, option, title, desc, text, div") || document.body;
+      blocks.set(block, (blocks.get(block) || "") + walker.currentNode.data);
+    }
+    for (const text of blocks.values()) {
+      if (tex(text)) sentences.add(`shows TeX: ${tex(text)}`);
+    }
+    for (const attribute of ["alt", "title", "aria-label", "placeholder", "aria-description"]) {
+      for (const element of document.querySelectorAll(`[${attribute}]`)) {
+        if (element.closest("mjx-container")) continue;
+        const found = tex(element.getAttribute(attribute));
+        if (found) sentences.add(`says TeX in ${attribute}: ${found}`);
+      }
+    }
+    return [...sentences];
+  }
+
+  function unrenderedMaths() {
+    const plain = [...document.querySelectorAll(".math")].filter((element) =>
+      element.localName !== "script" && !element.querySelector("mjx-container"));
+    const wrong = [...document.querySelectorAll("mjx-merror, [data-mjx-error], .MathJax_Error")];
+    return [
+      ...plain.map((element) => `does not render ${short(element.textContent)}`),
+      ...wrong.map((element) => `renders an error for ${short(element.textContent)}`),
+    ];
+  }
+
+  // --- pictures ----------------------------------------------------------------------------
+
+  const FILE_NAME = /^[\w./-]+\.(png|svg|jpe?g|gif|webp|pdf|ipynb|html?)$/i;
+
+  function byIds(element, attribute) {
+    return (element.getAttribute(attribute) || "").split(/\s+/).filter(Boolean)
+      .map((id) => (document.getElementById(id) || { textContent: "" }).textContent).join(" ");
+  }
+
+  // What a screen reader says of a picture, its longer description included.
+  function description(picture) {
+    const own = (name) => [...picture.children].filter((child) => child.localName === name)
+      .map((child) => child.textContent).join(" ");
+    const name = byIds(picture, "aria-labelledby") || picture.getAttribute("aria-label")
+      || picture.getAttribute("alt") || own("title") || "";
+    return [name, `${name} ${byIds(picture, "aria-describedby")} ${own("desc")}`];
+  }
+
+  function undescribedImages() {
+    const sentences = [];
+    const pictures = [...document.querySelectorAll("img, svg, canvas, [role=img], object, embed")];
+    for (const picture of pictures) {
+      if (picture.closest("[aria-hidden=true], mjx-container")) continue;
+      if (picture.parentElement.closest("svg, [role=img]")) continue;
+      const place = picture.getAttribute("src") || picture.id || named(picture);
+      const where = `${picture.localName} ${short(place).slice(0, 60)}`;
+      // A picture within a link or button is part of its name, which is another check.
+      const control = picture.closest("a, button, summary, [role=button]");
+      if (picture.localName === "img" && !picture.hasAttribute("alt")) {
+        sentences.push(`${where} has no alternative text`);
+        continue;
+      }
+      const [name, whole] = description(picture).map((text) => text.trim());
+      if (FILE_NAME.test(name)) {
+        sentences.push(`${where} has a file name for words: ${name}`);
+      } else if (control) {
+        if (!name && !/\w/.test(control.textContent + (control.getAttribute("aria-label") || ""))) {
+          sentences.push(`${where} is the only content of a control and has no words`);
+        }
+      } else if (picture.localName === "svg" && picture.getAttribute("role") !== "img") {
+        sentences.push(`${where} is neither a picture (role img) nor hidden`);
+      } else if (whole.length < 20 || whole.split(/\s+/).length < 4) {
+        sentences.push(`${where} has no real description: ${JSON.stringify(name)}`);
+      }
+    }
+    return sentences;
+  }
+
+  // --- colours of drawings -----------------------------------------------------------------
+
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+  // Red, green, blue and opacity, each from 0 to 1.
+  function colour(text) {
+    if (!text || text === "none" || text === "transparent") return [0, 0, 0, 0];
+    const plain = /^rgba?\(([\d.]+), ([\d.]+), ([\d.]+)(?:, ([\d.]+))?\)$/.exec(text);
+    if (plain) {
+      const [red, green, blue] = plain.slice(1, 4).map((part) => part / 255);
+      return [red, green, blue, plain[4] === undefined ? 1 : Number(plain[4])];
+    }
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((part) => part / 255);
+  }
+
+  function over(front, back) {
+    return [0, 1, 2].map((part) => front[part] * front[3] + back[part] * (1 - front[3]));
+  }
+
+  function luminance(rgb) {
+    const [red, green, blue] = rgb.map((part) =>
+      part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  }
+
+  function contrast(one, other) {
+    const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  }
+
+  function behind(element) {
+    const layers = [];
+    for (let box = element; box; box = box.parentElement) {
+      layers.push(colour(getComputedStyle(box).backgroundColor));
+    }
+    return layers.reverse().reduce((back, front) => over(front, back), [1, 1, 1]);
+  }
+
+  function opacity(element, drawing) {
+    let product = 1;
+    for (let part = element; part && part !== drawing.parentElement; part = part.parentElement) {
+      product *= Number(getComputedStyle(part).opacity);
+    }
+    return product;
+  }
+
+  function paint(element, drawing, kind) {
+    const style = getComputedStyle(element);
+    const found = colour(style[kind]);
+    found[3] *= Number(style[`${kind}Opacity`]) * opacity(element, drawing);
+    if (kind === "stroke" && parseFloat(style.strokeWidth) === 0) found[3] = 0;
+    return found;
+  }
+
+  const SHAPES = "path, line, rect, circle, ellipse, polyline, polygon, use";
+
+  function within(shape, x, y) {
+    const box = shape.getBoundingClientRect();
+    if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
+    if (!shape.isPointInFill) return true;
+    const point = new DOMPoint(x, y).matrixTransform(shape.getScreenCTM().inverse());
+    return shape.isPointInFill(point);
+  }
+
+  function drawings() {
+    return [...article().querySelectorAll("svg")].filter((drawing) =>
+      !drawing.parentElement.closest("svg, mjx-container, a, button") && visible(drawing)
+      && drawing.getAttribute("aria-hidden") !== "true");
+  }
+
+  // Lines and shapes need 3 against what is behind the drawing; text needs 4.5 against what it
+  // stands on. What only guides the eye is left out when it says so: class "grid" or data-faint.
+  function faintDrawings() {
+    const sentences = new Set();
+    for (const drawing of drawings()) {
+      const ground = behind(drawing.parentElement);
+      const where = drawing.id || short(description(drawing)[0]).slice(0, 40);
+      const parts = [...drawing.querySelectorAll(`${SHAPES}, text, image`)].filter((part) =>
+        !part.closest("defs, clipPath, marker, symbol, mask, pattern, [data-faint], .grid"));
+      const below = [];
+      for (const part of parts) {
+        if (part.localName === "image") {
+          below.push({ part, fill: null });
+          continue;
+        }
+        if (part.localName === "text") {
+          if (!part.textContent.trim()) continue;
+          const box = part.getBoundingClientRect();
+          const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+          const under = below.filter((layer) => within(layer.part, x, y));
+          if (under.some((layer) => layer.fill === null)) continue;
+          const back = under.reduce((colours, layer) => over(layer.fill, colours), ground);
+          const ratio = contrast(over(paint(part, drawing, "fill"), back), back);
+          if (ratio < 4.5) {
+            sentences.add(`${where}: the text "${short(part.textContent)}" has a contrast of `
+              + ratio.toFixed(1));
+          }
+          continue;
+        }
+        const fill = paint(part, drawing, "fill");
+        const stroke = paint(part, drawing, "stroke");
+        if (fill[3] > 0) below.push({ part, fill });
+        const box = part.getBoundingClientRect();
+        if (stroke[3] > 0 && (box.width > 0 || box.height > 0)) {
+          const ratio = contrast(over(stroke, ground), ground);
+          if (ratio < 3) {
+            sentences.add(`${where}: a line (${part.localName}, `
+              + `${getComputedStyle(part).stroke}) has a contrast of ${ratio.toFixed(1)}`);
+          }
+        }
+      }
+    }
+    return [...sentences];
+  }
+
+  // --- the rest ----------------------------------------------------------------------------
+
+  // A connection that is opened before anything is asked for is no request, but it tells a server.
+  function outsideAddresses() {
+    const wanted = "link[rel~=preconnect], link[rel~=dns-prefetch], link[rel~=prefetch], "
+      + "link[rel~=preload], link[rel~=modulepreload], iframe[src]";
+    return [...document.querySelectorAll(wanted)].map((element) => element.href || element.src)
+      .filter((address) => /^https?:/.test(address) && new URL(address).host !== location.host)
+      .map((address) => `prepares a connection to ${address.slice(0, 120)}`);
+  }
+
+  function stillFigures() {
+    return [...document.querySelectorAll("figure.ac-interactive")]
+      .filter((figure) => figure.querySelector(".ac-still"))
+      .map((figure) => `${named(figure)} has not started`);
+  }
+
+  function movements() {
+    const seconds = (text) => Math.max(...text.split(",").map((part) =>
+      part.trim().endsWith("ms") ? parseFloat(part) / 1000 : parseFloat(part)));
+    const sentences = new Set();
+    for (const element of document.querySelectorAll("*")) {
+      for (const pseudo of [null, "::before", "::after"]) {
+        const style = getComputedStyle(element, pseudo);
+        if (seconds(style.transitionDuration) > 0.01) {
+          sentences.add(`${named(element).split(" ")[0]}${pseudo || ""} has a transition`);
+        }
+        if (style.animationName !== "none" && seconds(style.animationDuration) > 0.01) {
+          sentences.add(`${named(element).split(" ")[0]}${pseudo || ""} is animated`);
+        }
+        if (!pseudo && style.scrollBehavior === "smooth") {
+          sentences.add(`${named(element).split(" ")[0]} scrolls smoothly`);
+        }
+      }
+    }
+    return [...sentences];
+  }
+
+  return {
+    faintDrawings, movements, outsideAddresses, overflow, rawTex, stillFigures,
+    undescribedImages, unrenderedMaths,
+  };
+})
