@@ -4,6 +4,7 @@
 const DIGITS = 4;
 const LARGEST_SCORE = 5;
 const OWN = "own";
+const SATURATED = 0.94; // from this weight on the text says so
 
 // Bahdanau's score, v tanh(W s + U h), for every state h.
 function additiveScores(s, { states, W, U, v }) {
@@ -51,10 +52,12 @@ function describe(words, weights, context) {
 function describePush(words, weights, pushes, context) {
   const sizes = pushes.map((push) => Math.hypot(...push));
   const strongest = sizes.indexOf(Math.max(...sizes));
+  const heaviest = weights.indexOf(Math.max(...weights));
   const c = `The context is ${vector(context, DIGITS)}. `;
-  if (sizes[strongest] < 0.05) {
-    return `${c}${list(words.filter((_, j) => weights[j] > 0.95))} has nearly all the weight, and ` +
-      "no score can move the context much: the softmax is saturated.";
+  if (weights[heaviest] > SATURATED) {
+    return `${c}“${words[heaviest]}” has ${fixed(weights[heaviest], DIGITS)} of the weight, and ` +
+      `no score moves the context further than ${fixed(sizes[strongest], DIGITS)} per unit: the ` +
+      "softmax is saturated.";
   }
   return `${c}The score of “${words[strongest]}” can move it furthest, ` +
     `by ${fixed(sizes[strongest], DIGITS)} per unit.`;
