@@ -23,6 +23,7 @@ from pathlib import Path
 
 import nbformat
 
+from .assets import BOOK_VARIABLE
 from .errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,7 @@ CHAPTERS = ROOT / "chapters"
 
 #: What every execution of a chapter runs under, so that its numbers repeat.
 EXECUTION_ENVIRONMENT = {
+    BOOK_VARIABLE: "1",
     "CUDA_VISIBLE_DEVICES": "-1",
     # Small matrices: threads that wait for each other cost more than they bring.
     "OPENBLAS_NUM_THREADS": "1",

@@ -1,0 +1,300 @@
+// Type your own review: chapter 5's trained self-attention model runs in the page.
+//
+// data: {examples, proof: {text, probability}} and either {script, bytes}, the model's file in the
+// book's _static folder, or {model}, the model itself; attention_course/interactive/export.py
+// makes both. Nothing is loaded or decoded before the reader asks for it.
+
+const START = 1;
+const UNKNOWN = 2;
+const OFFSET = 3;
+const BYTES_IN_MB = 1e6;
+const ROWS_IN_TABLE = 8;
+// As in attention_course.plots: the largest weight still leaves the text a contrast of 4.5.
+const STRONGEST = 0.64;
+const MISSING =
+  "The model's file could not be loaded. Reload the page, or build the book again. " +
+  "Your text is still there.";
+const DAMAGED =
+  "The model's file is damaged or does not belong to this page. Build the book again, or run " +
+  "this cell. Your text is still there.";
+
+// --- the words --------------------------------------------------------------------------------
+
+// A function that splits a text as attention_course.datasets.vocabulary does, into
+// {start, end, word}: where a word stands in the text, and how it reads in lower case.
+function createSplitter(separators) {
+  const inside = separators.replace(/[\\\]^-]/g, "\\$&");
+  const pattern = new RegExp(`[^${inside}]+`, "g");
+  return (text) => {
+    // Lower case can change the length of a word ("İ") and depends on its neighbours ("Σ"). So the
+    // whole text is lowered; no separator comes or goes, and the words correspond one to one.
+    const lowered = text.toLowerCase().replace(/[\u2018\u2019]/g, "'").match(pattern) || [];
+    pattern.lastIndex = 0;
+    return lowered.map((word) => {
+      const start = pattern.exec(text).index;
+      return { start, end: pattern.lastIndex, word };
+    });
+  };
+}
+
+// --- the model --------------------------------------------------------------------------------
+
+// 16-bit integers in base64, as multiples of one step.
+function decode(text, step) {
+  const bytes = atob(text);
+  const values = new Float32Array(bytes.length / 2);
+  for (let place = 0; place < values.length; place += 1) {
+    const number = bytes.charCodeAt(2 * place) | (bytes.charCodeAt(2 * place + 1) << 8);
+    values[place] = step * (number < 0x8000 ? number : number - 0x10000);
+  }
+  return values;
+}
+
+// The model with its vocabulary: read(text) says what it makes of a text.
+function createReader(packed) {
+  const { width, length, kernel, bias } = packed;
+  const split = createSplitter(packed.separators);
+  const numbers = new Map(packed.words.map((word, rank) => [word, rank + OFFSET + 1]));
+  const embedding = decode(packed.embedding, packed.step);
+  if (embedding.length !== (numbers.size + OFFSET + 1) * width || kernel.length !== width) {
+    throw new Error("The model's parts do not fit together.");
+  }
+  // Made once and used for every text: nothing is allocated while the reader types.
+  const states = new Float64Array(length * width);
+  const scores = new Float64Array(length);
+  const received = new Float64Array(length);
+
+  // Every place attends to all places, without scaling: weights = softmax(states states^T).
+  // received[j] becomes the mean over the queries i of weights[i][j]. Returns the probability.
+  function attend(places) {
+    const count = places.length;
+    places.forEach(({ number }, place) => {
+      states.set(embedding.subarray(number * width, (number + 1) * width), place * width);
+    });
+    received.fill(0);
+    for (let query = 0; query < count; query += 1) {
+      let largest = -Infinity;
+      for (let key = 0; key < count; key += 1) {
+        let score = 0;
+        for (let entry = 0; entry < width; entry += 1) {
+          score += states[query * width + entry] * states[key * width + entry];
+        }
+        scores[key] = score;
+        largest = Math.max(largest, score);
+      }
+      let total = 0;
+      for (let key = 0; key < count; key += 1) {
+        scores[key] = Math.exp(scores[key] - largest);
+        total += scores[key];
+      }
+      for (let key = 0; key < count; key += 1) {
+        received[key] += scores[key] / (total * count);
+      }
+    }
+    // The mean over the queries of the outputs is the sum of the states by what they receive.
+    let verdict = bias;
+    for (let key = 0; key < count; key += 1) {
+      for (let entry = 0; entry < width; entry += 1) {
+        verdict += received[key] * states[key * width + entry] * kernel[entry];
+      }
+    }
+    return 1 / (1 + Math.exp(-verdict));
+  }
+
+  return {
+    // {problem}, a sentence; or {probability, places, cut}: what is read, each place with its
+    // weight, and how many words at the beginning are not read. The first place of a text that is
+    // not cut is the mark for its start, which stands nowhere in it (end: 0).
+    read(text) {
+      const words = split(text);
+      for (const word of words) {
+        word.number = numbers.get(word.word) || UNKNOWN;
+      }
+      if (!words.length) {
+        return { problem: "Your review has no words: write at least one." };
+      }
+      if (words.every(({ number }) => number === UNKNOWN)) {
+        return {
+          problem: `The model knows none of the ${words.length} words of your review: ` +
+            "use more common English words.",
+        };
+      }
+      const cut = Math.max(words.length - length, 0);
+      const mark = { start: 0, end: 0, word: "[start]", number: START };
+      const places = words.length < length ? [mark, ...words] : words.slice(cut);
+      const probability = attend(places);
+      places.forEach((place, index) => {
+        place.weight = received[index];
+      });
+      return { problem: null, probability, places, cut };
+    },
+  };
+}
+
+// Scripts are allowed where fetch is not: in a page opened from a file.
+function loadScript(address) {
+  return new Promise((resolve, reject) => {
+    const script = element("script", { src: address });
+    script.addEventListener("load", () => resolve(window.attentionCourseReviewModel));
+    script.addEventListener("error", () => {
+      script.remove();
+      reject(new Error(MISSING));
+    });
+    document.head.append(script);
+  });
+}
+
+// --- the picture ------------------------------------------------------------------------------
+
+// The text that was read, its words shaded by their weight.
+function shadedText(text, { places, cut }) {
+  const largest = Math.max(...places.map(({ weight }) => weight));
+  let end = cut ? places[0].start : 0;
+  const nodes = [];
+  for (const place of places) {
+    const shown = place.number === START ? place.word : text.slice(place.start, place.end);
+    const opacity = STRONGEST * place.weight / largest;
+    const node = element("span", {
+      class: place.number === UNKNOWN ? "ac-word ac-unknown" : "ac-word",
+      style: `background: rgba(43, 131, 198, ${opacity.toFixed(3)})`,
+      title: fixed(place.weight, 4),
+      "data-weight": place.weight,
+    }, shown);
+    if (place.number === UNKNOWN) {
+      node.append(element("span", { class: "ac-hidden" }, " (unknown)"));
+    }
+    nodes.push(text.slice(end, place.start), node);
+    if (place.number === START) {
+      nodes.push(" ");
+    }
+    end = place.end;
+  }
+  nodes.push(text.slice(end));
+  return nodes;
+}
+
+// Rows of the table. Equal words have equal weights, because the model has no positions; all
+// unknown words are one word to it.
+function largestWeights(places) {
+  const groups = new Map();
+  for (const { number, word, weight } of places) {
+    const group = groups.get(number) ||
+      { word: number === UNKNOWN ? "any unknown word" : word, times: 0, weight };
+    group.times += 1;
+    groups.set(number, group);
+  }
+  return [...groups.values()]
+    .sort((left, right) => right.weight - left.weight)
+    .slice(0, ROWS_IN_TABLE)
+    .map(({ word, times, weight }) =>
+      [word, String(times), fixed(weight, 4), fixed(weight * times, 4)]);
+}
+
+function counted(number, thing) {
+  return number === 1 ? `1 ${thing}` : `${number} ${thing}s`;
+}
+
+function sentenceFor({ probability, places, cut }) {
+  const words = places.filter(({ number }) => number !== START);
+  const unknown = words.filter(({ number }) => number === UNKNOWN).length;
+  const [top] = largestWeights(places);
+  return `The model says ${verdict(probability)}: the probability that this review is positive ` +
+    `is ${fixed(probability, 3)}. ` +
+    (cut
+      ? `It reads the last ${counted(words.length, "word")} and not the first ${cut}. `
+      : `It reads ${counted(words.length, "word")}. `) +
+    (unknown ? `It does not know ${unknown} of them. ` : "") +
+    `The largest weight is ${top[2]}, on “${top[0]}”.`;
+}
+
+function verdict(probability) {
+  return probability > 0.5 ? "positive" : "negative";
+}
+
+function build(figure, data) {
+  const root = document.documentElement.dataset.content_root;
+  if (!data.model && root === undefined) {
+    throw new Error("run this cell to load the model");
+  }
+  const input = figure.text("text", { label: "Your review", rows: 3 });
+  const examples = data.examples.map((text) =>
+    figure.button(`“${text}”`, (state) => {
+      state.text = text;
+    }));
+  const loading = element("button", { type: "button" }, data.model
+    ? "Start the model"
+    : `Load the model (${(data.bytes / BYTES_IN_MB).toFixed(1)} MB)`);
+  const word = element("strong", {});
+  const bar = figure.bars({
+    labels: ["Probability of positive"], label: "Verdict", digits: 3, limit: 1,
+  });
+  const skipped = element("details", {}, element("summary", {}), element("p", {
+    class: "ac-text",
+  }));
+  const legend = figure.note();
+  const shaded = element("p", { class: "ac-text" });
+  const table = figure.table({
+    caption: "Words with the largest weights",
+    columns: ["Word", "Times", "Weight each time", "Weight in all"],
+  });
+  const result = element("div", { hidden: true },
+    element("p", {}, "Verdict: ", word), bar.node, legend, skipped, shaded, table.node);
+  let reader = null;
+  let notice = "The model is not loaded yet.";
+  let frame = 0;
+
+  // Hundreds of words are drawn at most once a frame; the answer itself never waits.
+  function draw(text, reading) {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
+      const unread = text.slice(0, reading.places[0].start);
+      skipped.hidden = !reading.cut;
+      skipped.firstChild.textContent = `Not read: the first ${counted(reading.cut, "word")}`;
+      skipped.lastChild.textContent = reading.cut ? unread : "";
+      shaded.replaceChildren(...shadedText(text, reading));
+      table.set(largestWeights(reading.places));
+    });
+  }
+
+  async function load() {
+    notice = "The model is loading.";
+    figure.refresh();
+    try {
+      const packed = data.model || await loadScript(`${root}_static/${data.script}`);
+      notice = DAMAGED;
+      const loaded = createReader(packed);
+      const answer = loaded.read(data.proof.text).probability;
+      if (Math.abs(answer - data.proof.probability) < 1e-4) {
+        reader = loaded;
+        if (loading.contains(document.activeElement)) {
+          input.querySelector("textarea").focus();
+        }
+        loading.remove();
+      }
+    } catch (problem) {
+      notice = problem.message === MISSING ? MISSING : DAMAGED;
+    }
+    figure.refresh();
+  }
+
+  loading.addEventListener("click", load);
+  legend.textContent = "The more colour, the more weight a word receives. " +
+    "A dotted line marks a word that the model does not know. [start] is the mark every review " +
+    "begins with.";
+  figure.add(input, element("div", {
+    class: "ac-controls", role: "group", "aria-label": "Examples",
+  }, ...examples), loading, figure.sentence, result);
+  figure.run({ text: data.proof.text }, ({ text }) => {
+    const reading = reader ? reader.read(text) : { problem: notice };
+    result.hidden = reading.problem !== null;
+    if (reading.problem) {
+      cancelAnimationFrame(frame);
+      return reading.problem;
+    }
+    result.dataset.probability = reading.probability;
+    word.textContent = verdict(reading.probability);
+    bar.set([reading.probability]);
+    draw(text, reading);
+    return sentenceFor(reading);
+  });
+}
