@@ -155,11 +155,11 @@ def linked_terms(document: nodes.Node, glossary_uri: str) -> list[str]:
 def definitions_html(terms: Iterable[tuple[str, str, str]]) -> str:
     """The hidden block at the end of a page: one tooltip per (id, term, definition as HTML)."""
     tips = [
-        f'<div class="ac-tip" role="tooltip" id="definition-{escape(id_)}" hidden>'
+        f'<div class="reading-tip" role="tooltip" id="definition-{escape(id_)}" hidden>'
         f"<strong>{escape(term)}.</strong> {html}</div>"
         for id_, term, html in terms
     ]
-    return '\n<div class="ac-tips">\n{}\n</div>\n'.format("\n".join(tips)) if tips else ""
+    return '\n<div class="reading-tips">\n{}\n</div>\n'.format("\n".join(tips)) if tips else ""
 
 
 def _definitions_of(app: Sphinx, page: str, document: nodes.Node) -> str:
@@ -248,7 +248,7 @@ def _add_to_page(
     if document is None:
         return
     if page in questions and (line := reading_line(document)):
-        line = f'<p class="ac-reading-time">{line}</p>'
+        line = f'<p class="reading-time">{line}</p>'
         context["body"] = context["body"].replace("</h1>", f"</h1>\n{line}", 1)
     context["body"] += _definitions_of(app, page, document)
 

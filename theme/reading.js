@@ -1,6 +1,6 @@
 // Reading aids: definitions of terms, names for the theme's small buttons, and the reader's
 // progress. attention_course/pages.py adds this script to every page, together with the hidden
-// definitions (.ac-tip) and the list of chapters (#attention-course-pages).
+// definitions (.reading-tip) and the list of chapters (#attention-course-pages).
 //
 // Nothing leaves the browser. Progress is one JSON text in localStorage, under the key
 // "attention-course", where "solved" outranks "tried":
@@ -198,7 +198,7 @@
   function showInSideBar() {
     for (const link of document.querySelectorAll(".bd-sidenav a")) {
       const chapter = chapterOf(link);
-      link.querySelector(".ac-mark")?.remove();
+      link.querySelector(".reading-mark")?.remove();
       if (!chapter) {
         continue;
       }
@@ -212,7 +212,7 @@
         link.append(
           make(
             "span",
-            { class: "ac-mark" },
+            { class: "reading-mark" },
             make("span", { "aria-hidden": "true" }, shown.filter(Boolean).join(" ")),
             make("span", { class: "visually-hidden" }, `, ${said.filter(Boolean).join(", ")}`)
           )
@@ -229,7 +229,7 @@
       if (!chapter) {
         continue;
       }
-      card.querySelector(".ac-card-line")?.remove();
+      card.querySelector(".reading-card")?.remove();
       const counted = count(chapter);
       const parts = [
         of(chapter).done ? "✓ Finished." : "",
@@ -238,7 +238,7 @@
       if (parts.length) {
         card
           .querySelector(".sd-card-body")
-          .append(make("p", { class: "ac-card-line" }, parts.join(" ")));
+          .append(make("p", { class: "reading-card" }, parts.join(" ")));
       }
     }
   }
@@ -247,38 +247,38 @@
   function showSolvedBefore() {
     for (const question of document.querySelectorAll(".ac-quiz .Quiz[data-question]")) {
       const id = question.dataset.question;
-      const note = question.querySelector(".ac-solved-before");
+      const note = question.querySelector(".reading-solved");
       const wanted = solvedBefore.has(id) && isSolved(pages.page, id);
       if (wanted && !note) {
-        question.prepend(make("p", { class: "ac-solved-before" }, "✓ Solved before"));
+        question.prepend(make("p", { class: "reading-solved" }, "✓ Solved before"));
       } else if (!wanted) {
         note?.remove();
       }
     }
   }
 
-  const line = make("p", { class: "ac-count" });
-  const storageNote = make("p", { class: "ac-notice", role: "status" });
+  const line = make("p", { class: "reading-count" });
+  const storageNote = make("p", { class: "reading-notice", role: "status" });
   const box = make("input", { type: "checkbox" });
 
   /** The box at a chapter's end and on the front page. */
   function makePanel(level) {
-    const title = make(level, { id: "ac-progress-title" }, "Your progress");
+    const title = make(level, { id: "reading-progress-title" }, "Your progress");
     const button = make(
       "button",
-      { type: "button", class: "ac-button", "aria-haspopup": "dialog" },
+      { type: "button", class: "reading-button", "aria-haspopup": "dialog" },
       "Forget my progress on this device"
     );
-    const keep = make("button", { class: "ac-button", value: "keep", autofocus: "" }, "Keep it");
-    const drop = make("button", { class: "ac-button", value: "forget" }, "Forget it");
+    const keep = make("button", { class: "reading-button", value: "keep", autofocus: "" }, "Keep it");
+    const drop = make("button", { class: "reading-button", value: "forget" }, "Forget it");
     const question = make(
       "p",
-      { id: "ac-forget-question" },
+      { id: "reading-forget-question" },
       "Forget your progress in all chapters? This cannot be undone."
     );
     const dialog = make(
       "dialog",
-      { class: "ac-dialog", "aria-labelledby": "ac-forget-question" },
+      { class: "reading-dialog", "aria-labelledby": "reading-forget-question" },
       make("form", { method: "dialog" }, question, keep, drop)
     );
     button.addEventListener("click", () => {
@@ -298,7 +298,7 @@
     );
     return make(
       "section",
-      { class: "ac-progress d-print-none", "aria-labelledby": title.id },
+      { class: "reading-progress d-print-none", "aria-labelledby": title.id },
       title,
       line,
       ...(pages.page ? [make("label", {}, box, " I have finished this chapter")] : []),
@@ -306,7 +306,7 @@
       button,
       make(
         "p",
-        { class: "ac-small" },
+        { class: "reading-small" },
         "Your progress is kept in this browser on this device. Nothing is sent anywhere."
       ),
       dialog
@@ -434,7 +434,7 @@
       });
       link.addEventListener("blur", () => later(hide));
     }
-    for (const tip of document.querySelectorAll(".ac-tip")) {
+    for (const tip of document.querySelectorAll(".reading-tip")) {
       tip.addEventListener("pointerenter", () => clearTimeout(timer));
       tip.addEventListener("pointerleave", () => {
         if (shown && document.activeElement !== shown.link) {
@@ -481,18 +481,20 @@
     }
   }
 
-  /** The sign beside a heading is named "#". The heading's own name should not end in it. */
+  /**
+   * Sphinx names every link of a section "#", and the sign is part of the heading's name too. The
+   * link gets a name of its own, and the heading keeps its words only.
+   */
   function setUpSectionLinks() {
-    for (const link of document.querySelectorAll(".bd-article a.headerlink")) {
+    document.querySelectorAll(".bd-article :is(h1, h2, h3, h4) > a.headerlink").forEach((link, n) => {
       const heading = link.parentElement;
-      const title = [...heading.childNodes]
-        .filter((node) => node !== link)
-        .map((node) => node.textContent)
-        .join("")
-        .trim();
-      link.setAttribute("aria-label", `Link to this section: ${title}`);
+      const words = make("span", { id: `heading-${n}` });
+      words.append(...[...heading.childNodes].filter((node) => node !== link));
+      heading.prepend(words);
+      heading.setAttribute("aria-labelledby", words.id);
+      link.setAttribute("aria-label", `Link to this section: ${words.textContent.trim()}`);
       link.removeAttribute("title");
-    }
+    });
   }
 
   setUpProgress();
