@@ -116,7 +116,8 @@ function createFigure(root) {
 
   function newId() {
     count += 1;
-    return `${root.id}-${count}`;
+    // Not just the count: "fig-name-2" is the name of a second figure of this kind.
+    return `${root.id}-control-${count}`;
   }
 
   function draw(prefix) {
