@@ -167,11 +167,12 @@ function build(figure, data) {
     ? { caption: "How far c moves per unit of a score",
       columns: ["word j", h, e, alpha, element("span", {}, indexed("h", "j"), " − c"),
         element("span", {}, indexed("α", "j"), " (", indexed("h", "j"), " − c)")] }
-    : { caption: "The last column adds up to the context c",
+    : { caption: "From scores to the context",
       columns: ["word j", h, e, "exp(score / temperature)", alpha,
         element("span", {}, indexed("α", "j"), " ", indexed("h", "j"))] });
   const note = figure.note();
-  note.textContent = "Numbers are rounded, so the last digits of a column may not add up exactly.";
+  note.textContent = (gradient ? "" : "The last column adds up to c. ") +
+    "Numbers are rounded, so the last digits of a column may not add up exactly.";
   figure.add(figure.sentence, element("div", { class: "ac-pair" }, bars.node, picture.node),
     table.node, note);
 
@@ -199,7 +200,7 @@ function build(figure, data) {
     const powers = scaled.map(Math.exp);
     table.set([
       ...words.map((word, j) => [word, vector(states[j]),
-        masked[j] ? "masked: −∞" : fixed(scores[j], DIGITS), magnitude(powers[j], DIGITS),
+        masked[j] ? "−∞" : fixed(scores[j], DIGITS), magnitude(powers[j], DIGITS),
         fixed(weights[j], DIGITS),
         vector(states[j].map((value) => weights[j] * value), DIGITS)]),
       ["sum", "", "", magnitude(powers.reduce((sum, power) => sum + power), DIGITS),

@@ -76,8 +76,8 @@ function build(figure, data) {
   );
   const question = figure.note();
   const steps = figure.table({
-    caption: "One query, step by step: the last column adds up to the output",
-    columns: ["key", "k", "score q · k", "divided and masked", "exp of it", "weight", "value v",
+    caption: "One query, step by step",
+    columns: ["key", "k", "score q · k", "scaled, masked", "exp of it", "weight", "value v",
       "weight × v"],
   });
   const bars = figure.bars({ labels: tokens, label: "Weight of each key", digits: DIGITS,
@@ -85,8 +85,9 @@ function build(figure, data) {
   const matrix = figure.table({ caption: "All weights: queries are rows, keys are columns",
     columns: ["query", ...tokens] });
   const note = figure.note();
-  note.textContent = "Numbers are rounded, so the last digits of a column may not add up exactly.";
-  figure.add(figure.sentence, question, steps.node, bars.node, matrix.node, note);
+  note.textContent = "The last column adds up to the output. Numbers are rounded, so the last " +
+    "digits of a column may not add up exactly.";
+  figure.add(figure.sentence, question, steps.node, note, bars.node, matrix.node);
 
   function shaded(weight, forbidden) {
     return element("span", { class: "ac-shaded",
@@ -106,7 +107,7 @@ function build(figure, data) {
         `by ${root}, then by the temperature ${settings.temperature}.`);
       steps.set([
         ...tokens.map((token, j) => [token, vector(K[j]), String(scores[i][j]),
-          hidden(j) ? "masked: −∞" : fixed(scaled[j], DIGITS), magnitude(powers[j], 2),
+          hidden(j) ? "−∞" : fixed(scaled[j], DIGITS), magnitude(powers[j], 2),
           fixed(weights[j], DIGITS), vector(V[j]),
           vector(V[j].map((value) => weights[j] * value), DIGITS)]),
         ["sum", "", "", "", magnitude(powers.reduce((sum, power) => sum + power), 2),
