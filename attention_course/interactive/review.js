@@ -59,9 +59,9 @@ function createReader(packed) {
   if (embedding.length !== (numbers.size + OFFSET + 1) * width || kernel.length !== width) {
     throw new Error("The model's parts do not fit together.");
   }
-  // Made once and used for every text: nothing is allocated while the reader types.
+  // Made once and used for every text: nothing of this size is allocated while the reader types.
   const states = new Float64Array(length * width);
-  const scores = new Float64Array(length);
+  const scores = new Float64Array(length * length);
   const received = new Float64Array(length);
 
   // Every place attends to all places, without scaling: weights = softmax(states states^T).
@@ -71,24 +71,28 @@ function createReader(packed) {
     places.forEach(({ number }, place) => {
       states.set(embedding.subarray(number * width, (number + 1) * width), place * width);
     });
-    received.fill(0);
     for (let query = 0; query < count; query += 1) {
-      let largest = -Infinity;
-      for (let key = 0; key < count; key += 1) {
+      // Queries and keys are the same vectors, so half of the scores are enough.
+      for (let key = 0; key <= query; key += 1) {
         let score = 0;
         for (let entry = 0; entry < width; entry += 1) {
           score += states[query * width + entry] * states[key * width + entry];
         }
-        scores[key] = score;
-        largest = Math.max(largest, score);
+        scores[query * length + key] = score;
+        scores[key * length + query] = score;
       }
+    }
+    received.fill(0);
+    for (let query = 0; query < count; query += 1) {
+      const row = scores.subarray(query * length, query * length + count);
+      const largest = row.reduce((left, right) => Math.max(left, right));
       let total = 0;
       for (let key = 0; key < count; key += 1) {
-        scores[key] = Math.exp(scores[key] - largest);
-        total += scores[key];
+        row[key] = Math.exp(row[key] - largest);
+        total += row[key];
       }
       for (let key = 0; key < count; key += 1) {
-        received[key] += scores[key] / (total * count);
+        received[key] += row[key] / (total * count);
       }
     }
     // The mean over the queries of the outputs is the sum of the states by what they receive.
@@ -247,10 +251,12 @@ function build(figure, data) {
   function draw(text, reading) {
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(() => {
-      const unread = text.slice(0, reading.places[0].start);
+      const unread = reading.cut ? text.slice(0, reading.places[0].start) : "";
       skipped.hidden = !reading.cut;
       skipped.firstChild.textContent = `Not read: the first ${counted(reading.cut, "word")}`;
-      skipped.lastChild.textContent = reading.cut ? unread : "";
+      if (skipped.lastChild.textContent !== unread) {
+        skipped.lastChild.textContent = unread;
+      }
       shaded.replaceChildren(...shadedText(text, reading));
       table.set(largestWeights(reading.places));
     });
