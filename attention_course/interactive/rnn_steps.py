@@ -1,0 +1,86 @@
+"""Chapter 1's interactive figure: step through a recurrent layer, change the sentence or U."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from attention_course import gradients, interactive, plots
+
+SUBSCRIPTS = "₀₁₂₃₄₅₆"
+
+
+def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -> None:
+    """Show the unrolled layer ``h_t = tanh(x_t W + h_(t-1) U + b)`` on a sentence, step by step.
+
+    The reader moves from word to word, puts other words in their places, and multiplies ``U`` by
+    a number from 0 to 2. The form of the layer is that of Elman (1990) and Keras' ``SimpleRNN``.
+
+    Args:
+        words: the sentence, three to six words; they are also the words to choose from.
+        vectors: one vector per word, shape (T, d), of zeros and ones.
+        W: kernel, shape (d, 2).
+        U: recurrent kernel, shape (2, 2).
+        b: bias, shape (2,).
+
+    Raises:
+        FigureError: when the shapes do not fit each other or the drawing.
+    """
+    vectors = np.asarray(vectors)
+    W, U, b = (np.asarray(array, dtype=float) for array in (W, U, b))
+    shapes = (vectors.shape, W.shape, U.shape, b.shape)
+    d = vectors.shape[-1] if vectors.ndim else 0
+    if not 3 <= len(words) <= 6 or shapes != ((len(words), d), (d, 2), (2, 2), (2,)):
+        raise interactive.FigureError(
+            "The figure needs three to six words, one vector of d numbers for each, and W, U and b "
+            f"of shapes (d, 2), (2, 2) and (2,); it got {len(words)} words and the shapes "
+            f"{', '.join(map(str, shapes))}."
+        )
+    if not np.isin(vectors, (0, 1)).all():
+        raise interactive.FigureError("The vectors of the words must hold only zeros and ones.")
+    first = gradients.rnn_states(vectors, W, U, b)[0]
+    alt = (
+        f"The layer unrolled over the words {', '.join(words)}: a row of boxes, one for each word, "
+        f"joined by arrows. The first box is marked: it reads {words[0]!r} and its state is "
+        f"({first[0]:.4f}, {first[1]:.4f}). The states after it are not known yet."
+    )
+    interactive.show(
+        "rnn_steps",
+        {"words": list(words), "vectors": vectors.astype(int), "W": W, "U": U, "b": b},
+        title="Read a sentence, one word at a time",
+        instructions=(
+            "Press Forward and follow the marked box: work out its new state before you look. "
+            "Then change a word, or the strength of the memory U, and read again."
+        ),
+        picture=_still(words, vectors, first, alt),
+        alt=alt,
+    )
+
+
+def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray, alt: str) -> str:
+    """The chain at its first step: boxes, words below, states above."""
+    fig, ax = plots.figure(width=1.05 * len(words) + 0.6, height=2.7)
+    blue = plots.COLOURS["blue"]
+    arrow = {"arrowstyle": "-|>", "facecolor": "black", "shrinkA": 0, "shrinkB": 0}
+    arrows = (((-0.7, 0), (-0.34, 0)), ((0, -0.9), (0, -0.42)), ((0, 0.42), (0, 0.85)))
+    for place, (word, vector) in enumerate(zip(words, vectors, strict=True)):
+        now = place == 0
+        outline = {"edgecolor": blue if now else "black", "linewidth": 2.5 if now else 1}
+        box = {"boxstyle": "round,pad=0.6", "facecolor": "none", **outline}
+        ax.text(place, 0, "tanh", ha="center", va="center", bbox=box)
+        for start, end in arrows:
+            ax.annotate(
+                "", (place + end[0], end[1]), (place + start[0], start[1]), arrowprops=arrow
+            )
+        entries = ", ".join(str(int(entry)) for entry in vector)
+        weight = "bold" if now else "normal"
+        ax.text(place, -1.2, word, ha="center", va="center", weight=weight)
+        ax.text(place, -1.6, f"[{entries}]", ha="center", va="center")
+        state = f"{first[0]:.4f}\n{first[1]:.4f}" if now else "?"
+        ax.text(place, 0.95, f"h{SUBSCRIPTS[place + 1]}\n{state}", ha="center", va="bottom")
+    ax.text(-0.8, 0, "h₀\nzeros", ha="right", va="center")
+    ax.set(xlim=(-1.3, len(words) - 0.4), ylim=(-1.9, 2.1))
+    ax.set_axis_off()
+    return plots.svg(fig, alt)
