@@ -129,7 +129,7 @@ def definitions(glossary: nodes.Node) -> dict[str, tuple[str, nodes.paragraph]]:
         if isinstance(last, nodes.Text):
             definition.replace(last, nodes.Text(re.sub(r"\s*\(\d+\)\s*$", "", last.astext())))
         term = section.next_node(nodes.title).astext()
-        entries.update({id_: (term, definition) for id_ in section["ids"]})
+        entries.update(dict.fromkeys(section["ids"], (term, definition)))
     return entries
 
 
@@ -143,6 +143,8 @@ def linked_terms(document: nodes.Node, glossary_uri: str) -> list[str]:
     found = []
     for link in document.findall(nodes.reference):
         uri, _, anchor = link.get("refuri", "").partition("#")
+        if "anchorname" in link:  # a line of a table of contents
+            continue
         if not glossary_uri:
             anchor = link.get("refid") or ("" if uri else anchor)
         elif uri != glossary_uri:
