@@ -1,13 +1,12 @@
-"""Every page of the book as a reader meets it: light and dark, wide and narrow, without a network."""
+"""Every page of the book as a reader meets it: light and dark, wide and narrow, no network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import checks
 import pytest
 import yaml
-
-import checks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +20,15 @@ def pages() -> list[str]:
 
 PAGES = pages()
 CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
+# Sphinx writes an index of terms, empty here, to which no page leads.
+UNLISTED = {"genindex"}
+
+
+def test_no_page_is_left_out(site):
+    built = {path.relative_to(site).with_suffix("").as_posix() for path in site.rglob("*.html")}
+    built = {name for name in built if not name.startswith("_")}
+    assert set(PAGES) <= built
+    assert built - set(PAGES) <= UNLISTED
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -31,3 +39,200 @@ def test_a_page_is_in_order(open_page, name, scheme, width):
     assert page.evaluate("document.documentElement.dataset.theme") == scheme
     checks.open_everything(page)
     assert checks.page_problems(page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_as_quiet_on_a_server(open_page, name):
+    page = open_page(name, over="http")
+    assert page.locator("h1").count() >= 1
+    assert checks.still_figures(page) == []
+    assert checks.unrendered_maths(page) == []
+
+
+# --- what opens ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_side_bars_of_a_small_screen_are_in_order(open_page, scheme):
+    page = open_page(CHAPTERS[0], scheme=scheme, width=360)
+    for side, button in [
+        (".bd-sidebar-primary", "button.primary-toggle"),
+        (".bd-sidebar-secondary", "button.secondary-toggle"),
+    ]:
+        opener = page.locator(f"{button}:visible").first
+        opener.focus()
+        page.keyboard.press("Enter")
+        bar = page.locator(f"dialog:visible, {side}:visible").first
+        bar.wait_for(state="visible")
+        page.wait_for_function(
+            "(bar) => document.activeElement !== document.body", arg=bar.element_handle()
+        )
+        # The bar comes in from the side; while it moves, its colours are not its own.
+        page.wait_for_function("document.getAnimations().length === 0")
+        assert checks.overflow(page) == []
+        assert checks.unnamed_controls(page) == []
+        assert checks.axe_problems(page) == []
+        page.keyboard.press("Escape")
+        bar.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_every_menu_of_the_header_is_in_order(open_page, scheme, width):
+    page = open_page(CHAPTERS[3], scheme=scheme, width=width)
+    menus = page.locator("button.dropdown-toggle:visible")
+    assert menus.count() >= 1
+    for number in range(menus.count()):
+        menus.nth(number).focus()
+        page.keyboard.press("Enter")
+        page.locator(".dropdown-menu.show").wait_for(state="visible")
+        assert checks.overflow(page) == []
+        assert checks.axe_problems(page) == []
+        page.keyboard.press("Escape")
+        page.locator(".dropdown-menu.show").wait_for(state="hidden")
+
+
+# --- by keyboard ---------------------------------------------------------------------------
+
+FOCUSED = """() => {
+  const element = document.activeElement;
+  const place = element.getBoundingClientRect();
+  return {
+    text: element.textContent.trim(),
+    target: element.getAttribute("href"),
+    seen: place.width > 1 && place.height > 1 && place.top >= 0 && place.left >= 0
+      && place.bottom <= innerHeight && place.right <= innerWidth
+      && element.checkVisibility({opacityProperty: true, visibilityProperty: true}),
+    inside: Boolean(element.closest("main, article, [role=main]")),
+  };
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_the_first_key_offers_to_skip_to_the_text(open_page, width):
+    page = open_page(CHAPTERS[1], width=width)
+    page.keyboard.press("Tab")
+    link = page.evaluate(FOCUSED)
+    assert link["seen"], link
+    assert "main content" in link["text"].lower()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    after = page.evaluate(FOCUSED)
+    assert after["inside"], after
+
+
+VISIBLE_FOCUS = """() => {
+  const look = (style) => ["outlineStyle", "outlineWidth", "outlineColor", "boxShadow",
+    "backgroundColor", "borderColor", "textDecorationLine", "textDecorationThickness", "color"]
+    .map((name) => style[name]).join("|");
+  const element = document.activeElement;
+  const parts = [element, element.parentElement, ...element.querySelectorAll("*")];
+  const focused = parts.map((part) => look(getComputedStyle(part)));
+  element.blur();
+  const plain = parts.map((part) => look(getComputedStyle(part)));
+  element.focus();
+  const name = element.localName + (element.id ? "#" + element.id : "." + element.className);
+  return [name, focused.some((text, place) => text !== plain[place])];
+}"""
+
+
+def test_every_place_the_keyboard_reaches_is_seen(open_page):
+    """Go through a chapter with Tab until it starts again; each stop must look focused."""
+    page = open_page(CHAPTERS[0], reduced_motion="reduce")
+    unseen, stops = [], 0
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        stops += 1
+        name, seen = page.evaluate(VISIBLE_FOCUS)
+        if not seen:
+            unseen.append(name)
+    else:
+        pytest.fail("the keyboard does not come out of the page")
+    assert stops > 50
+    assert unseen == []
+
+
+# --- search --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("over", ["file", "http"])
+def test_the_search_finds_a_word_without_a_network(open_page, over):
+    page = open_page("search.html?q=softmax", over=over)
+    page.wait_for_function(
+        "/[1-9]/.test((document.querySelector('#search-results .search-summary')"
+        " || document.querySelector('#search-results p')).textContent)"
+    )
+    results = page.locator("#search-results ul.search li a")
+    results.first.wait_for()
+    addresses = [link.get_attribute("href") for link in results.all()]
+    assert any("04_qkv_from_scratch" in address for address in addresses)
+    assert checks.overflow(page) == []
+    assert checks.axe_problems(page) == []
+    results.first.click()
+    page.wait_for_load_state()
+    assert "softmax" in page.locator("article").inner_text().lower()
+
+
+def test_the_search_says_that_it_found_nothing(open_page):
+    page = open_page("search.html?q=xylophone")
+    page.get_by_text("did not match any documents").wait_for()
+    assert page.locator("#search-results li").count() == 0
+
+
+def test_a_search_starts_from_the_keyboard(open_page):
+    page = open_page(CHAPTERS[0])
+    page.keyboard.press("Control+k")
+    page.wait_for_function("document.activeElement.matches('input[type=search]')")
+    page.keyboard.type("softmax")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search.html?q=softmax**")
+    page.locator("#search-results ul.search li a").first.wait_for()
+
+
+# --- paper and motion ----------------------------------------------------------------------
+
+NOT_ON_PAPER = (
+    ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .bd-header, .skip-link, "
+    ".prev-next-footer, #pst-skip-link, button.copybtn, a.headerlink, .Feedback, "
+    ".ac-interactive button, .ac-quiz button"
+)
+DARK_ON_WHITE = """() => {
+  const shown = (text) => /rgba?\\(([^)]+)\\)/.exec(text)[1].split(",").map(Number);
+  const sum = ([red, green, blue]) => red + green + blue;
+  const faults = [];
+  for (const element of document.querySelectorAll(".bd-article p, .bd-article pre, .bd-article li,"
+      + " .bd-article h1, .bd-article h2, .bd-article td, .bd-article pre span")) {
+    if (!element.checkVisibility({visibilityProperty: true})) continue;
+    const style = getComputedStyle(element);
+    if (sum(shown(style.color)) > 3 * 150) faults.push("light text: " + element.textContent);
+    const back = shown(style.backgroundColor);
+    if ((back.length < 4 || back[3] > 0.5) && sum(back) < 3 * 190) {
+      faults.push("dark ground: " + element.textContent);
+    }
+  }
+  const ground = shown(getComputedStyle(document.body).backgroundColor);
+  if ((ground.length < 4 || ground[3] > 0) && sum(ground) < 3 * 250) faults.push("dark page");
+  return [...new Set(faults.map((text) => text.trim().replace(/\\s+/g, " ").slice(0, 80)))];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_paper_gets_the_text_alone(open_page, name, scheme):
+    page = open_page(name, scheme=scheme, width=720)
+    page.emulate_media(media="print", color_scheme=scheme)
+    shown = page.locator(NOT_ON_PAPER).locator("visible=true")
+    left = [element.evaluate("(element) => element.className") for element in shown.all()]
+    assert left == []
+    assert page.locator("h1").locator("visible=true").count() == 1
+    assert page.locator(".bd-article section p").first.is_visible()
+    assert checks.overflow(page) == []
+    assert page.evaluate(DARK_ON_WHITE) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_moves_for_a_reader_who_asked_for_it(open_page, name):
+    page = open_page(name, reduced_motion="reduce")
+    assert checks.movements(page) == []

@@ -1,0 +1,56 @@
+"""How heavy a chapter is, and how soon it can be read. Measured over HTTP on this machine."""
+
+from __future__ import annotations
+
+import gzip
+from statistics import median
+
+import pytest
+from test_pages_browser import CHAPTERS
+
+KILOBYTES = 900
+REQUESTS = 40
+MILLISECONDS = 700
+# Another test may keep the processor busy, so a slow measurement is repeated.
+ROUNDS = 5
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_light(browser, name, address):
+    """The whole page, read to its end, counts: what each file weighs when compressed."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    responses = []
+    context.on("response", responses.append)
+    page = context.new_page()
+    page.goto(f"{address}{name}.html")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_load_state("networkidle")
+    weights = {
+        response.url.removeprefix(address): len(gzip.compress(response.body(), 6))
+        for response in responses
+    }
+    context.close()
+    assert len(responses) >= 5, "a page has a style and scripts of its own"
+    heaviest = sorted(weights.items(), key=lambda item: -item[1])
+    assert sum(weights.values()) <= 1000 * KILOBYTES, heaviest[:8]
+    assert len(responses) <= REQUESTS, sorted(weights)
+
+
+def milliseconds(browser, url: str) -> float:
+    """From the start of the navigation until the document is ready, with an empty cache."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(url)
+    found = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    context.close()
+    return found
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_ready_soon(browser, address, name):
+    medians = []
+    for _ in range(ROUNDS):
+        medians.append(median(milliseconds(browser, f"{address}{name}.html") for _ in range(5)))
+        if medians[-1] <= MILLISECONDS:
+            break
+    assert medians[-1] <= MILLISECONDS, medians
