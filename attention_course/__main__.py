@@ -53,13 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
     )
 
-    for name, run, summary in (
-        ("baselines", _baselines, "measure the baselines on IMDB again: models/baselines.json"),
-        ("timing", _timing, "time one training epoch of every sentiment model: models/timing.json"),
+    for name, run, summary, folder in (
+        ("baselines", _baselines, "measure the baselines on IMDB again: baselines.json", "models"),
+        ("timing", _timing, "time one epoch of every sentiment model: timing.json", "models"),
+        ("lags", _lags, "learn every pair of lags of chapter 6 again: lag_profiles.json", "data"),
     ):
         command = _add(commands, name, run, summary)
         command.add_argument(
-            "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
+            "--output", type=Path, metavar="FOLDER", help=f"where to write (default: {folder}/)"
         )
 
     evaluate = _add(
@@ -137,6 +138,13 @@ def _timing(options: argparse.Namespace) -> int:
 
     for name, seconds in timing.write(options.output or _checkout() / "models")["models"].items():
         print(f"{name}: {seconds['median']:.1f} seconds per epoch")
+    return 0
+
+
+def _lags(options: argparse.Namespace) -> int:
+    from attention_course import lag_profiles
+
+    lag_profiles.record(options.output or _checkout() / "data")
     return 0
 
 

@@ -1,0 +1,173 @@
+// Chapter 6: the weights that networks learned for two lags, beside the effect of each input.
+// Nothing is computed here but what is said about the recorded runs.
+
+const STEPS = 20;
+const BLUE = "#2b83c6";
+const GREY = "#7c858f";
+
+// The lags whose value is at least `share` of the largest one, in order.
+function largest(values, share) {
+  const limit = share * Math.max(...values);
+  return values.flatMap((value, place) => (value >= limit ? [place + 1] : []));
+}
+
+function same(left, right) {
+  return left.length === right.length && left.every((lag, place) => lag === right[place]);
+}
+
+// "lag 7", "lags 7 and 17", "lags 5, 6 and 7"
+function named(lags) {
+  const text = lags.map(String);
+  return lags.length === 1
+    ? `lag ${text[0]}`
+    : `lags ${text.slice(0, -1).join(", ")} and ${text.at(-1)}`;
+}
+
+// Errors are recorded with three significant digits, and shown with just these.
+function threeDigits(value) {
+  return value.toPrecision(3);
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+}
+
+// One run for one pair of lags, in the units of the page.
+function look(data, kind, seed, pair) {
+  const run = data.runs[`${kind}_${seed}`];
+  const weights = run.weights[pair].map((value) => value / 1000);
+  const effects = run.effects[pair].map((value) => value / 100);
+  return {
+    seed, weights, effects,
+    error: run.error[pair],
+    without: data.runs[`without_${seed}`].error[pair],
+    peaks: largest(weights, data.large),
+    moved: largest(effects, data.large),
+  };
+}
+
+function describe(run, truth, zero, failed) {
+  const numbers = `Test error ${threeDigits(run.error)}; always answering 0 gives ` +
+    `${threeDigits(zero)}, the same network without attention ${threeDigits(run.without)}.`;
+  const task = `The answer depends on ${named(truth)}.`;
+  if (run.error > failed * zero) {
+    return `${task} This run did not learn it: its largest weights, at ${named(run.peaks)}, say ` +
+      `nothing. ${numbers}`;
+  }
+  if (same(run.peaks, truth)) {
+    return `${task} The largest weights stand there, at ${named(run.peaks)}. ${numbers}`;
+  }
+  const moved = same(run.moved, truth)
+    ? `Yet the inputs that move the prediction most are those at ${named(run.moved)}: the states ` +
+      "carry values on from step to step."
+    : `The inputs that move the prediction most are those at ${named(run.moved)}.`;
+  return `${task} The largest weights stand elsewhere, at ${named(run.peaks)}. ${moved} ${numbers}`;
+}
+
+const PANEL = 110; // pixels: height of the tallest bar
+const TITLE = 30;
+const BELOW = 42;
+
+// Two rows of bars over the lags. Places are percentages, so that the text keeps its size on a
+// narrow page. The tables say the same in numbers.
+function createDrawing() {
+  const height = 2 * (TITLE + PANEL) + 14 + BELOW;
+  const svg = drawing("svg", { height, "aria-hidden": "true", fill: "currentColor",
+    "font-size": 13, style: "width: 100%; max-width: 44em; display: block" });
+  const column = 100 / (STEPS + 2); // two columns hold the scale
+  const centre = (lag) => column * (lag + 1.5);
+  const span = (lag) => ({ x1: `${centre(lag) - 0.36 * column}%`,
+    x2: `${centre(lag) + 0.36 * column}%` });
+
+  // `shown` are the bars; `others` are lists of values drawn as short lines.
+  function panel(top, title, shown, others, truth) {
+    const limit = Math.max(...shown, ...others.flat()) > 0.5 ? 1 : 0.5;
+    const bottom = top + PANEL;
+    const y = (value) => bottom - PANEL * Math.min(value / limit, 1);
+    const level = (value) => [
+      drawing("line", { x1: `${1.9 * column}%`, x2: "100%", y1: y(value), y2: y(value),
+        stroke: GREY }),
+      drawing("text", { x: 0, y: y(value) + 4, "font-size": 12 }, String(value)),
+    ];
+    return [
+      drawing("text", { x: 0, y: top - 14, "font-weight": 600 }, title),
+      ...level(limit), ...level(0),
+      ...truth.map((lag) => drawing("line", { x1: `${centre(lag)}%`, x2: `${centre(lag)}%`,
+        y1: top - 8, y2: bottom + 6, stroke: "currentColor", "stroke-dasharray": "5 4" })),
+      ...shown.map((value, place) => drawing("rect", { x: span(place + 1).x1, y: y(value),
+        width: `${0.72 * column}%`, height: bottom - y(value), fill: BLUE })),
+      ...others.flatMap((values) => values.map((value, place) => drawing("line", {
+        ...span(place + 1), y1: y(value), y2: y(value), stroke: "currentColor",
+        "stroke-width": 1.5 }))),
+    ];
+  }
+
+  return {
+    node: svg,
+    set(runs, chosen, truth) {
+      const others = runs.filter((run) => run !== chosen);
+      const lower = 2 * TITLE + PANEL + 14;
+      const bottom = lower + PANEL;
+      const labelled = [...new Set([1, 5, 10, 15, 20, ...truth])];
+      svg.replaceChildren(
+        ...panel(TITLE, "weight of the state", chosen.weights, others.map((run) => run.weights),
+          truth),
+        ...panel(lower, "effect of the input", chosen.effects, others.map((run) => run.effects),
+          truth),
+        ...labelled.map((lag) => drawing("text", { x: `${centre(lag)}%`, y: bottom + 19,
+          "text-anchor": "middle", "font-size": 12,
+          "font-weight": truth.includes(lag) ? 700 : 400 }, String(lag))),
+        drawing("text", { x: `${centre(10.5)}%`, y: bottom + 38, "text-anchor": "middle" },
+          "lag (1 is the newest value)"));
+    },
+  };
+}
+
+function build(figure, data) {
+  const options = data.seeds.map((seed) => [seed, `seed ${seed}`]);
+  const lag = (key, label) => figure.slider(key, { label, min: 1, max: STEPS, step: 1 });
+  figure.add(figure.group(lag("first", "One lag"), lag("second", "Other lag"),
+    figure.choice("seed", { label: "Run", options }),
+    figure.checkbox("bounded", { label: "tanh around the scores" })));
+
+  const picture = createDrawing();
+  const legend = figure.note();
+  legend.textContent = "Dashed lines: the true lags. Bars: the chosen run. Short lines: the other " +
+    "runs. Effect: how far the prediction moves, per unit, when this input alone is moved.";
+  const runsTable = figure.table({
+    caption: "All runs: lags of the largest weights and effects, test errors",
+    columns: ["seed", "largest weights", "largest effects", "test error", "without attention"],
+  });
+  const spread = figure.note();
+  const numbers = figure.table({ caption: "The chosen run, lag by lag",
+    columns: ["lag", "weight", "effect"] });
+  figure.add(figure.sentence, picture.node, legend, runsTable.node, spread,
+    element("details", {}, element("summary", {}, "All weights and effects in numbers"),
+      numbers.node));
+
+  figure.run(data.start, (state) => {
+    const lags = [state.first, state.second].sort((a, b) => a - b);
+    const pair = data.pairs.findIndex((known) => same(known, lags));
+    const truth = [...new Set(lags)];
+    const kind = state.bounded ? "bounded" : "unbounded";
+    const runs = data.seeds.map((seed) => look(data, kind, seed, pair));
+    const chosen = runs[data.seeds.indexOf(state.seed)];
+    const zero = data.always_zero[pair];
+
+    picture.set(runs, chosen, truth);
+    runsTable.set(runs.map((run) => [String(run.seed), run.peaks.join(", "), run.moved.join(", "),
+      threeDigits(run.error), threeDigits(run.without)]), data.seeds.indexOf(state.seed));
+    const range = (errors) => `${threeDigits(Math.min(...errors))} to ` +
+      `${threeDigits(Math.max(...errors))}, median ${threeDigits(median(errors))}`;
+    spread.textContent = `Test error of the ${runs.length} runs: ` +
+      `${range(runs.map((run) => run.error))}. Without attention: ` +
+      `${range(runs.map((run) => run.without))}. Always answering 0: ${threeDigits(zero)}. ` +
+      `“Largest” is what reaches ${100 * data.large} % of the maximum.`;
+    numbers.set(chosen.weights.map((weight, place) => [
+      truth.includes(place + 1) ? `${place + 1} (true)` : String(place + 1),
+      fixed(weight, 3), fixed(chosen.effects[place], 2)]));
+    return describe(chosen, truth, zero, data.failed);
+  });
+}

@@ -1,0 +1,92 @@
+"""Chapter 6's interactive figure: two lags of the reader's own, and what was learned for them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from attention_course import interactive, plots
+from attention_course.assets import fetch
+
+#: From this share of the largest weight on, a weight counts as one of the largest.
+LARGE = 0.75
+#: A run with more than this share of the error of the answer 0 did not learn the task.
+FAILED = 0.5
+#: The state the figure starts in.
+LAGS, SEED, KIND = (7, 17), 0, "bounded"
+
+
+def load_profiles() -> dict[str, Any]:
+    """Return the recorded runs, ``data/lag_profiles.json``.
+
+    ``python -m attention_course lags`` writes them; ``attention_course.lag_profiles`` says how.
+
+    Raises:
+        AssetError: the file is missing, damaged or out of reach.
+    """
+    return json.loads(fetch("data/lag_profiles.json").read_text(encoding="utf-8"))
+
+
+def show_lags() -> None:
+    """Show the recorded weights and effects for two lags that the reader chooses.
+
+    Raises:
+        AssetError: as :func:`load_profiles`.
+    """
+    recorded = load_profiles()
+    pair = recorded["pairs"].index(list(LAGS))
+    run = recorded["runs"][f"{KIND}_{SEED}"]
+    weights = np.array(run["weights"][pair]) / 1000
+    effects = np.array(run["effects"][pair]) / 100
+    alt = (
+        f"Two rows of bars over the lags 1 to 20, for the true lags {LAGS[0]} and {LAGS[1]}. The "
+        f"largest weights are {weights[LAGS[0] - 1]:.3f} and {weights[LAGS[1] - 1]:.3f}, at these "
+        "lags; the weights just beyond them are higher than the rest. The effects of the inputs "
+        f"at these lags are {effects[LAGS[0] - 1]:.2f} and {effects[LAGS[1] - 1]:.2f}, all others "
+        "are near 0."
+    )
+    interactive.show(
+        "lags",
+        figure_data(recorded),
+        title="Your own lags: the weights that were learned for them",
+        instructions=(
+            "Choose the two lags whose values are averaged. Compare the places of the large "
+            "weights with the lags, in several runs, with and without the tanh."
+        ),
+        picture=_still(weights, effects, alt),
+        alt=alt,
+    )
+
+
+def figure_data(recorded: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the recorded runs that the page needs, and where it starts."""
+    return {
+        "pairs": recorded["pairs"],
+        "always_zero": recorded["always_zero"],
+        "seeds": recorded["seeds"],
+        "runs": recorded["runs"],
+        "large": LARGE,
+        "failed": FAILED,
+        "start": {
+            "first": LAGS[0],
+            "second": LAGS[1],
+            "bounded": KIND == "bounded",
+            "seed": SEED,
+        },
+    }
+
+
+def _still(weights: np.ndarray, effects: np.ndarray, alt: str) -> str:
+    """The first state: two panels of bars, the true lags marked by dashed lines."""
+    fig, panels = plots.figure(height=4.2, rows=2, sharex=True)
+    lags = np.arange(1, len(weights) + 1)
+    for panel, values, name in zip(panels, (weights, effects), ("weight", "effect"), strict=True):
+        for lag in LAGS:
+            panel.axvline(lag, color="black", linewidth=1, linestyle="--")
+        panel.bar(lags, values, color=plots.COLOURS["blue"])
+        panel.set(ylabel=name, ylim=(0, 0.55))
+    panels[0].set_title(f"true lags {LAGS[0]} and {LAGS[1]}")
+    panels[1].set(xlabel="lag (1 is the newest value)", xticks=[1, 5, 10, 15, 20])
+    return plots.svg(fig, alt)

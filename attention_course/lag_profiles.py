@@ -1,0 +1,300 @@
+"""The lagged sum of chapter 6 learned for every pair of lags: ``data/lag_profiles.json``.
+
+210 pairs (1 and 1, 1 and 2, ..., 20 and 20), three kinds of network and four seeds are 2,520
+networks of 33 parameters or less. They are trained 210 at a time: every array of weights gets a
+last axis with one entry for each network, and one step of Adam moves them all. They do not
+influence each other, because the loss is the sum of their losses and Adam treats every number by
+itself. All see the same windows in the same order; each has its own targets.
+
+Layers, initial weights and recipe are those of ``attention_course.models.fibonacci``. The weights
+kept are those of the epoch with the lowest validation loss, chosen for each network by itself.
+"""
+
+import itertools
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from attention_course.datasets.fibonacci import lagged_sum
+from attention_course.models.fibonacci import SIZES, STEPS, build
+
+FILE = "lag_profiles.json"
+PAIRS = tuple(itertools.combinations_with_replacement(range(1, STEPS + 1), 2))
+SEEDS = (0, 1, 2, 3)
+KINDS: dict[str, dict[str, Any]] = {
+    "bounded": {"attention": True, "bounded": True},
+    "unbounded": {"attention": True, "bounded": False},
+    "without": {"attention": False},
+}
+"""With attention and tanh around the scores, with attention without tanh, without attention."""
+EPOCHS = 30
+BATCH_SIZE = 32
+LEARNING_RATE = 0.01
+PROBED = 200
+"""Test windows on which the effect of each input is measured."""
+
+Splits = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+class ManyNetworks(keras.layers.Layer):
+    """Networks of chapter 6 side by side, one for each entry of the last axis of the weights.
+
+    Args:
+        start: what ``get_weights()`` of the model of ``models.fibonacci.build`` returns, each
+            array with a last axis of length ``n``: recurrent kernel (1, 2, n), recurrent weights
+            (2, 2, n), bias (2, n); with attention W (2, 1, n) and b (20, 1, n); dense kernel
+            (2, 1, n) and bias (1, n).
+        bounded: keep the tanh around the scores.
+
+    Call argument: windows (batch, 20, 1). Returns predictions (batch, n).
+    """
+
+    def __init__(self, start: Sequence[np.ndarray], bounded: bool = True) -> None:
+        super().__init__()
+        self.bounded = bounded
+        self.parts = [
+            self.add_weight(shape=array.shape, initializer=_constant(array), name=f"part_{index}")
+            for index, array in enumerate(start)
+        ]
+
+    def call(self, windows: Any) -> Any:
+        """Return the prediction of every network for every window."""
+        states = self.states(windows)
+        if len(self.parts) == 7:
+            context = ops.sum(self.attention(states) * states, axis=1)
+        else:
+            context = states[:, -1]
+        kernel, bias = self.parts[-2:]
+        return ops.tanh(_product(context, kernel) + bias)[:, 0]
+
+    def states(self, windows: Any) -> Any:
+        """Return the states of the recurrent layer, shape (batch, time, units, n)."""
+        kernel, recurrent, bias = self.parts[:3]
+        driven = _product(windows[..., np.newaxis], kernel) + bias
+        state, states = ops.zeros_like(driven[:, 0]), []
+        for step in range(driven.shape[1]):
+            state = ops.tanh(driven[:, step] + _product(state, recurrent))
+            states.append(state)
+        return ops.stack(states, axis=1)
+
+    def attention(self, states: Any) -> Any:
+        """Return the weights over time, shape (batch, time, 1, n)."""
+        W, b = self.parts[3:5]
+        scores = _product(states, W) + b
+        return ops.softmax(ops.tanh(scores) if self.bounded else scores, axis=1)
+
+    def network(self, index: int) -> list[np.ndarray]:
+        """Return the weights of one network, to be set with ``keras.Model.set_weights``."""
+        return [array[..., index] for array in self.get_weights()]
+
+
+def _product(vectors: Any, matrices: Any) -> Any:
+    """Row vectors (..., d, n) times matrices (d, k, n), network by network: (..., k, n)."""
+    # Written as a sum of products, which is several times as fast here as einsum.
+    return sum(vectors[..., row : row + 1, :] * matrices[row] for row in range(matrices.shape[0]))
+
+
+def _constant(array: np.ndarray) -> Callable[..., Any]:
+    return lambda shape, dtype=None: ops.convert_to_tensor(array, dtype)
+
+
+def splits(pairs: Sequence[tuple[int, int]] = PAIRS) -> Splits:
+    """Windows (count, 20, 1) and targets (count, pairs) of the three parts of the data."""
+    result = {}
+    for seed, (part, size) in enumerate(SIZES.items(), start=1):
+        targets = [lagged_sum(size, STEPS, pair, seed)[1][:, 0] for pair in pairs]
+        windows = lagged_sum(size, STEPS, seed=seed)[0]
+        result[part] = (windows.astype("float32"), np.stack(targets, axis=-1).astype("float32"))
+    return result
+
+
+def train(
+    kind: str, seed: int, data: Splits, epochs: int = EPOCHS
+) -> tuple[keras.Model, ManyNetworks]:
+    """Train one network for each column of targets.
+
+    Args:
+        kind: a key of ``KINDS``.
+        seed: of the initial weights, the same for all networks, and of the order of the windows.
+        data: as ``splits`` returns it.
+        epochs: how many.
+
+    Returns:
+        A model from windows (batch, 20, 1) to predictions (batch, networks), and its layer.
+    """
+    keras.utils.set_random_seed(seed)
+    single = build("single", **KINDS[kind])
+    networks = data["train"][1].shape[1]
+    start = [np.stack([array] * networks, axis=-1) for array in single.get_weights()]
+    layer = ManyNetworks(start, bounded=KINDS[kind].get("bounded", True))
+    windows = keras.Input((STEPS, 1))
+    model = keras.Model(windows, layer(windows))
+    # Without XLA: for these shapes it is three times as slow.
+    model.compile(
+        keras.optimizers.Adam(LEARNING_RATE),
+        loss=_sum_of_losses,
+        jit_compile=False,
+        steps_per_execution=25,
+    )
+    best = _BestEpochs(*data["validation"], networks)
+    model.fit(*data["train"], BATCH_SIZE, epochs, verbose=0, callbacks=[best])
+    layer.set_weights(best.kept)
+    return model, layer
+
+
+def _sum_of_losses(targets: Any, predictions: Any) -> Any:
+    return ops.sum(ops.square(targets - predictions), axis=-1)
+
+
+class _BestEpochs(keras.callbacks.Callback):
+    """Keep, for each network by itself, the weights of its epoch of lowest validation loss."""
+
+    def __init__(self, windows: np.ndarray, targets: np.ndarray, networks: int) -> None:
+        super().__init__()
+        self.windows, self.targets = windows, targets
+        self.lowest = np.full(networks, np.inf)
+        self.kept: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        loss = errors(self.model, self.windows, self.targets)
+        now = self.model.get_weights()
+        better = loss < self.lowest
+        before = self.kept or now
+        self.kept = [np.where(better, *both) for both in zip(now, before, strict=True)]
+        self.lowest = np.minimum(loss, self.lowest)
+
+
+def errors(model: keras.Model, windows: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The mean squared error of every network, shape (networks,)."""
+    predictions = model.predict(windows, batch_size=500, verbose=0)
+    return np.mean((predictions - targets) ** 2, axis=0)
+
+
+def weight_by_lag(layer: ManyNetworks, windows: np.ndarray) -> np.ndarray:
+    """The mean attention weight at each lag from 1 on, shape (networks, steps)."""
+    weights = np.asarray(layer.attention(layer.states(windows)))[:, :, 0]
+    return weights.mean(axis=0)[::-1].T
+
+
+def effect_by_lag(model: keras.Model, windows: np.ndarray, step: float = 0.1) -> np.ndarray:
+    """How much a prediction moves for each unit that one input is moved, by lag.
+
+    Args:
+        model: as ``train`` returns it.
+        windows: shape (count, steps, 1).
+        step: by how much each input is raised, alone.
+
+    Returns:
+        The mean absolute change divided by ``step``, shape (networks, steps), from lag 1 on. The
+        true effect is 1/2 at both lags, or 1 where they are the same, and 0 elsewhere.
+    """
+    count, steps, _ = windows.shape
+    moved = np.repeat(windows[:, np.newaxis], steps, axis=1)
+    moved[:, np.arange(steps), np.arange(steps)] += step
+    before = model.predict(windows, batch_size=500, verbose=0)
+    after = model.predict(moved.reshape(-1, steps, 1), batch_size=500, verbose=0)
+    change = (after.reshape(count, steps, -1) - before[:, np.newaxis]) / step
+    return np.abs(change).mean(axis=0)[::-1].T
+
+
+def run(kind: str, seed: int, data: Splits, epochs: int = EPOCHS) -> dict[str, Any]:
+    """Train one stack of networks and return what the file holds of it."""
+    model, layer = train(kind, seed, data, epochs)
+    windows, targets = data["test"]
+    result = {"error": [float(f"{error:.3g}") for error in errors(model, windows, targets)]}
+    if KINDS[kind]["attention"]:
+        weights = weight_by_lag(layer, windows)
+        effects = effect_by_lag(model, windows[:PROBED])
+        result["weights"] = np.round(1000 * weights).astype(int).tolist()
+        result["effects"] = np.round(100 * effects).astype(int).tolist()
+    return result
+
+
+def record(
+    folder: Path,
+    pairs: Sequence[tuple[int, int]] = PAIRS,
+    seeds: Sequence[int] = SEEDS,
+    epochs: int = EPOCHS,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Train everything, write ``lag_profiles.json`` into ``folder`` and return its content.
+
+    What is done is kept in a hidden file beside it. When the recording was interrupted, the same
+    call goes on from there.
+    """
+    data = splits(pairs)
+    unfinished = folder / f".{FILE}.unfinished"
+    content = _header(pairs, seeds, epochs, data)
+    if unfinished.is_file():
+        before = json.loads(unfinished.read_text(encoding="utf-8"))
+        if {**before, "runs": 0, "seconds": 0} == {**content, "runs": 0, "seconds": 0}:
+            content = before
+    for seed, kind in itertools.product(seeds, KINDS):
+        name = f"{kind}_{seed}"
+        if name in content["runs"]:
+            continue
+        begun = time.perf_counter()
+        content["runs"][name] = run(kind, seed, data, epochs)
+        seconds = round(time.perf_counter() - begun, 1)
+        content["seconds"][name] = seconds
+        _write(unfinished, content)
+        say(f"{kind}, seed {seed}: {len(pairs)} networks in {seconds:.0f} seconds")
+    _write(folder / FILE, content)
+    unfinished.unlink(missing_ok=True)
+    return content
+
+
+def _header(
+    pairs: Sequence[tuple[int, int]], seeds: Sequence[int], epochs: int, data: Splits
+) -> dict[str, Any]:
+    return {
+        "what": "the lagged sum of chapter 6, learned for every pair of lags",
+        "recipe": {
+            "layers": "SimpleRNN(2, tanh), TimeAttention or none, Dense(1, tanh)",
+            "optimizer": "adam",
+            "learning_rate": LEARNING_RATE,
+            "loss": "mse",
+            "batch_size": BATCH_SIZE,
+            "epochs": epochs,
+            "epoch_kept": "lowest validation loss",
+        },
+        "kinds": KINDS,
+        "data": {
+            "name": "windows of 20 values, uniform in [-1, 1]; the mean of the values at two lags",
+            "steps": STEPS,
+            "seeds": {part: seed for seed, part in enumerate(SIZES, start=1)},
+            **SIZES,
+        },
+        "units": {
+            "error": "mean squared error on the test windows",
+            "weights": "thousandths; mean over the test windows; by lag, from 1 to 20",
+            "effects": f"hundredths; mean absolute change of the prediction for each unit of the "
+            f"input, over {PROBED} test windows; by lag, from 1 to 20",
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "tensorflow": __import__("tensorflow").__version__,
+            "numpy": np.__version__,
+        },
+        "seeds": list(seeds),
+        "pairs": [list(pair) for pair in pairs],
+        "always_zero": [float(f"{error:.3g}") for error in np.mean(data["test"][1] ** 2, axis=0)],
+        "runs": {},
+        "seconds": {},
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    partial.write_text(text + "\n", encoding="utf-8", newline="\n")
+    os.replace(partial, path)
