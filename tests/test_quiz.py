@@ -413,7 +413,17 @@ def test_contrast_of_text(text, background):
     assert contrast(text, background) >= 4.5
 
 
-@pytest.mark.parametrize("page", ["#ffffff", "#121212"])
+FOCUS = re.search(r"outline: 3px solid (#\w{6})", CSS)[1]
+# White paper, this book at night, JupyterLab and Colab at night.
+PAGES = ("#ffffff", "#121212", "#111111", "#383838")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_contrast_of_focus(page):
+    assert contrast(FOCUS, page) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_contrast_of_frames(page):
     frame = COLOURS["--jq-mc-button-border"]
     card = COLOURS["--jq-mc-button-bg"]
