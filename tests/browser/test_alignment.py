@@ -1,0 +1,296 @@
+"""Chapter 3's figures: the numbers are those of the NumPy code, and a keyboard is enough."""
+
+import itertools
+
+import checks
+import numpy as np
+import pytest
+from figure_reading import LONE_PAGE, fixed, magnitude, operate, output_of, vector
+
+from attention_course import functional
+from attention_course.interactive.alignment import TEMPERATURES
+
+CHAPTER = "03_bahdanau_attention"
+FIGURE, PUSH = "fig-alignment", "fig-alignment-2"
+SOURCE = ["a", "bad", "film"]
+STATES = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+SCORES = [
+    functional.additive_score(np.array(s), STATES, np.eye(2), np.eye(2), np.ones(2))
+    for s in ([1.0, 0.0], [-1.0, 0.0])
+]
+PRESETS = [*SCORES, np.zeros(3), np.array([0.0, 0.0, 5.0])]
+OWN = len(PRESETS)
+ONE = TEMPERATURES.index(1)
+
+
+@pytest.fixture
+def alone(browser, tmp_path):
+    """A figure's stored output as the only thing in a page."""
+    contexts = []
+
+    def open_alone(figure=FIGURE, width=1280, **options):
+        path = tmp_path / f"{figure}.html"
+        path.write_text(LONE_PAGE.format(output_of(CHAPTER, figure)), encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_alone
+    for context in contexts:
+        context.close()
+
+
+def by_numpy(scores, masked=(False,) * 3, temperature=1):
+    """Scaled scores, weights and context; nothing allowed gives zeros, as in the course."""
+    scaled = np.where(masked, -np.inf, np.asarray(scores) / temperature)
+    weights = functional.masked_softmax(np.asarray(scores) / temperature, ~np.array(masked))
+    return scaled, weights, weights @ STATES
+
+
+def expected(scores, masked=(False,) * 3, temperature=1, attention=by_numpy):
+    """The table and the bars in one state."""
+    scaled, weights, context = attention(scores, masked, temperature)
+    powers = np.exp(scaled)
+    rows = [
+        [
+            SOURCE[j],
+            vector(STATES[j], 0),
+            "−∞" if masked[j] else fixed(scores[j], 4),
+            magnitude(powers[j], 4),
+            fixed(weights[j], 4),
+            vector(weights[j] * STATES[j], 4),
+        ]
+        for j in range(3)
+    ]
+    total = ["sum", "", "", magnitude(powers.sum(), 4), fixed(weights.sum(), 4)]
+    return {
+        "tables": [[*rows, [*total, vector(context, 4)]]],
+        "bars": ["masked" if no else fixed(w, 4) for w, no in zip(weights, masked, strict=True)],
+    }
+
+
+def expected_push(scores):
+    """The same of the second figure: the context's derivative by every score."""
+    _, weights, context = by_numpy(scores)
+    jacobian = np.diag(weights) - np.outer(weights, weights)
+    pushes = jacobian.T @ STATES  # row j: dc / de_j
+    rows = [
+        [
+            SOURCE[j],
+            vector(STATES[j], 0),
+            fixed(scores[j], 4),
+            fixed(weights[j], 4),
+            vector(STATES[j] - context, 4),
+            vector(pushes[j], 4),
+        ]
+        for j in range(3)
+    ]
+    total = ["sum", "", "", fixed(weights.sum(), 4), "", vector(pushes.sum(axis=0), 4)]
+    return {"tables": [[*rows, total]], "bars": [fixed(weight, 4) for weight in weights]}
+
+
+def differences(shown, wanted):
+    return [name for name, what in wanted.items() if shown[name] != what]
+
+
+def masks(masked):
+    return {f"mask{j}": value for j, value in enumerate(masked)}
+
+
+def random_scores(count):
+    """Scores that the sliders can take."""
+    return np.random.default_rng(0).integers(-50, 51, size=(count, 3)) / 10
+
+
+def set_scores(scores):
+    return {f"score{j}": value for j, value in enumerate(scores)}
+
+
+def test_every_preset_mask_and_temperature(alone):
+    states = list(
+        itertools.product(
+            range(len(PRESETS)),
+            itertools.product((False, True), repeat=3),
+            range(len(TEMPERATURES)),
+        )
+    )
+    settings = [
+        {"preset": preset, "temperature": place, **masks(masked)}
+        for preset, masked, place in states
+    ]
+    readings = operate(alone(), FIGURE, settings)
+    for (preset, masked, place), shown in zip(states, readings, strict=True):
+        wanted = (PRESETS[preset], masked, TEMPERATURES[place])
+        assert differences(shown, expected(*wanted)) == [], wanted
+        _, weights, context = by_numpy(*wanted)
+        np.testing.assert_allclose(shown["lengths"], 100 * weights, atol=1e-3)
+        assert vector(context, 4) in shown["sentence"]
+        if not all(masked):
+            assert f"{fixed(weights.max(), 4)} of the weight" in shown["sentence"]
+
+
+def test_every_position_of_every_slider(alone):
+    positions = np.arange(-50, 51) / 10
+    chosen = [
+        np.where(np.arange(3) == j, value, SCORES[0]) for j in range(3) for value in positions
+    ]
+    chosen += list(random_scores(300))
+    settings = []
+    for j, value in itertools.product(range(3), positions):
+        settings.append({"preset": 0, f"score{j}": value})
+    settings += [set_scores(scores) for scores in random_scores(300)]
+    readings = operate(alone(), FIGURE, settings)
+    for scores, shown in zip(chosen, readings, strict=True):
+        assert differences(shown, expected(scores)) == [], scores
+        assert shown["values"][0] == str(OWN)
+
+
+def test_the_push_on_the_context(alone):
+    page = alone(PUSH)
+    chosen = [*PRESETS, *random_scores(300)]
+    settings = [{"preset": place} for place in range(len(PRESETS))]
+    settings += [set_scores(scores) for scores in random_scores(300)]
+    readings = operate(page, PUSH, settings)
+    for scores, shown in zip(chosen, readings, strict=True):
+        assert differences(shown, expected_push(scores)) == [], scores
+        _, weights, context = by_numpy(scores)
+        furthest = (weights * np.linalg.norm(STATES - context, axis=1)).max()
+        assert fixed(furthest, 4) in shown["sentence"]
+        assert ("saturated" in shown["sentence"]) == (weights.max() > 0.94)
+
+
+def test_the_start_is_the_step_worked_by_hand(alone):
+    [shown] = operate(alone(), FIGURE)
+    assert shown["bars"] == ["0.2045", "0.3576", "0.4379"]
+    assert shown["tables"][0][-1][3:] == ["12.8251", "1.0000", "(0.6424, 0.7955)"]
+    assert shown["sentence"] == "“film” gets 0.4379 of the weight; the context is (0.6424, 0.7955)."
+
+
+def test_only_differences_count_as_the_chapter_says(alone):
+    page = alone()
+    settings = [set_scores(scores) for scores in ([1, 2, 3], [0, 1, 2])]
+    first, second = operate(page, FIGURE, settings)
+    assert first["bars"] == second["bars"]
+    assert first["sentence"] == second["sentence"]
+
+
+MUTANTS = {
+    "multiplied by the temperature": lambda s, m, t: by_numpy(s, m, 1 / t),
+    "no temperature": lambda s, m, t: by_numpy(s, m, 1),
+    "no mask": lambda s, m, t: (by_numpy(s, m, t)[0], *by_numpy(s, (False,) * 3, t)[1:]),
+    "a mask after the softmax": lambda s, m, t: (
+        by_numpy(s, m, t)[0],
+        by_numpy(s, (False,) * 3, t)[1] * ~np.array(m),
+        by_numpy(s, m, t)[2],
+    ),
+    "the plain mean": lambda s, m, t: (*by_numpy(s, m, t)[:2], STATES.mean(axis=0)),
+    "a little off": lambda s, m, t: (*by_numpy(s, m, t)[:2], by_numpy(s, m, t)[2] + 1e-4),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_comparison_can_fail(alone, name):
+    state = (SCORES[0], (True, False, False), 2)
+    settings = {"temperature": TEMPERATURES.index(2), **masks(state[1])}
+    [shown] = operate(alone(), FIGURE, [settings])
+    assert differences(shown, expected(*state)) == []
+    assert differences(shown, expected(*state, MUTANTS[name])) != []
+
+
+def test_what_is_seen_is_said_in_words(alone):
+    page = alone()
+
+    def say(preset, masked=(False,) * 3):
+        return operate(page, FIGURE, [{"preset": preset, **masks(masked)}])[0]["sentence"]
+
+    assert say(2) == (
+        "“a”, “bad” and “film” get 0.3333 of the weight each; the context is (0.6667, 0.6667). "
+        "It is the plain mean of the three states."
+    )
+    assert say(3).endswith("It lies almost on the state of “film”.")
+    assert say(2, (True, False, False)).startswith("“bad” and “film” get 0.5000 of the weight each")
+    assert say(0, (True,) * 3) == (
+        "Every word is masked: no word gets any weight, and the context is (0.0000, 0.0000)."
+    )
+
+
+def test_by_keyboard_alone(alone):
+    page = alone()
+    scores, masked = SCORES[1].copy(), [False] * 3
+
+    def check(temperature=1):
+        [shown] = operate(page, FIGURE)
+        assert differences(shown, expected(scores, masked, temperature)) == []
+        return shown
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    check()
+    for j in range(3):
+        page.keyboard.press("Tab")
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        scores[j] = 4.9
+        assert check()["values"][0] == str(OWN)
+        slider = page.locator(f"[data-key=score{j}]")
+        assert slider.get_attribute("aria-valuetext") == "4.9000"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        masked[j] = True
+        check()
+    page.keyboard.press("Space")
+    masked[2] = False
+    page.keyboard.press("Tab")
+    heard = checks.announced(page, lambda: page.keyboard.press("ArrowLeft"), wait=700)
+    assert heard == [check(temperature=0.5)["sentence"]]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    scores, masked = SCORES[0], [False] * 3
+    shown = check()
+    assert heard == ["Reset. " + shown["sentence"]]
+    assert shown["values"][0] == "0"
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_the_book(open_page, scheme, width):
+    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
+    for masked, place in (((False,) * 3, ONE), ((False, True, False), 0), ((True,) * 3, 7)):
+        settings = {"preset": 1, "temperature": place, **masks(masked)}
+        [shown] = operate(page, FIGURE, [settings])
+        assert differences(shown, expected(SCORES[1], masked, TEMPERATURES[place])) == []
+        [shown] = operate(page, PUSH, [{"preset": 3}])
+        assert differences(shown, expected_push(PRESETS[3])) == []
+        for figure in (FIGURE, PUSH):
+            assert checks.axe_problems(page, f"#{figure}") == []
+        assert checks.overflow(page) == []
+    assert checks.still_figures(page) == []
+
+
+def test_a_second_figure_leaves_the_first_alone(open_page):
+    page = open_page(f"chapters/{CHAPTER}")
+    [before] = operate(page, FIGURE)
+    operate(page, PUSH, [set_scores([1, 2, 3])])
+    assert operate(page, FIGURE) == [before]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("figure", [FIGURE, PUSH])
+def test_alone_it_is_accessible(alone, figure, scheme):
+    page = alone(figure, width=360, color_scheme=scheme)
+    assert checks.axe_problems(page) == []
+    assert checks.unnamed_controls(page) == []
+    assert checks.overflow(page) == []
+
+
+@pytest.mark.parametrize("figure", [FIGURE, PUSH])
+def test_without_scripts_the_picture_stays(alone, figure):
+    page = alone(figure, java_script_enabled=False)
+    assert page.locator(f"#{figure} .ac-still svg").is_visible()
+    label = page.locator(f"#{figure} svg").get_attribute("aria-label")
+    assert "the context c is the point (0.6424, 0.7955)" in label
+    assert page.locator(f"#{figure} input").count() == 0

@@ -1,0 +1,262 @@
+"""Chapter 4's figure: every number it shows is that of the NumPy code, and a keyboard is enough."""
+
+import itertools
+
+import checks
+import numpy as np
+import pytest
+from figure_reading import LONE_PAGE, fixed, magnitude, operate, output_of, vector
+
+from attention_course import functional
+from attention_course.interactive.four_words import TEMPERATURES
+
+CHAPTER = "04_qkv_from_scratch"
+FIGURE = "fig-four-words"
+TOKENS = ["not", "a", "bad", "film"]
+WORDS = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
+START = {"query": 0, "scaling": True, "causal": False, "place": TEMPERATURES.index(1)}
+EVERY_STATE = [
+    dict(zip(START, state, strict=True))
+    for state in itertools.product(range(4), (True, False), (False, True), range(len(TEMPERATURES)))
+]
+
+
+@pytest.fixture(scope="module")
+def qkv():
+    np.random.seed(42)
+    matrices = [np.random.randint(3, size=(3, 3)) for _ in range(3)]
+    return [WORDS @ matrix for matrix in matrices]
+
+
+@pytest.fixture
+def alone(browser, tmp_path):
+    """The figure's stored output as the only thing in a page."""
+    path = tmp_path / "page.html"
+    path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
+    contexts = []
+
+    def open_alone(width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_alone
+    for context in contexts:
+        context.close()
+
+
+def by_numpy(qkv, scaling, causal, place, **_):
+    """Scaled scores with -inf where the mask forbids, weights and outputs of all queries."""
+    query, key, value = qkv
+    mask = functional.causal_mask(4) if causal else np.ones((4, 4), dtype=bool)
+    temperature = TEMPERATURES[place]
+    output, weights = functional.scaled_dot_product_attention(
+        query / temperature, key, value, mask, scale=scaling
+    )
+    scaled = query @ key.T / (np.sqrt(3) if scaling else 1) / temperature
+    return np.where(mask, scaled, -np.inf), weights, output
+
+
+def expected(qkv, state, attention=by_numpy):
+    """Everything the figure must show in one state."""
+    query, key, value = qkv
+    i = state["query"]
+    scaled, weights, output = attention(qkv, **state)
+    powers = np.exp(scaled[i])
+    forbidden = np.isneginf(scaled)
+    steps = [
+        [
+            TOKENS[j],
+            vector(key[j], 0),
+            str(query[i] @ key[j]),
+            "−∞" if forbidden[i, j] else fixed(scaled[i, j], 4),
+            magnitude(powers[j], 2),
+            fixed(weights[i, j], 4),
+            vector(value[j], 0),
+            vector(weights[i, j] * value[j], 4),
+        ]
+        for j in range(4)
+    ]
+    total = ["sum", "", "", "", magnitude(powers.sum(), 2), fixed(weights[i].sum(), 4), ""]
+    matrix = [
+        [token, *("masked" if no else fixed(w, 3) for w, no in zip(row, hidden, strict=True))]
+        for token, row, hidden in zip(TOKENS, weights, forbidden, strict=True)
+    ]
+    bars = ["masked" if forbidden[i, j] else fixed(weights[i, j], 4) for j in range(4)]
+    return {
+        "tables": [[*steps, [*total, vector(output[i], 4)]], matrix],
+        "bars": bars,
+        "marked": [TOKENS[i]],
+    }
+
+
+def differences(shown, wanted):
+    return [name for name, what in wanted.items() if shown[name] != what]
+
+
+def test_every_number_of_every_state(alone, qkv):
+    """Query x scaling x mask x temperature: what is shown is what NumPy computes."""
+    readings = operate(alone(), FIGURE, EVERY_STATE)
+    assert len(readings) == 4 * 2 * 2 * len(TEMPERATURES)
+    for state, shown in zip(EVERY_STATE, readings, strict=True):
+        assert differences(shown, expected(qkv, state)) == [], state
+        scaled, weights, output = by_numpy(qkv, **state)
+        i = state["query"]
+        lengths = np.where(np.isneginf(scaled[i]), 0, 100 * weights[i])
+        np.testing.assert_allclose(shown["lengths"], lengths, atol=1e-3)
+        assert vector(output[i], 4) in shown["sentence"]
+        assert fixed(weights[i].max(), 4) in shown["sentence"]
+
+
+def test_the_start_is_what_the_chapter_prints(alone, qkv):
+    [shown] = operate(alone(), FIGURE)
+    assert differences(shown, expected(qkv, START)) == []
+    assert shown["tables"][0][-1][-1] == "(0.9852, 1.7417, 0.7565)"
+
+
+MUTANTS = {
+    "a mask after the softmax": lambda qkv, **state: (
+        by_numpy(qkv, **state)[0],
+        by_numpy(qkv, **{**state, "causal": False})[1] * ~np.isneginf(by_numpy(qkv, **state)[0]),
+        by_numpy(qkv, **state)[2],
+    ),
+    "a softmax over queries": lambda qkv, **state: (
+        by_numpy(qkv, **state)[0],
+        functional.softmax(by_numpy(qkv, **state)[0], axis=0),
+        by_numpy(qkv, **state)[2],
+    ),
+    "scaling by d": lambda qkv, **state: by_numpy([qkv[0] / np.sqrt(3), *qkv[1:]], **state),
+    "keys for values": lambda qkv, **state: by_numpy([qkv[0], qkv[1], qkv[1]], **state),
+    "a mask the other way round": lambda qkv, **state: by_numpy(
+        qkv, **{**state, "causal": not state["causal"]}
+    ),
+    "the next temperature": lambda qkv, **state: by_numpy(
+        qkv, **{**state, "place": (state["place"] + 1) % len(TEMPERATURES)}
+    ),
+    "an output that is a little off": lambda qkv, **state: (
+        *by_numpy(qkv, **state)[:2],
+        by_numpy(qkv, **state)[2] + 1e-4,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_comparison_can_fail(alone, qkv, name):
+    state = {**START, "query": 2, "causal": True}
+    [shown] = operate(alone(), FIGURE, [state])
+    assert differences(shown, expected(qkv, state)) == []
+    assert differences(shown, expected(qkv, state, MUTANTS[name])) != []
+
+
+def test_what_changes_is_said_in_words(alone):
+    def say(**changes):
+        return operate(page, FIGURE, [{**START, **changes}])[0]["sentence"]
+
+    page = alone()
+    assert say() == "“not” gives 0.7491 of its weight to “bad”; its output is " + (
+        "(0.9852, 1.7417, 0.7565)."
+    )
+    assert "gives 0.4548 each to “not” and “bad”;" in say(query=1)
+    assert say(query=2, causal=True).endswith(
+        "With the mask, “bad” no longer sees “film”; 0.0007 of the weight moves to what it may see."
+    )
+    assert "“not” no longer sees “a”, “bad” and “film”; 0.7639 of" in say(causal=True)
+    assert say(query=3, causal=True).endswith(
+        "The mask changes nothing here: “film” is the last word and may see all."
+    )
+    assert say(scaling=False).endswith(
+        "The weight of “bad” rises from 0.7491 to 0.8803 without the division by √3."
+    )
+    hot = TEMPERATURES.index(8)
+    assert "“bad” falls from 0.7491 to" in say(place=hot)
+    assert say(scaling=False, place=hot).endswith(
+        "without the division by √3 and at temperature 8."
+    )
+    assert say(causal=True, place=hot).endswith("is 1.0000 at temperature 8 as it was before.")
+
+
+def test_the_query_and_the_divisor_are_named(alone):
+    page = alone()
+    [shown] = operate(page, FIGURE, [{**START, "query": 3}])
+    assert shown["notes"][0] == (
+        "The query of “film” is q = x WQ = (0, 0, 1) WQ = (2, 1, 2). "
+        "Its scores are divided by √3 = 1.7321, then by the temperature 1."
+    )
+    [shown] = operate(page, FIGURE, [{"scaling": False, "place": TEMPERATURES.index(0.1)}])
+    assert "divided by 1 (no scaling), then by the temperature 0.1." in shown["notes"][0]
+
+
+def test_by_keyboard_alone(alone, qkv):
+    page = alone()
+    state = dict(START)
+
+    def check():
+        [shown] = operate(page, FIGURE)
+        assert differences(shown, expected(qkv, state)) == [], state
+        return shown["sentence"]
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    state["query"] = 2
+    check()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    state["scaling"] = False
+    check()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    state["causal"] = True
+    check()
+    page.keyboard.press("Tab")
+    for place in range(START["place"] + 1, len(TEMPERATURES)):
+        page.keyboard.press("ArrowRight")
+        state["place"] = place
+        check()
+        assert page.locator("input[type=range]").get_attribute("aria-valuetext") == str(
+            TEMPERATURES[place]
+        )
+    heard = checks.announced(page, lambda: page.keyboard.press("Home"), wait=700)
+    state["place"] = 0
+    assert heard == [check()]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    state = dict(START)
+    assert heard == ["Reset. " + check()]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_the_book(open_page, qkv, scheme, width):
+    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
+    for state in (
+        START,
+        {"query": 3, "scaling": False, "causal": False, "place": 0},
+        {"query": 1, "scaling": True, "causal": True, "place": len(TEMPERATURES) - 1},
+    ):
+        [shown] = operate(page, FIGURE, [state])
+        assert differences(shown, expected(qkv, state)) == []
+        assert checks.axe_problems(page, f"#{FIGURE}") == []
+        assert checks.overflow(page) == []
+    assert checks.still_figures(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_alone_it_is_accessible(alone, scheme):
+    page = alone(width=360, color_scheme=scheme)
+    operate(page, FIGURE, [{"query": 2, "causal": True}])
+    assert checks.axe_problems(page) == []
+    assert checks.unnamed_controls(page) == []
+    assert checks.overflow(page) == []
+
+
+def test_without_scripts_the_picture_stays(alone):
+    page = alone(java_script_enabled=False)
+    assert page.locator(f"#{FIGURE} .ac-still svg").is_visible()
+    label = page.locator(f"#{FIGURE} svg").get_attribute("aria-label")
+    assert "its output is (0.9852, 1.7417, 0.7565)." in label
+    assert page.locator(f"#{FIGURE} input").count() == 0
