@@ -237,13 +237,16 @@ function createFigure(root) {
         element("thead", {}, head), rows);
       const box = element("div", { class: "ac-scroll", role: "region", "aria-label": caption },
         table);
-      new ResizeObserver(() => {
+      const widths = new ResizeObserver(() => {
         if (box.scrollWidth > box.clientWidth) {
           box.tabIndex = 0;
         } else {
           box.removeAttribute("tabindex");
         }
-      }).observe(box);
+      });
+      // The box when the window changes, the table when its numbers grow.
+      widths.observe(box);
+      widths.observe(table);
       return {
         node: box,
         // The first cell of a row names it; `marked` is the number of a row to point out.
