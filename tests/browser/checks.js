@@ -219,15 +219,23 @@
       && drawing.getAttribute("aria-hidden") !== "true");
   }
 
-  // Lines and shapes need 3 against what is behind the drawing; text needs 4.5 against what it
-  // stands on. What only guides the eye is left out when it says so: class "grid" or data-faint.
+  // A hairline in the text's own colour, such as the grid of a plot: it guides the eye, and nothing
+  // is lost with it.
+  function guides(part, stroke) {
+    const style = getComputedStyle(part);
+    const own = colour(style.color);
+    return parseFloat(style.strokeWidth) < 1 && stroke[3] <= 0.3
+      && [0, 1, 2].every((place) => stroke[place] === own[place]);
+  }
+
+  // Lines need 3 against what is behind the drawing; text needs 4.5 against what it stands on.
   function faintDrawings() {
     const sentences = new Set();
     for (const drawing of drawings()) {
       const ground = behind(drawing.parentElement);
       const where = drawing.id || short(description(drawing)[0]).slice(0, 40);
       const parts = [...drawing.querySelectorAll(`${SHAPES}, text, image`)].filter((part) =>
-        !part.closest("defs, clipPath, marker, symbol, mask, pattern, [data-faint], .grid"));
+        !part.closest("defs, clipPath, marker, symbol, mask, pattern"));
       const below = [];
       for (const part of parts) {
         if (part.localName === "image") {
@@ -252,11 +260,14 @@
         const stroke = paint(part, drawing, "stroke");
         if (fill[3] > 0) below.push({ part, fill });
         const box = part.getBoundingClientRect();
-        if (stroke[3] > 0 && (box.width > 0 || box.height > 0)) {
+        const drawn = stroke[3] > 0 && (box.width > 0 || box.height > 0);
+        if (drawn && !guides(part, stroke)) {
           const ratio = contrast(over(stroke, ground), ground);
           if (ratio < 3) {
-            sentences.add(`${where}: a line (${part.localName}, `
-              + `${getComputedStyle(part).stroke}) has a contrast of ${ratio.toFixed(1)}`);
+            const style = getComputedStyle(part);
+            sentences.add(`${where}: a line (${part.localName}, ${style.stroke}, opacity `
+              + `${stroke[3].toFixed(2)}, ${style.strokeWidth}) has a contrast of `
+              + ratio.toFixed(1));
           }
         }
       }
