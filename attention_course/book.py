@@ -5,6 +5,9 @@ what the code reads: when a quiz, a picture, a model, a data file or a line of t
 changed since a chapter was executed, the chapter is executed again. It also keeps a failure
 visible: a chapter whose cell failed makes the build fail, also without ``-W``, and pages are
 read again after a build that gave warnings, which Sphinx by itself would forget.
+
+It also keeps the pages light and correct: a page loads only the scripts and style sheets that it
+uses, and some HTML that a screen reader would stumble over is written better.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +119,77 @@ def forget_executions(folder: Path, paths: Iterable[Path]) -> None:
             cache.remove_cache(record.pk)
 
 
+# --- light and correct pages ---------------------------------------------------------------
+
+#: Assets that extensions add to every page -> what in a page's body says that it uses them.
+#: A formula may also be in what a script writes, as in a quiz, so outputs count as formulas.
+ASSETS = {
+    r"clipboard|copybutton": r'class="highlight',
+    r"design-tabs": r"sd-tab-set",
+    r"sphinx-design": r'class="[^"]*\bsd-',
+    r"mystnb": r'class="[^"]*\bcell\b',
+    r"mathjax|MathJax": r'class="math|cell_output',
+}
+
+#: HTML that fails for screen readers -> what stands for it.
+REPAIRS = (
+    # Docutils: the role is deprecated, is not allowed on a div, and a list needs items.
+    ('role="doc-biblioentry"', 'role="listitem"'),
+    # Docutils: the label links back to where the work is cited, named by its number only.
+    ('<a role="doc-backlink"', '<a role="doc-backlink" title="Back to where it is cited"'),
+    # MyST: the empty corner of a table is a heading of nothing.
+    (r'<th class="head([^"]*)"><p></p></th>', r'<td class="head\1"></td>'),
+    (r'<th class="head([^"]*)"></th>', r'<td class="head\1"></td>'),
+    (r"<th></th>", r"<td></td>"),
+)
+
+#: Font Awesome in the theme's style sheet; theme/icons.css stands for it.
+FONT_AWESOME = re.compile(
+    r'(?:\.fa-[\w-]+:before,?)+\{content:"[^"]*"\}|@font-face\{[^}]*Awesome[^}]*\}'
+)
+#: Files of the theme that no page asks for.
+UNUSED_FILES = ("scripts/bootstrap.js*", "scripts/fontawesome.js*", "vendor", "locales", "webpack*")
+
+
+def needs(asset: str, body: str) -> bool:
+    """Whether a page with this body uses an asset, given by its name or its script text."""
+    return all(
+        re.search(mark, body) for pattern, mark in ASSETS.items() if re.search(pattern, asset)
+    )
+
+
+def repair(body: str) -> str:
+    """The same page, with the HTML of ``REPAIRS`` replaced."""
+    for wrong, right in REPAIRS:
+        body = re.sub(wrong, right, body)
+    return body
+
+
+def _lighten_page(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    context["body"] = body = repair(context.get("body", ""))
+    for kind in ("css_files", "script_files"):
+        # In place: this is the builder's own list, to which other extensions may have added.
+        context[kind][:] = [
+            asset
+            for asset in context[kind]
+            if needs(f"{asset.filename or ''} {asset.attributes.get('body', '')}", body)
+        ]
+
+
+def _lighten_theme(app: Sphinx, exception: Exception | None) -> None:
+    """Take out of the copied theme what no page uses."""
+    static = Path(app.outdir) / "_static"
+    if exception is not None or not (static / "styles").is_dir():
+        return
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    sheet.write_text(FONT_AWESOME.sub("", sheet.read_text(encoding="utf-8")), encoding="utf-8")
+    for pattern in UNUSED_FILES:
+        for path in static.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 # --- Sphinx --------------------------------------------------------------------------------
 
 
@@ -193,4 +268,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.set_html_assets_policy("always")
     app.connect("env-get-outdated", _outdated)
     app.connect("build-finished", _finished)
+    # After every extension has added its scripts and style sheets.
+    app.connect("html-page-context", _lighten_page, priority=900)
+    app.connect("build-finished", _lighten_theme)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,99 @@
+/* Mends what the theme leaves out for readers without a mouse. Each part says what upstream does. */
+(() => {
+  "use strict";
+
+  // Sphinx fetches every page it found to show some of its text. A browser refuses that on file://
+  // and logs an error for each, so the results stand there without summaries.
+  if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  }
+
+  // The switch between light and dark shows its state by an icon alone.
+  const nameMode = () => {
+    const mode = document.documentElement.dataset.mode;
+    const word = { light: "light", dark: "dark" }[mode] || "as the system says";
+    for (const button of document.querySelectorAll(".theme-switch-button")) {
+      button.setAttribute("aria-label", `Colours: ${word}`);
+    }
+  };
+
+  // The side bars of a narrow screen are dialogs without a name.
+  const nameDialogs = () => {
+    const names = {
+      "pst-primary-sidebar-modal": "Menu of the course",
+      "pst-secondary-sidebar-modal": "Contents of this page",
+    };
+    for (const [id, name] of Object.entries(names)) {
+      document.getElementById(id)?.setAttribute("aria-label", name);
+    }
+  };
+
+  // A menu above the page closes as its reader expects: by Escape, by a click elsewhere, and when
+  // the focus leaves it.
+  const closeMenus = (event) => {
+    for (const menu of document.querySelectorAll("details.header-menu[open]")) {
+      const escape = event.type === "keydown" && event.key === "Escape";
+      if (escape && menu.contains(event.target)) menu.querySelector("summary").focus();
+      if (escape || (event.type !== "keydown" && !menu.contains(event.target))) menu.open = false;
+    }
+  };
+
+  // What is wider than the page scrolls in its own box. Upstream makes some of these boxes
+  // reachable by keyboard, and names none of them.
+  const BOXES = [
+    [".pst-scrollable-table-container", "Table"],
+    ["div.math", "Formula"],
+    [".cell_input pre", "Code"],
+    [".cell_output pre", "Output"],
+    [".cell_output > .output", "Output"],
+    ["pre", "Code"],
+    ["p, li, dd", "Text with a long formula"],
+  ];
+  const nameBoxes = () => {
+    const seen = new Set();
+    for (const [selector, kind] of BOXES) {
+      for (const box of document.querySelectorAll(`.bd-article :is(${selector})`)) {
+        if (seen.has(box)) continue;
+        seen.add(box);
+        const named = box.dataset.scrolls === "true";
+        const wide = box.scrollWidth > box.clientWidth + 1 && box.clientWidth > 0;
+        if (wide && (named || /auto|scroll/.test(getComputedStyle(box).overflowX))) {
+          box.dataset.scrolls = "true";
+          box.tabIndex = 0;
+          box.setAttribute("role", "group");
+          box.setAttribute("aria-label", `${kind}, scrolls sideways`);
+        } else if (named) {
+          for (const name of ["data-scrolls", "tabindex", "role", "aria-label"]) {
+            box.removeAttribute(name);
+          }
+        }
+      }
+    }
+  };
+
+  const start = () => {
+    nameMode();
+    nameDialogs();
+    new MutationObserver(nameMode).observe(document.documentElement, {
+      attributeFilter: ["data-mode"],
+    });
+    for (const name of ["keydown", "click", "focusin"]) {
+      document.addEventListener(name, closeMenus);
+    }
+    let waiting;
+    const soon = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(nameBoxes, 100);
+    };
+    new MutationObserver(soon).observe(document.getElementById("main-content"), {
+      childList: true,
+      subtree: true,
+    });
+    for (const name of ["resize", "load"]) window.addEventListener(name, soon);
+    document.addEventListener("toggle", soon, true);
+    soon();
+  };
+
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
