@@ -1,0 +1,243 @@
+"""Chapter 2's figure: its norms are NumPy's, its verdict follows, and a keyboard is enough."""
+
+import itertools
+
+import checks
+import numpy as np
+import pytest
+from figure_reading import LONE_PAGE, fixed, magnitude, operate, output_of
+
+from attention_course import gradients
+from attention_course.interactive.gradient_norm import layer
+
+CHAPTER = "02_vanishing_gradients"
+FIGURE = "fig-gradient-norm"
+START = {"matrix": 0, "radius": 0.9, "length": 51, "tanh": False}
+ROWS = (1, 2, 5, 10, 20, 30, 40, 50, 60)
+MATRICES, DRIVE = layer(seed=1)
+NAMES = list(MATRICES)
+
+
+def amount(value):
+    digits = 5 if value < 0.01 else 4 if value < 1 else 3 if value < 100 else 0
+    return magnitude(value, digits)
+
+
+def by_numpy(matrix, radius, length, tanh):
+    """Norms of d h_T / d h_t at 0, 1, 2, ... steps back, and the mean slope."""
+    U = radius * MATRICES[NAMES[matrix]]
+    if not tanh:
+        powers = [np.linalg.matrix_power(U, k) for k in range(length)]
+        return gradients.spectral_norm(powers), 1.0
+    states = gradients.rnn_states(DRIVE[:length], np.eye(len(U)), U, np.zeros(len(U)))
+    norms = gradients.spectral_norm(gradients.jacobians_through_time(states, U))
+    return norms[::-1], np.mean(1 - states**2)
+
+
+def expected(state, measure=by_numpy):
+    """The table, the marked row and the sentence in one state."""
+    norms, slope = measure(**state)
+    radius, last = state["radius"], state["length"] - 1
+    of_U = radius * gradients.spectral_norm(MATRICES[NAMES[state["matrix"]]])
+    rows = [
+        [str(k), amount(norms[k]), amount(radius**k), amount(of_U**k)]
+        for k in sorted({*(row for row in ROWS if row < last), last})
+    ]
+    verdict = (
+        "vanishing" if norms[-1] < 0.1 else "exploding" if norms[-1] > 10 else "about constant"
+    )
+    sentence = (
+        f"Over {last} step{'s' * (last > 1)} back a gradient is multiplied by at most "
+        f"{amount(norms[-1])}: {verdict}. "
+    )
+    peak = int(np.argmax(norms))
+    if peak and norms[peak] > 2 * max(norms[-1], 1):
+        sentence += f"On the way it climbs to {amount(norms[peak])}, {peak} steps back. "
+    sentence += (
+        f"U has radius {fixed(radius, 2)} and norm {fixed(of_U, 2)}; "
+        f"the mean slope is {fixed(slope, 2)}"
+    )
+    sentence += "." if state["tanh"] else ", because there is no tanh."
+    return {"tables": [rows], "marked": [str(last)], "sentence": sentence}
+
+
+def differences(shown, wanted):
+    return [name for name, what in wanted.items() if shown[name] != what]
+
+
+@pytest.fixture
+def alone(browser, tmp_path):
+    """The figure's stored output as the only thing in a page."""
+    path = tmp_path / "page.html"
+    path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
+    contexts = []
+
+    def open_alone(width=1280, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_alone
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("tanh", [False, True])
+@pytest.mark.parametrize("matrix", range(3), ids=NAMES)
+def test_norms_powers_and_verdicts(alone, matrix, tanh):
+    states = [
+        dict(zip(START, (matrix, round(float(radius), 2), length, tanh), strict=True))
+        for radius, length in itertools.product(np.arange(0.5, 3.05, 0.25), (2, 10, 31, 61))
+    ]
+    readings = operate(alone(), FIGURE, states)
+    for state, shown in zip(states, readings, strict=True):
+        assert differences(shown, expected(state)) == [], state
+
+
+def test_every_length(alone):
+    states = [{"matrix": 2, "radius": 0.9, "length": n, "tanh": False} for n in range(2, 62)]
+    for state, shown in zip(states, operate(alone(), FIGURE, states), strict=True):
+        assert differences(shown, expected(state)) == [], state
+
+
+def test_the_skewed_matrix_is_the_one_of_the_chapter(alone):
+    """Norms of the chapter's powers of [[0.9, 3], [0, 0.9]]."""
+    [shown] = operate(alone(), FIGURE, [{"matrix": 2, "radius": 0.9, "length": 61, "tanh": False}])
+    skewed = np.array([[0.9, 3.0], [0.0, 0.9]])
+    for steps, norm, *_ in shown["tables"][0]:
+        power = np.linalg.matrix_power(skewed, int(steps))
+        assert norm == amount(gradients.spectral_norm(power))
+    assert "norm 3.25" in shown["sentence"]
+
+
+MUTANTS = {
+    "Frobenius norm": lambda **state: (
+        np.array(
+            [
+                np.linalg.norm(
+                    np.linalg.matrix_power(state["radius"] * MATRICES[NAMES[state["matrix"]]], k)
+                )
+                for k in range(state["length"])
+            ]
+        ),
+        1.0,
+    ),
+    "spectral radius": lambda **state: (state["radius"] ** np.arange(state["length"]), 1.0),
+    "one factor too few": lambda **state: (
+        np.r_[1, by_numpy(**state)[0][:-1]],
+        by_numpy(**state)[1],
+    ),
+    "forgotten slopes": lambda **state: by_numpy(**{**state, "tanh": not state["tanh"]}),
+    "another matrix": lambda **state: by_numpy(**{**state, "matrix": 0}),
+    "a thousandth off": lambda **state: (1.001 * by_numpy(**state)[0], by_numpy(**state)[1]),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_comparison_can_fail(alone, name):
+    state = {"matrix": 1, "radius": 0.9, "length": 21, "tanh": False}
+    [shown] = operate(alone(), FIGURE, [state])
+    assert differences(shown, expected(state)) == []
+    assert "tables" in differences(shown, expected(state, MUTANTS[name]))
+
+
+def test_the_norm_never_exceeds_the_bound():
+    for matrix, tanh in itertools.product(range(3), (False, True)):
+        for radius in (0.5, 1, 1.5, 3):
+            norms, _ = by_numpy(matrix, radius, 61, tanh)
+            of_U = radius * gradients.spectral_norm(MATRICES[NAMES[matrix]])
+            assert (norms <= of_U ** np.arange(61) * (1 + 1e-9)).all()
+
+
+def test_by_keyboard_alone(alone):
+    page = alone()
+    state = dict(START)
+
+    def check():
+        [shown] = operate(page, FIGURE)
+        assert differences(shown, expected(state)) == [], state
+        return shown["sentence"]
+
+    check()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    state["matrix"] = 1
+    check()
+    page.keyboard.press("Tab")
+    for press in range(1, 4):
+        page.keyboard.press("ArrowRight")
+        state["radius"] = round(0.9 + 0.05 * press, 2)
+        check()
+    assert page.get_by_label("Spectral radius of U").get_attribute("aria-valuetext") == "1.05"
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    state["length"] = 50
+    check()
+    page.keyboard.press("Home")
+    state["length"] = 2
+    check()
+    page.keyboard.press("End")
+    state["length"] = 61
+    check()
+    page.keyboard.press("Tab")
+    heard = checks.announced(page, lambda: page.keyboard.press("Space"), wait=700)
+    state["tanh"] = True
+    assert heard == [check()]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    state = dict(START)
+    assert heard == ["Reset. " + check()]
+
+
+def test_the_curve_is_drawn_where_the_numbers_are(alone):
+    """The last point of the thick line stands at the height of the last norm."""
+    page = alone()
+    for state in (START, {"matrix": 1, "radius": 2, "length": 31, "tanh": True}):
+        operate(page, FIGURE, [state])
+        norms, _ = by_numpy(**state)
+        points, height, width, top = page.locator(f"#{FIGURE} svg svg").evaluate(
+            """(inside) => [inside.querySelector("polyline").getAttribute("points"),
+              inside.height.baseVal.value, inside.width.baseVal.value,
+              inside.parentElement.querySelectorAll("text[text-anchor=end]")[6].textContent]"""
+        )
+        places = np.array([point.split(",") for point in points.split()], dtype=float)
+        superscripts = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+        decades = int(top.removeprefix("10").translate(superscripts))
+        assert len(places) == state["length"]
+        np.testing.assert_allclose(places[:, 0], width * np.arange(len(norms)) / 60, atol=0.1)
+        wanted = height / 2 * (1 - np.log10(norms) / decades)
+        np.testing.assert_allclose(places[:, 1], wanted, atol=0.1)
+    assert page.locator(f"#{FIGURE} > div > svg").get_attribute("aria-hidden") == "true"
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_the_book(open_page, scheme, width):
+    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
+    for state in (START, {"matrix": 2, "radius": 3, "length": 61, "tanh": True}):
+        [shown] = operate(page, FIGURE, [state])
+        assert differences(shown, expected(state)) == []
+        assert checks.axe_problems(page, f"#{FIGURE}") == []
+        assert checks.overflow(page) == []
+    assert checks.still_figures(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_alone_on_a_narrow_screen(alone, scheme):
+    page = alone(width=360, color_scheme=scheme)
+    operate(page, FIGURE, [{"matrix": 2, "radius": 3, "length": 61, "tanh": True}])
+    assert checks.axe_problems(page) == []
+    assert checks.overflow(page) == []
+
+
+def test_without_scripts_the_picture_stays(open_page):
+    page = open_page(f"chapters/{CHAPTER}", java_script_enabled=False)
+    picture = page.locator(f"#{FIGURE} .ac-still svg")
+    assert picture.is_visible()
+    norms, _ = by_numpy(**START)
+    assert f"{norms[-1]:.4f} at 50" in picture.get_attribute("aria-label")
+    assert page.locator(f"#{FIGURE} .ac-note").is_visible()
