@@ -43,13 +43,14 @@ NOT_READ = ("quiz", "exercises", "references")
 
 #: A browser may refuse its storage (private mode, blocked cookies). Reading `localStorage` then
 #: throws, and the theme reads it in its first script, unguarded. This one comes before and puts
-#: a plain object in its place, which forgets everything when the page is closed.
+#: a plain object in its place, which forgets everything when the page is left.
 STORAGE_GUARD = (
-    "<script>try{localStorage.length}catch(e){(function(){var kept={};"
-    'Object.defineProperty(window,"localStorage",{configurable:true,value:{'
-    "getItem:function(key){return Object.hasOwn(kept,key)?kept[key]:null},"
-    "setItem:function(key,value){kept[key]=String(value)},"
-    "removeItem:function(key){delete kept[key]}}})})()}</script>"
+    '<script>for(const name of["localStorage","sessionStorage"])'
+    "try{window[name].length}catch{const kept=new Map();"
+    "Object.defineProperty(window,name,{configurable:true,value:{"
+    "getItem:(key)=>kept.get(key)??null,"
+    "setItem:(key,value)=>kept.set(key,String(value)),"
+    "removeItem:(key)=>kept.delete(key)}})}</script>"
 )
 
 logger = logging.getLogger(__name__)

@@ -145,8 +145,8 @@
   }
 
   document.addEventListener("attention-course:answer", ({ detail }) => {
-    const chapter = pages.chapters[detail.quiz];
-    if (!chapter || !chapter.questions.includes(detail.question)) {
+    const known = Object.hasOwn(pages.chapters, detail.quiz);
+    if (!known || !pages.chapters[detail.quiz].questions.includes(detail.question)) {
       return;
     }
     change(() => {
