@@ -18,6 +18,8 @@ from attention_course.datasets import reviews
 from attention_course.datasets.vocabulary import OFFSET, Vocabulary
 from attention_course.errors import DataError
 from attention_course.evaluation import wilson_interval
+from attention_course.interactive import FigureError
+from attention_course.interactive.rnn_steps import show_rnn_steps
 from attention_course.quiz import load_quiz
 from attention_course.reader import SentimentReader
 
@@ -150,6 +152,47 @@ def test_without_a_mask_padding_behind_the_text_does_more_harm():
     ]
     in_front, behind = (np.abs(state - last[0]).max() for state in last[1:])
     assert 0 < in_front < behind
+
+
+def last_state(sentence, factor=1.0):
+    """Last state after reading the given rows of WORDS, with all of U multiplied by a factor."""
+    return exercises.rnn_forward(WORDS[np.newaxis, list(sentence)], W, factor * U, B)[0, -1]
+
+
+def moved(place, factor=1.0):
+    """How far each other word in one place moves the last state of "not a bad film"."""
+    whole, distances = [0, 1, 2, 3], []
+    for word in {0, 1, 2, 3} - {whole[place]}:
+        changed = [*whole[:place], word, *whole[place + 1 :]]
+        distances.append(np.linalg.norm(last_state(changed, factor) - last_state(whole, factor)))
+    return distances
+
+
+def test_what_the_text_says_of_the_figure():
+    assert min(moved(3)) > 3 * max(moved(0))  # place 4 moves the end further, whichever words
+    same = exercises.rnn_forward(WORDS[np.newaxis, [3] * 4], W, U, B)[0]
+    assert len(np.unique(same.round(2), axis=0)) == 4  # one word, four states
+    assert max(max(moved(place, 0)) for place in (0, 1, 2)) == 0 < min(moved(3, 0))
+    reach = [max(moved(0, factor)) for factor in (0, 0.25, 0.5, 0.75, 1)]
+    assert reach == sorted(reach)
+    assert reach[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"U": U[:1]}, r"\(1, 2\)"),
+        ({"W": W.T}, "W, U and b of shapes"),
+        ({"b": np.zeros(3)}, r"\(3,\)\.$"),
+        ({"vectors": WORDS[:3]}, "one vector of d numbers for each"),
+        ({"words": ["bad", "film"], "vectors": WORDS[:2]}, "it got 2 words"),
+        ({"vectors": WORDS / 2}, "only zeros and ones"),
+    ],
+)
+def test_the_figure_refuses_what_it_cannot_draw(change, reason):
+    words = ["not", "a", "bad", "film"]
+    with pytest.raises(FigureError, match=reason):
+        show_rnn_steps(**{"words": words, "vectors": WORDS, "W": W, "U": U, "b": B, **change})
 
 
 def test_the_strong_loop_keeps_only_the_sign():

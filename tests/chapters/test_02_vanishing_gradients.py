@@ -1,5 +1,6 @@
 """Chapter 2: what its prose says of numbers, recomputed from the cards, the models and NumPy."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from attention_course import gradients
 from attention_course.cards import load_card
 from attention_course.datasets.recall import CHANCE
 from attention_course.evaluation import mean_interval
+from attention_course.interactive.gradient_norm import layer
 from attention_course.quiz import load_quiz
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +58,40 @@ def test_the_skewed_matrix_of_quiz_and_text():
     assert 10 < max(norms) < 13
     for k in range(1, 20):
         assert np.linalg.matrix_power(skewed, k)[0, 1] == pytest.approx(k * 3 * 0.9 ** (k - 1))
+
+
+def figure_norm(name, radius, length, tanh):
+    """What the interactive figure shows: the norm between the ends of a sequence."""
+    matrices, drive = layer(seed=1)
+    U = radius * matrices[name]
+    if not tanh:
+        return gradients.spectral_norm(np.linalg.matrix_power(U, length - 1))
+    states = gradients.rnn_states(drive[:length], np.eye(len(U)), U, np.zeros(len(U)))
+    return gradients.spectral_norm(gradients.jacobians_through_time(states, U))[0]
+
+
+def test_what_the_text_says_of_the_figure():
+    assert figure_norm("symmetric", 0.95, 51, False) < 0.1
+    assert figure_norm("symmetric", 1.05, 51, False) > 10
+    assert figure_norm("skewed", 0.9, 10, False) > 10
+    assert 0.1 < figure_norm("skewed", 0.9, 61, False) < 1
+    radii = np.round(np.arange(1, 3.05, 0.05), 2)
+    exploding = [figure_norm("random", radius, 51, True) > 10 for radius in radii]
+    first = radii[exploding.index(True)]
+    assert 1.5 < first < 2.2  # well above 1
+    assert figure_norm("random", first, 51, False) > 1e9  # the dashed line: far too early
+    verdicts = [figure_norm("random", radius, 51, True) < 0.1 for radius in radii]
+    assert verdicts[0]
+    assert sum(one != other for one, other in itertools.pairwise(verdicts)) > 1
+
+
+def test_the_matrices_of_the_figure_have_radius_one():
+    matrices, drive = layer(seed=1)
+    assert drive.shape == (61, 16)
+    for U in matrices.values():
+        assert gradients.spectral_radius(U) == pytest.approx(1, abs=1e-4)
+    assert gradients.spectral_norm(matrices["symmetric"]) == pytest.approx(1, abs=1e-8)
+    assert gradients.spectral_norm(matrices["random"]) > 1.5
 
 
 def test_gates_of_the_text():
