@@ -91,6 +91,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker("browser")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where a browser is required, no test of this folder may be skipped."""
+    report = yield
+    if report.skipped and os.environ.get("ATTENTION_COURSE_BROWSER"):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"ATTENTION_COURSE_BROWSER is set, but this was skipped: {report.longrepr}"
+        )
+    return report
+
+
 # --- the book ------------------------------------------------------------------------------
 
 

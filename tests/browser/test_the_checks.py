@@ -332,6 +332,13 @@ def test_a_page_of_the_book_that_is_not_quiet_fails_its_test(run_tests):
     assert "1 passed in" in run_tests("")
 
 
+def test_a_skipped_test_fails_where_a_browser_is_required(run_tests, tmp_path):
+    test = "import pytest\n\n\ndef test_two(open_page):\n    pytest.skip('too dull')\n"
+    (tmp_path / "test_two.py").write_text(test, encoding="utf-8")
+    assert "1 passed, 1 skipped" in run_tests("")
+    assert "1 failed, 1 passed" in run_tests("", ATTENTION_COURSE_BROWSER="1")
+
+
 def test_without_a_browser_the_tests_are_skipped_or_fail(run_tests):
     outcome = run_tests("", ATTENTION_COURSE_CHROMIUM="no-such-browser")
     assert "1 skipped" in outcome
