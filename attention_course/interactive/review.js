@@ -119,7 +119,7 @@ function createReader(packed) {
       }
       if (words.every(({ number }) => number === UNKNOWN)) {
         return {
-          problem: `The model knows none of the ${words.length} words of your review: ` +
+          problem: "The model does not know any word of your review: " +
             "use more common English words.",
         };
       }
