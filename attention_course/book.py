@@ -59,8 +59,9 @@ def fingerprints(files: Mapping[str, str], chapters: Mapping[str, str]) -> dict[
         files: as ``watched_files`` returns them.
         chapters: document name -> source text.
 
-    A quiz or picture concerns the chapters whose text contains its name. If none does (its name
-    may be put together by code), it concerns all of them.
+    A quiz or picture concerns the chapters that name it in quotes, as code does; a link to the
+    chapter of the same name does not count. If none does (its name may be put together by code),
+    it concerns all of them.
     """
     concerned = {
         name: _who_names(name, chapters) if name.split("/")[0] in NAMED else set(chapters)
@@ -77,7 +78,10 @@ def fingerprints(files: Mapping[str, str], chapters: Mapping[str, str]) -> dict[
 
 
 def _who_names(name: str, chapters: Mapping[str, str]) -> set[str]:
-    word = re.compile(rf"(?<!\w){re.escape(Path(name).stem)}(?!\w)")
+    file = Path(name)
+    quote = r"""\\?["']"""  # in a notebook's JSON a quote may stand behind a backslash
+    folders = r"(?:[\w.-]+/)*"
+    word = re.compile(f"{quote}{folders}{re.escape(file.stem)}(?:{re.escape(file.suffix)})?{quote}")
     return {chapter for chapter, text in chapters.items() if word.search(text)} or set(chapters)
 
 

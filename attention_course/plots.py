@@ -469,7 +469,7 @@ def token_weights(
         weights: one number per token; negative ones are shaded orange.
         caption: what is to be seen, in words; printed above the text.
         numbers: print the weight under each word; None does so for at most 30 words. Without them
-            the weight is a tooltip, and the five largest are named for screen readers.
+            the weight is a tooltip, which needs a mouse, so the five largest stand below the text.
         limit: the absolute weight with the strongest shade; None takes the largest present.
 
     Raises:
@@ -487,11 +487,13 @@ def token_weights(
     named = range(len(tokens)) if numbers else np.argsort(-np.abs(weights), kind="stable")[:5]
     spoken = ", ".join(f"{tokens[index]} {weights[index]:.2f}" for index in named)
     heading = "Weights" if numbers else "Largest weights"
+    # Printed numbers are read out once more in order; otherwise this line is all there is of them.
+    style = _HIDDEN if numbers else "display:block;margin-top:0.4em"
     _display(
         f'<figure class="ac-tokens" role="group" style="margin:0.5em 0">'
         f'<figcaption style="margin-bottom:0.4em">{html.escape(caption)}</figcaption>'
         f'<div style="line-height:1.9">{words}</div>'
-        f'<span style="{_HIDDEN}">{heading}: {html.escape(spoken)}.</span></figure>',
+        f'<span style="{style}">{heading}: {html.escape(spoken)}.</span></figure>',
         f"{caption} {heading}: {spoken}.",
     )
 

@@ -70,8 +70,7 @@ def page_problems(path: Path, site: Path) -> list[str]:
     page = parse(path)
     main = page.find("main") or page
     found = []
-    # The theme repeats the title in a block that is shown on paper only.
-    titles = [tag for tag in main.find_all("h1") if not tag.find_parent(class_="onlyprint")]
+    titles = main.find_all("h1")
     if len(titles) != 1:
         found.append(f"it has {len(titles)} headings of first level")
     if not (page.html and page.html.get("lang", "").startswith("en")):
@@ -219,7 +218,7 @@ def test_the_quiz_stands_in_its_page(stem, site):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_lists_all_pages_in_order_and_brings_mathjax(name, site):
+def test_every_page_lists_all_pages_in_order(name, site):
     page = parse(site / f"{name}.html")
     here = site / f"{name}.html"
     listed = [
@@ -227,8 +226,6 @@ def test_every_page_lists_all_pages_in_order_and_brings_mathjax(name, site):
         for link in page.select("nav.bd-links a.reference.internal")
     ]
     assert listed == [(site / f"{other}.html").resolve() for other in PAGES]
-    scripts = [tag["src"] for tag in page.find_all("script", src=True)]
-    assert sum("mathjax/es5/tex-chtml.js" in source for source in scripts) == 1
 
 
 def test_mathjax_brings_its_fonts_and_licence(site):
@@ -333,6 +330,93 @@ def test_all_configured_addresses_are_this_repository():
     assert not (ROOT / "_static").exists()
 
 
+# --- light and correct pages ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asset", "body", "needed"),
+    [
+        ("mathjax/es5/tex-chtml.js", '<p class="text">', False),
+        ("mathjax/es5/tex-chtml.js", '<span class="math notranslate">', True),
+        # The only formula of this page is written by its quiz.
+        ("mathjax/es5/tex-chtml.js", '<div class="cell_output docutils container">', True),
+        (" window.MathJax = {}", "<p>", False),
+        ("clipboard.min.js", "<p>", False),
+        ("copybutton.js", '<div class="highlight-python notranslate">', True),
+        ("sphinx-design.min.css", '<div class="sd-card">', True),
+        ("sphinx-design.min.css", '<div class="used-card">', False),
+        ("design-tabs.js", '<div class="sd-card">', False),
+        ("mystnb.11b.css", '<div class="cell docutils container">', True),
+        ("mystnb.11b.css", '<div class="excellent">', False),
+        ("course.css", "", True),
+    ],
+)
+def test_a_page_loads_what_it_uses(asset, body, needed):
+    assert book.needs(asset, body) is needed
+
+
+def test_repairs_leave_no_wrong_role_and_no_empty_heading():
+    body = (
+        '<div class="citation" role="doc-biblioentry"><a role="doc-backlink" href="#a">1</a></div>'
+        '<tr><th class="head text-right"><p></p></th><th></th><th class="head"><p>a</p></th></tr>'
+    )
+    fixed = book.repair(body)
+    assert "doc-biblioentry" not in fixed
+    assert 'title="Back to where it is cited" href="#a"' in fixed
+    assert '<td class="head text-right"></td><td></td><th class="head"><p>a</p></th>' in fixed
+    assert book.repair(fixed.replace("doc-backlink", "link")) == fixed.replace(
+        "doc-backlink", "link"
+    )
+
+
+def test_icons_go_and_other_rules_stay():
+    sheet = (
+        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.a{b:c}'
+        "@font-face{font-family:Font Awesome\\ 6 Free;src:url(a)}@font-face{font-family:Own}"
+    )
+    assert book.FONT_AWESOME.sub("", sheet) == ".a{b:c}@font-face{font-family:Own}"
+
+
+def icons_without_a_shape(page: BeautifulSoup, sheet: str) -> set[str]:
+    """Icons on a page that theme/icons.css does not draw."""
+    tags = page.select("i[class*=fa-], span[class*=fa-]")
+    names = {name for tag in tags for name in tag["class"] if name.startswith("fa-")}
+    styles = {"fa-solid", "fa-brands", "fa-lg"}
+    return {name for name in names - styles if not re.search(rf"\.{name}\b[^{{]*\{{", sheet)}
+
+
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+def test_a_page_brings_its_own_icons_and_no_more_than_it_needs(name, site):
+    page = parse(site / f"{name}.html")
+    assert icons_without_a_shape(page, (ROOT / "theme" / "icons.css").read_text("utf-8")) == set()
+    asked = [tag.get("src") or tag.get("href") for tag in page.select("script[src], link[href]")]
+    for unwanted in ("fontawesome", "bootstrap", "thebe", "togglebutton"):
+        assert not [address for address in asked if unwanted in address], unwanted
+    has_formulas = bool(page.select(".math, .cell_output"))
+    assert sum("mathjax/es5/tex-chtml.js" in address for address in asked) == has_formulas
+    assert any("searchtools" in address for address in asked) is (name == "search")
+    assert page.select_one("#pst-skip-link a")["href"] == "#article"
+    assert page.select_one("article#article")
+    # The theme would log an error for an empty mode.
+    assert page.body["data-default-mode"] == "auto"
+
+
+def test_an_icon_without_a_shape_is_noticed():
+    page = BeautifulSoup(
+        '<i class="fa-solid fa-bars"></i><i class="fas fa-ghost"></i>', "html.parser"
+    )
+    assert icons_without_a_shape(page, ".fa-bars {\n}") == {"fa-ghost"}
+
+
+def test_files_that_no_page_uses_are_not_shipped(site):
+    static = site / "_static"
+    assert not (static / "vendor").exists()
+    assert not list(static.rglob("fontawesome*"))
+    sheet = (static / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
+    assert ":before{content:" in sheet
+    assert ".fa-ghost:before" not in sheet
+
+
 # --- freshness: the parts ------------------------------------------------------------------
 
 FILES = {
@@ -343,7 +427,11 @@ FILES = {
     "quizzes/01_a.json": "e",
     "quizzes/02_b.json": "f",
 }
-SOURCES = {"01_a": 'show_quiz("01_a")\nshow_image("rnn")', "02_b": 'show_quiz("02_b") # rnns'}
+SOURCES = {
+    "01_a": 'show_quiz("01_a")\nshow_image("rnn")',
+    # As in a notebook's JSON. The link to chapter 1 does not make its quiz a part of this one.
+    "02_b": r'"show_quiz(\"02_b\") # rnns", "[chapter 1](01_a.ipynb)", "the rnn"',
+}
 
 
 @pytest.mark.parametrize(

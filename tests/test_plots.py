@@ -186,6 +186,15 @@ def test_a_long_text_names_its_largest_weights(shown):
     markup, plain = shown[0]
     assert "Largest weights: w39 0.39, w38 0.38" in plain
     assert 'title="0.390"' in markup
+    # A tooltip needs a mouse: these words are for everybody to see.
+    line = re.search(r'<span style="([^"]*)">Largest weights: w39', markup)
+    assert "clip" not in line[1]
+
+
+def test_printed_numbers_are_not_seen_twice(shown):
+    plots.token_weights(TOKENS, [0.1, 0.1, 0.7, 0.1], ALT)
+    line = re.search(r'<span style="([^"]*)">Weights: not 0.10', shown[0][0])
+    assert "clip-path" in line[1]
 
 
 def test_show_reaches_the_notebook(capsys):
