@@ -183,12 +183,12 @@ def test_by_keyboard_alone(alone):
     state["length"] = 61
     check()
     page.keyboard.press("Tab")
-    heard = checks.announced(page, lambda: page.keyboard.press("Space"), wait=700)
+    heard = checks.announced(page, lambda: page.keyboard.press("Space"), wait=1500)
     state["tanh"] = True
     assert heard == [check()]
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Reset"
-    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
     state = dict(START)
     assert heard == ["Reset. " + check()]
 
@@ -234,8 +234,8 @@ def test_alone_on_a_narrow_screen(alone, scheme):
     assert checks.overflow(page) == []
 
 
-def test_without_scripts_the_picture_stays(open_page):
-    page = open_page(f"chapters/{CHAPTER}", java_script_enabled=False)
+def test_without_scripts_the_picture_stays(alone):
+    page = alone(java_script_enabled=False)
     picture = page.locator(f"#{FIGURE} .ac-still svg")
     assert picture.is_visible()
     norms, _ = by_numpy(**START)

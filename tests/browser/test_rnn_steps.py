@@ -228,7 +228,7 @@ def test_by_keyboard_alone(alone):
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert focused() == "Exchange words 1 and 3"
-    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
     state["word1"], state["word3"] = state["word3"], state["word1"]
     assert heard == [check()]
     page.keyboard.press("Tab")
@@ -237,7 +237,7 @@ def test_by_keyboard_alone(alone):
     check()
     page.keyboard.press("Tab")
     assert focused() == "Reset"
-    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
     state = {**START, "step": 1}
     assert heard == ["Reset. " + check()]
 
@@ -278,8 +278,8 @@ def test_alone_on_a_narrow_screen(alone, scheme):
     assert checks.overflow(page) == []
 
 
-def test_without_scripts_the_picture_stays(open_page):
-    page = open_page(f"chapters/{CHAPTER}", java_script_enabled=False)
+def test_without_scripts_the_picture_stays(alone):
+    page = alone(java_script_enabled=False)
     picture = page.locator(f"#{FIGURE} .ac-still svg")
     assert picture.is_visible()
     first = by_numpy(range(4), 1)[0, 4]
