@@ -269,7 +269,7 @@
       { type: "button", class: "reading-button", "aria-haspopup": "dialog" },
       "Forget my progress on this device"
     );
-    const keep = make("button", { class: "reading-button", value: "keep", autofocus: "" }, "Keep it");
+    const keep = make("button", { class: "reading-button", value: "keep" }, "Keep it");
     const drop = make("button", { class: "reading-button", value: "forget" }, "Forget it");
     const question = make(
       "p",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import checks
 import pytest
 from bs4 import BeautifulSoup
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 STEM = "04_qkv_from_scratch"
@@ -290,13 +292,22 @@ def tip_of(page, link):
     return page.locator(f"#{link.get_attribute('aria-describedby')}")
 
 
+def point_at(page, link):
+    """Show a definition; under the pointer the text may move while figures are still built."""
+    tip = tip_of(page, link)
+    for _ in range(5):
+        page.mouse.move(2, 2)
+        link.hover()
+        with contextlib.suppress(PlaywrightTimeout):
+            tip.wait_for(state="visible", timeout=2000)
+            return tip
+    raise AssertionError(f"{tip.get_attribute('id')} does not show")
+
+
 def test_a_definition_shows_under_the_pointer_and_may_be_reached_with_it(open_page):
     page = open_page(CHAPTER)
-    link = term(page)
-    tip = tip_of(page, link)
-    expect(tip).to_be_hidden()
-    link.hover()
-    expect(tip).to_be_visible()
+    expect(tip_of(page, term(page))).to_be_hidden()
+    tip = point_at(page, term(page))
     box = tip.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_timeout(800)  # well beyond the pause after which it would go
@@ -307,11 +318,9 @@ def test_a_definition_shows_under_the_pointer_and_may_be_reached_with_it(open_pa
 
 def test_escape_closes_a_definition_and_leaves_the_pointer_where_it_is(open_page):
     page = open_page(CHAPTER)
-    link = term(page)
-    link.hover()
-    expect(tip_of(page, link)).to_be_visible()
+    tip = point_at(page, term(page))
     page.keyboard.press("Escape")
-    expect(tip_of(page, link)).to_be_hidden()
+    expect(tip).to_be_hidden()
 
 
 def test_a_definition_shows_with_the_keyboard_and_one_at_a_time(open_page):
@@ -323,8 +332,7 @@ def test_a_definition_shows_with_the_keyboard_and_one_at_a_time(open_page):
     page.keyboard.press("Escape")
     expect(tip_of(page, first)).to_be_hidden()
     expect(first).to_be_focused()
-    second.hover()
-    expect(tip_of(page, second)).to_be_visible()
+    point_at(page, second)
     page.mouse.move(2, 2)
     first.blur()
     first.focus()
@@ -352,9 +360,7 @@ def test_no_definition_is_cut_off(open_page, width):
     for n in range(page.locator("a[aria-describedby^=definition-]").count()):
         link = term(page, n)
         link.scroll_into_view_if_needed()
-        link.hover()
-        tip = tip_of(page, link)
-        expect(tip).to_be_visible()
+        tip = point_at(page, link)
         box = tip.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
@@ -432,8 +438,7 @@ def test_axe_finds_nothing_while_the_aids_are_in_use(open_page, scheme, width):
     panel(page).get_by_role("checkbox").check()
     page.reload()
     expect(page.get_by_text("Solved before")).to_have_count(1)
-    term(page).hover()
-    expect(tip_of(page, term(page))).to_be_visible()
+    point_at(page, term(page))
     assert checks.axe_problems(page) == []
     assert checks.overflow(page) == []
     panel(page).get_by_role("button", name="Forget my progress").click()
