@@ -191,6 +191,11 @@ const build = (quiz) => {
     if (data.type === "numeric") mendNumber(question, report);
     else mendChoices(question, data.type === "many_choice", report);
   });
+  // JupyterLab takes keys for its commands (D, D deletes the cell) wherever no text is written,
+  // except at an element that says so itself.
+  quiz.querySelectorAll(".ac-box, .ac-check, pre[tabindex]").forEach((control) => {
+    control.dataset.lmSuppressShortcuts = true;
+  });
 };
 
 // jupyterquiz looks for its element every 200 ms. Here the script runs behind the element, or is

@@ -140,8 +140,7 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
         f'<p class="QuizNote">Here stands a quiz of {len(questions)} questions. It needs '
         "JavaScript: open this page in the book, or run the notebook.</p>"
     )
-    # JupyterLab would take arrow keys and Enter for its own commands.
-    attributes = f'class="ac-quiz" data-quiz="{escape(name)}" data-lm-suppress-shortcuts="true"'
+    attributes = f'class="ac-quiz" data-quiz="{escape(name)}"'
     markup = markup.replace(f'"{random_id}"', f'"{random_id}" {attributes}', 1)
     unclosed = "</div>" * (markup.count("<div") - markup.count("</div>"))
     # The function keeps jupyterquiz' names out of the page, and its notes out of the console;

@@ -337,6 +337,15 @@ def test_the_focus_is_seen(show):
         assert style == ["solid", "3px", "rgb(208, 106, 18)"]  # test_quiz.py has its contrast
 
 
+def test_jupyterlab_leaves_the_keys_to_the_quiz(show):
+    """It asks the element that has the focus, and nothing around it, for this attribute."""
+    page = show()
+    for stop in STOPS:
+        page.keyboard.press("Tab")
+        kept = page.evaluate("document.activeElement.dataset.lmSuppressShortcuts === 'true'")
+        assert kept != (stop[1] == "text"), "in a box for text, only keys with Ctrl are commands"
+
+
 def test_long_code_scrolls_in_its_own_box(show):
     page = show(width=360)
     code = page.get_by_role("region", name="Code of question 2")
