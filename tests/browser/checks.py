@@ -284,8 +284,15 @@ def announced(page: Page, act: Callable[[], object], wait: int = 0) -> list[str]
 
 
 def open_everything(page: Page) -> None:
-    """Open what is folded: hints, solutions, hidden cells."""
-    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    """Open what is folded (hints, solutions, hidden cells), and let the page see to it."""
+    page.evaluate(
+        """async () => {
+          document.querySelectorAll("details").forEach((box) => { box.open = true; });
+          // Menus above the page lie over it, and are looked at by themselves.
+          document.querySelectorAll("details.header-menu").forEach((box) => { box.open = false; });
+          await new Promise((resolve) => setTimeout(resolve, 400));
+        }"""
+    )
 
 
 def page_problems(page: Page) -> list[str]:
