@@ -490,7 +490,7 @@ def token_weights(
     # Printed numbers are read out once more in order; otherwise this line is all there is of them.
     style = _HIDDEN if numbers else "display:block;margin-top:0.4em"
     _display(
-        f'<figure class="ac-tokens" role="group" style="margin:0.5em 0">'
+        f'<figure class="ac-tokens" style="margin:0.5em 0">'
         f'<figcaption style="margin-bottom:0.4em">{html.escape(caption)}</figcaption>'
         f'<div style="line-height:1.9">{words}</div>'
         f'<span style="{style}">{heading}: {html.escape(spoken)}.</span></figure>',
