@@ -3,7 +3,7 @@
 const CURVES = [
   ["norm of ∂h_T / ∂h_t", "#2b83c6", 5, null],
   ["radius to the power of the steps", "#d06a12", 2.5, "9 6"],
-  ["norm of U to the same power: the bound", "currentColor", 2, "2 6"],
+  ["bound: norm of U to that power", "currentColor", 2, "2 6"],
 ];
 
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
@@ -84,19 +84,19 @@ function verdict(factor) {
   return factor > 10 ? "exploding" : "about constant";
 }
 
-const LEFT = 58;
-const TOP = 84;
-const WIDTH = 372;
-const HEIGHT = 226;
+const LEFT = 62;
+const TOP = 92;
+const WIDTH = 366;
+const HEIGHT = 234;
 
 // Curves over the steps back, on a logarithmic scale with 1 in the middle.
 function createPlot(longest) {
   const plot = drawing("svg", {
-    viewBox: `0 0 ${LEFT + WIDTH + 14} ${TOP + HEIGHT + 52}`,
+    viewBox: `0 0 ${LEFT + WIDTH + 14} ${TOP + HEIGHT + 60}`,
     class: "ac-drawing",
-    style: `width: 100%; max-width: ${1.25 * (LEFT + WIDTH + 14)}px`,
+    style: `width: 100%; max-width: ${1.1 * (LEFT + WIDTH + 14)}px`,
     fill: "currentColor",
-    "font-size": 16,
+    "font-size": 20,
     "aria-hidden": "true",
   });
   const x = (steps) => (WIDTH * steps) / longest;
@@ -121,8 +121,8 @@ function createPlot(longest) {
       }
       const y = (value) => (HEIGHT * (1 - Math.log10(value) / decades)) / 2;
       const parts = CURVES.flatMap(([name], place) => [
-        curve([[LEFT, 14 + 22 * place], [LEFT + 42, 14 + 22 * place]], place),
-        drawing("text", { x: LEFT + 52, y: 19 + 22 * place }, name),
+        curve([[24, 14 + 25 * place], [62, 14 + 25 * place]], place),
+        drawing("text", { x: 72, y: 20 + 25 * place }, name),
       ]);
       for (const share of [-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1]) {
         const height = TOP + (HEIGHT * (1 - share)) / 2;
@@ -132,17 +132,17 @@ function createPlot(longest) {
             x1: LEFT, x2: LEFT + WIDTH, y1: height, y2: height, stroke: "currentColor",
             "stroke-width": share ? 0.8 : 1.6, "stroke-opacity": share ? 0.35 : 1,
           }),
-          drawing("text", { x: LEFT - 8, y: height + 5, "text-anchor": "end" },
+          drawing("text", { x: LEFT - 8, y: height + 7, "text-anchor": "end" },
             powerOfTen(power)),
         );
       }
       for (let steps = 0; steps <= longest; steps += 10) {
         parts.push(drawing("text", {
-          x: LEFT + x(steps), y: TOP + HEIGHT + 20, "text-anchor": "middle",
+          x: LEFT + x(steps), y: TOP + HEIGHT + 24, "text-anchor": "middle",
         }, String(steps)));
       }
       parts.push(drawing("text", {
-        x: LEFT + WIDTH / 2, y: TOP + HEIGHT + 44, "text-anchor": "middle",
+        x: LEFT + WIDTH / 2, y: TOP + HEIGHT + 50, "text-anchor": "middle",
       }, "steps back, T − t"));
       // An <svg> inside cuts off what lies beyond its edges.
       const inside = drawing("svg", { x: LEFT, y: TOP, width: WIDTH, height: HEIGHT });
