@@ -5,10 +5,13 @@ const STEPS = 20;
 const BLUE = "#2b83c6";
 const GREY = "#7c858f";
 
-// The lags whose value is at least `share` of the largest one, in order.
-function largest(values, share) {
-  const limit = share * Math.max(...values);
-  return values.flatMap((value, place) => (value >= limit ? [place + 1] : []));
+// The lags of the `count` largest values, in order, without those below `share` of the largest
+// (largest_lags in lags.py).
+function largestLags(values, count, share) {
+  const order = values.map((_, place) => place).sort((a, b) => values[b] - values[a]);
+  const limit = share * values[order[0]];
+  return order.slice(0, count).filter((place) => values[place] >= limit)
+    .map((place) => place + 1).sort((a, b) => a - b);
 }
 
 function same(left, right) {
@@ -35,7 +38,7 @@ function median(values) {
 }
 
 // One run for one pair of lags, in the units of the page.
-function look(data, kind, seed, pair) {
+function look(data, kind, seed, pair, count) {
   const run = data.runs[`${kind}_${seed}`];
   const weights = run.weights[pair].map((value) => value / 1000);
   const effects = run.effects[pair].map((value) => value / 100);
@@ -43,27 +46,31 @@ function look(data, kind, seed, pair) {
     seed, weights, effects,
     error: run.error[pair],
     without: data.runs[`without_${seed}`].error[pair],
-    peaks: largest(weights, data.large),
-    moved: largest(effects, data.large),
+    peaks: largestLags(weights, count, data.large),
+    moved: largestLags(effects, count, data.large),
   };
 }
 
-function describe(run, truth, zero, failed) {
-  const numbers = `Test error ${threeDigits(run.error)}; always answering 0 gives ` +
+function describe(run, truth, zero, partly) {
+  const there = same(run.peaks, truth);
+  const [stands, weight] = run.peaks.length === 1 ? ["stands", "weight"] : ["stand", "weights"];
+  const found = `The largest ${weight} ${stands} at ${named(run.peaks)}` + (there
+    ? ": just where the answer comes from."
+    : `, but the answer comes from ${named(truth)}. The inputs that move the prediction most are ` +
+      `those at ${named(run.moved)}.`);
+  // A state knows its own input and older ones, so each true lag needs a large weight at itself or
+  // at a smaller lag.
+  const carried = same(run.moved, truth) && run.peaks.every((lag) => lag <= truth.at(-1)) &&
+    truth.every((lag) => run.peaks[0] <= lag);
+  const why = !there && carried
+    ? " The states carry values on: the place of a weight is not the place of the information."
+    : "";
+  const share = run.error > partly * zero
+    ? `This run learned the task only in part: its error is ${Math.round(100 * run.error / zero)}` +
+      " % of that of always answering 0. "
+    : "";
+  return `${share}${found}${why} Test error ${threeDigits(run.error)}; always answering 0 gives ` +
     `${threeDigits(zero)}, the same network without attention ${threeDigits(run.without)}.`;
-  const task = `The answer depends on ${named(truth)}.`;
-  if (run.error > failed * zero) {
-    return `${task} This run did not learn it: its largest weights, at ${named(run.peaks)}, say ` +
-      `nothing. ${numbers}`;
-  }
-  if (same(run.peaks, truth)) {
-    return `${task} The largest weights stand there, at ${named(run.peaks)}. ${numbers}`;
-  }
-  const moved = same(run.moved, truth)
-    ? `Yet the inputs that move the prediction most are those at ${named(run.moved)}: the states ` +
-      "carry values on from step to step."
-    : `The inputs that move the prediction most are those at ${named(run.moved)}.`;
-  return `${task} The largest weights stand elsewhere, at ${named(run.peaks)}. ${moved} ${numbers}`;
 }
 
 const PANEL = 110; // pixels: height of the tallest bar
@@ -152,7 +159,7 @@ function build(figure, data) {
     const pair = data.pairs.findIndex((known) => same(known, lags));
     const truth = [...new Set(lags)];
     const kind = state.bounded ? "bounded" : "unbounded";
-    const runs = data.seeds.map((seed) => look(data, kind, seed, pair));
+    const runs = data.seeds.map((seed) => look(data, kind, seed, pair, truth.length));
     const chosen = runs[data.seeds.indexOf(state.seed)];
     const zero = data.always_zero[pair];
 
@@ -164,10 +171,10 @@ function build(figure, data) {
     spread.textContent = `Test error of the ${runs.length} runs: ` +
       `${range(runs.map((run) => run.error))}. Without attention: ` +
       `${range(runs.map((run) => run.without))}. Always answering 0: ${threeDigits(zero)}. ` +
-      `“Largest” is what reaches ${100 * data.large} % of the maximum.`;
+      "Called largest are as many as there are lags, unless one is below half of the maximum.";
     numbers.set(chosen.weights.map((weight, place) => [
       truth.includes(place + 1) ? `${place + 1} (true)` : String(place + 1),
       fixed(weight, 3), fixed(chosen.effects[place], 2)]));
-    return describe(chosen, truth, zero, data.failed);
+    return describe(chosen, truth, zero, data.partly);
   });
 }

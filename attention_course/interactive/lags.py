@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from attention_course import interactive, plots
 from attention_course.assets import fetch
 
-#: From this share of the largest weight on, a weight counts as one of the largest.
-LARGE = 0.75
-#: A run with more than this share of the error of the answer 0 did not learn the task.
-FAILED = 0.5
+#: What is smaller than this share of the largest value is not called large.
+LARGE = 0.5
+#: A run with more than this share of the error of the answer 0 learned the task only in part.
+PARTLY = 0.1
 #: The state the figure starts in.
 LAGS, SEED, KIND = (7, 17), 0, "bounded"
 
@@ -27,6 +28,17 @@ def load_profiles() -> dict[str, Any]:
         AssetError: the file is missing, damaged or out of reach.
     """
     return json.loads(fetch("data/lag_profiles.json").read_text(encoding="utf-8"))
+
+
+def largest_lags(values: Sequence[float], count: int) -> list[int]:
+    """Return the lags of the ``count`` largest values, in order; small ones do not count.
+
+    Args:
+        values: one for each lag, from 1 on.
+        count: how many lags at most. Values below half of the largest one are left out.
+    """
+    order = sorted(range(len(values)), key=lambda place: -values[place])[:count]
+    return sorted(place + 1 for place in order if values[place] >= LARGE * max(values))
 
 
 def show_lags() -> None:
@@ -68,7 +80,7 @@ def figure_data(recorded: dict[str, Any]) -> dict[str, Any]:
         "seeds": recorded["seeds"],
         "runs": recorded["runs"],
         "large": LARGE,
-        "failed": FAILED,
+        "partly": PARTLY,
         "start": {
             "first": LAGS[0],
             "second": LAGS[1],

@@ -1,0 +1,314 @@
+"""Chapter 6's figure: what it shows are the recorded runs, and a keyboard is enough."""
+
+from decimal import Decimal
+
+import checks
+import numpy as np
+import pytest
+from figure_reading import LONE_PAGE, fixed, operate, output_of
+
+from attention_course.interactive.lags import (
+    KIND,
+    LAGS,
+    PARTLY,
+    SEED,
+    largest_lags,
+    load_profiles,
+)
+
+CHAPTER = "06_fibonacci_exercise"
+FIGURE = "fig-lags"
+RECORDED = load_profiles()
+PAIRS = [tuple(pair) for pair in RECORDED["pairs"]]
+SEEDS = RECORDED["seeds"]
+PANEL = 110  # pixels
+
+
+@pytest.fixture
+def alone(browser, tmp_path):
+    """The figure's stored output as the only thing in a page."""
+    contexts = []
+
+    def open_alone(width=1280, **options):
+        path = tmp_path / "figure.html"
+        path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: pytest.fail(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_alone
+    for context in contexts:
+        context.close()
+
+
+# --- the same in Python ------------------------------------------------------------------------
+
+
+def three_digits(value):
+    """Three significant digits, never with an exponent."""
+    exact = Decimal(value)
+    text = f"{exact:.{max(0, 2 - exact.adjusted())}f}"
+    # Rounding up to the next power of ten gives one digit too many.
+    again = Decimal(text)
+    return f"{exact:.{max(0, 2 - again.adjusted())}f}"
+
+
+def named(lags):
+    words = [str(lag) for lag in lags]
+    return f"lag {words[0]}" if len(lags) == 1 else f"lags {', '.join(words[:-1])} and {words[-1]}"
+
+
+def run_of(pair, kind, seed, recorded=RECORDED):
+    """One run for one pair, in the units of the page."""
+    place = PAIRS.index(pair)
+    run = recorded["runs"][f"{kind}_{seed}"]
+    weights = [value / 1000 for value in run["weights"][place]]
+    effects = [value / 100 for value in run["effects"][place]]
+    return {
+        "weights": weights,
+        "effects": effects,
+        "peaks": largest_lags(weights, len(set(pair))),
+        "moved": largest_lags(effects, len(set(pair))),
+        "error": run["error"][place],
+        "without": recorded["runs"][f"without_{seed}"]["error"][place],
+    }
+
+
+def spread(errors):
+    low, high, middle = (three_digits(f(errors)) for f in (min, max, np.median))
+    return f"{low} to {high}, median {middle}"
+
+
+def expected(first, second, bounded=True, seed=SEED, recorded=RECORDED):
+    """The tables, the note under the first of them, and the parts of the sentence."""
+    pair = tuple(sorted((first, second)))
+    truth = sorted(set(pair))
+    kind = "bounded" if bounded else "unbounded"
+    runs = {s: run_of(pair, kind, s, recorded) for s in SEEDS}
+    chosen = runs[seed]
+    zero = recorded["always_zero"][PAIRS.index(pair)]
+    table = [
+        [
+            str(s),
+            ", ".join(map(str, run["peaks"])),
+            ", ".join(map(str, run["moved"])),
+            three_digits(run["error"]),
+            three_digits(run["without"]),
+        ]
+        for s, run in runs.items()
+    ]
+    numbers = [
+        [f"{lag} (true)" if lag in truth else str(lag), fixed(weight, 3), fixed(effect, 2)]
+        for lag, (weight, effect) in enumerate(
+            zip(chosen["weights"], chosen["effects"], strict=True), start=1
+        )
+    ]
+    note = (
+        f"Test error of the {len(SEEDS)} runs: {spread([r['error'] for r in runs.values()])}. "
+        f"Without attention: {spread([r['without'] for r in runs.values()])}. "
+        f"Always answering 0: {three_digits(zero)}."
+    )
+    return {
+        "tables": [table, numbers],
+        "note": note,
+        "marked": [str(seed)],
+        "sentence": sentence(chosen, truth, zero),
+    }
+
+
+def sentence(run, truth, zero):
+    peaks, moved = run["peaks"], run["moved"]
+    text = ""
+    if run["error"] > PARTLY * zero:
+        text += (
+            f"This run learned the task only in part: its error is "
+            f"{100 * run['error'] / zero:.0f} % of that of always answering 0. "
+        )
+    one = len(peaks) == 1
+    text += f"The largest {'weight stands' if one else 'weights stand'} at {named(peaks)}"
+    if peaks == truth:
+        text += ": just where the answer comes from."
+    else:
+        text += (
+            f", but the answer comes from {named(truth)}. The inputs that move the prediction "
+            f"most are those at {named(moved)}."
+        )
+        if moved == truth and peaks[0] <= truth[0] and peaks[-1] <= truth[-1]:
+            text += (
+                " The states carry values on: the place of a weight is not the place of the "
+                "information."
+            )
+    return (
+        f"{text} Test error {three_digits(run['error'])}; always answering 0 gives "
+        f"{three_digits(zero)}, the same network without attention {three_digits(run['without'])}."
+    )
+
+
+def setting(first, second, bounded=True, seed=SEED):
+    """The same state as the page's controls hold it; a list holds places."""
+    return {"first": first, "second": second, "bounded": bounded, "seed": SEEDS.index(seed)}
+
+
+def differences(shown, wanted):
+    found = [name for name in ("tables", "marked", "sentence") if shown[name] != wanted[name]]
+    return found + ["note"] * (not any(note.startswith(wanted["note"]) for note in shown["notes"]))
+
+
+# --- every number ------------------------------------------------------------------------------
+
+
+def test_every_pair_run_and_score(alone):
+    states = [(*pair, bounded, s) for pair in PAIRS for bounded in (True, False) for s in SEEDS]
+    readings = operate(alone(), FIGURE, [setting(*state) for state in states])
+    for state, shown in zip(states, readings, strict=True):
+        assert differences(shown, expected(*state)) == [], state
+    # The recorded runs hold every kind of sentence but the rarest.
+    said = " ".join(shown["sentence"] for shown in readings)
+    for part in ("just where the answer", "but the answer comes from", "carry values on"):
+        assert part in said
+
+
+def test_the_order_of_the_lags_does_not_matter(alone):
+    one, other = operate(alone(), FIGURE, [setting(3, 12), setting(12, 3)])
+    assert {**one, "values": 0} == {**other, "values": 0}
+
+
+def test_a_run_that_learned_little_is_called_so(alone):
+    """Whatever the recorded runs hold: the page is given one with a bad error."""
+    page = alone()
+    html = page.locator("script").first.text_content()
+    place = PAIRS.index(LAGS)
+    recorded = load_profiles()
+    recorded["runs"][f"{KIND}_{SEED}"]["error"][place] = 0.14
+    good = RECORDED["runs"][f"{KIND}_{SEED}"]["error"]
+    bad = recorded["runs"][f"{KIND}_{SEED}"]["error"]
+    as_text = ["[" + ",".join(f"{error:.12g}" for error in errors) + "]" for errors in (good, bad)]
+    assert html.count(as_text[0]) == 1
+    path = page.url.removeprefix("file://")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(*as_text))
+    page.reload()
+    [shown] = operate(page, FIGURE)
+    wanted = expected(*LAGS, recorded=recorded)
+    assert wanted["sentence"].startswith(
+        "This run learned the task only in part: its error is 84 %"
+    )
+    assert differences(shown, wanted) == []
+
+
+MUTANTS = {
+    "another seed": lambda: expected(7, 17, False, 1),
+    "the other scores": lambda: expected(7, 17, True, 0),
+    "another lag": lambda: expected(7, 16, False, 0),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_comparison_can_fail(alone, name):
+    [shown] = operate(alone(), FIGURE, [setting(7, 17, False, 0)])
+    assert differences(shown, expected(7, 17, False, 0)) == []
+    assert differences(shown, MUTANTS[name]()) != []
+
+
+def test_one_changed_digit_is_noticed(alone):
+    changed = load_profiles()
+    changed["runs"][f"{KIND}_{SEED}"]["weights"][PAIRS.index(LAGS)][0] += 1
+    [shown] = operate(alone(), FIGURE)
+    assert differences(shown, expected(*LAGS)) == []
+    assert differences(shown, expected(*LAGS, recorded=changed)) == ["tables"]
+
+
+def test_the_picture_is_drawn_to_scale(alone):
+    page = alone()
+    for first, second, bounded, seed in ((7, 17, True, 0), (19, 20, False, 0), (4, 4, False, 1)):
+        operate(page, FIGURE, [setting(first, second, bounded, seed)])
+        pair, kind = (first, second), "bounded" if bounded else "unbounded"
+        heights = page.locator(f"#{FIGURE} svg rect").evaluate_all(
+            "(bars) => bars.map((bar) => Number(bar.getAttribute('height')))"
+        )
+        runs = [run_of(pair, kind, s) for s in SEEDS]
+        wanted = []
+        for key in ("weights", "effects"):
+            limit = 1 if max(max(run[key]) for run in runs) > 0.5 else 0.5
+            wanted += [PANEL * min(v / limit, 1) for v in run_of(pair, kind, seed)[key]]
+        np.testing.assert_allclose(heights, wanted, atol=1e-9)
+        bold = page.locator(f"#{FIGURE} svg text[font-weight='700']").all_text_contents()
+        assert sorted(map(int, bold)) == sorted(set(pair))
+
+
+# --- by keyboard, in the book, alone -----------------------------------------------------------
+
+
+def test_by_keyboard_alone(alone):
+    page = alone()
+
+    def check(*state):
+        [shown] = operate(page, FIGURE)
+        assert differences(shown, expected(*state)) == [], state
+        return shown
+
+    check(*LAGS)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Home")
+    check(1, 17)
+    page.keyboard.press("ArrowRight")
+    check(2, 17)
+    assert page.locator("[data-key=first]").get_attribute("aria-valuetext") == "2"
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    check(2, 20)
+    for _ in range(18):
+        page.keyboard.press("ArrowLeft")
+    check(2, 2)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowDown")
+    check(2, 3, True, SEEDS[1])
+    page.keyboard.press("Tab")
+    heard = checks.announced(page, lambda: page.keyboard.press("Space"), wait=700)
+    assert heard == [check(2, 3, False, SEEDS[1])["sentence"]]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("table", name="The chosen run, lag by lag").is_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
+    assert heard == ["Reset. " + check(*LAGS)["sentence"]]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_the_book(open_page, scheme, width):
+    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
+    page.locator(f"#{FIGURE} summary").click()
+    for state in ((*LAGS, True, SEED), (19, 20, False, SEEDS[0]), (5, 5, True, SEEDS[1])):
+        [shown] = operate(page, FIGURE, [setting(*state)])
+        assert differences(shown, expected(*state)) == []
+        assert checks.axe_problems(page, f"#{FIGURE}") == []
+        assert checks.overflow(page) == []
+    assert checks.still_figures(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_alone_it_is_accessible(alone, scheme):
+    page = alone(width=360, color_scheme=scheme)
+    page.locator("summary").click()
+    assert checks.axe_problems(page) == []
+    assert checks.unnamed_controls(page) == []
+    assert checks.overflow(page) == []
+
+
+def test_without_scripts_the_picture_stays(alone):
+    page = alone(java_script_enabled=False)
+    assert page.locator(f"#{FIGURE} .ac-still svg").is_visible()
+    label = page.locator(f"#{FIGURE} svg").get_attribute("aria-label")
+    run = run_of(LAGS, KIND, SEED)
+    for lag in LAGS:
+        assert fixed(run["weights"][lag - 1], 3) in label
+        assert fixed(run["effects"][lag - 1], 2) in label
+    assert page.locator(f"#{FIGURE} input").count() == 0
