@@ -183,7 +183,7 @@ function largestWeights(places) {
   const groups = new Map();
   for (const { number, word, weight } of places) {
     const group = groups.get(number) ||
-      { word: number === UNKNOWN ? "any unknown word" : word, times: 0, weight };
+      { word: number === UNKNOWN ? "[unknown]" : word, times: 0, weight };
     group.times += 1;
     groups.set(number, group);
   }
@@ -230,7 +230,7 @@ function build(figure, data) {
     : `Load the model (${(data.bytes / BYTES_IN_MB).toFixed(1)} MB)`);
   const word = element("strong", {});
   const bar = figure.bars({
-    labels: ["Probability of positive"], label: "Verdict", digits: 3, limit: 1,
+    labels: ["positive"], label: "Probability", digits: 3, limit: 1,
   });
   const skipped = element("details", {}, element("summary", {}), element("p", {
     class: "ac-text",
@@ -238,8 +238,8 @@ function build(figure, data) {
   const legend = figure.note();
   const shaded = element("p", { class: "ac-text" });
   const table = figure.table({
-    caption: "Words with the largest weights",
-    columns: ["Word", "Times", "Weight each time", "Weight in all"],
+    caption: "Words with the largest weights, and how much they receive each time and in all",
+    columns: ["Word", "Times", "Each", "In all"],
   });
   const result = element("div", { hidden: true },
     element("p", {}, "Verdict: ", word), bar.node, legend, skipped, shaded, table.node);
