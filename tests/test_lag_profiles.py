@@ -225,6 +225,30 @@ def test_a_fresh_run_finds_the_recorded_places(recorded):
     assert run["error"][place] * 0.8 < error < 0.1 * recorded["always_zero"][place]
 
 
+def test_what_chapter_6_says_of_the_runs_holds(recorded):
+    truths = [sorted(set(pair)) for pair in PAIRS]
+
+    def hits(rows):
+        found = zip(truths, rows, strict=True)
+        return sum(largest_lags(row, len(truth)) == truth for truth, row in found)
+
+    for kind in ATTENTIVE:
+        runs = [recorded["runs"][f"{kind}_{seed}"] for seed in recorded["seeds"]]
+        there = [hits(run["weights"]) for run in runs]
+        assert min(there[0], *there[2:]) >= len(PAIRS) - 2
+        assert there[1] < len(PAIRS) / 4
+        assert [hits(run["effects"]) for run in runs] == [len(PAIRS)] * len(runs)
+        middle = [np.median(run["error"]) for run in runs]
+        assert max(middle) < 1.15 * min(middle)
+        for seed, run in zip(recorded["seeds"], runs, strict=True):
+            without = recorded["runs"][f"without_{seed}"]["error"]
+            near, far = PAIRS.index((1, 2)), PAIRS.index((5, 6))
+            assert without[near] < 1.5 * run["error"][near]
+            assert without[far] > 10 * run["error"][far]
+        neighbours = runs[0]["weights"][PAIRS.index((19, 20))]
+        assert largest_lags(neighbours, 2) == [19]
+
+
 # --- what the page is given ------------------------------------------------------------------
 
 

@@ -144,7 +144,7 @@ function build(figure, data) {
   legend.textContent = "Dashed lines: the true lags. Bars: the chosen run. Short lines: the other " +
     "runs. Effect: how far the prediction moves, per unit, when this input alone is moved.";
   const runsTable = figure.table({
-    caption: "All runs: lags of the largest weights and effects, test errors",
+    caption: "All runs: lags and test errors",
     columns: ["seed", "largest weights", "largest effects", "test error", "without attention"],
   });
   const spread = figure.note();
