@@ -152,6 +152,16 @@ def test_the_norm_never_exceeds_the_bound():
             assert (norms <= of_U ** np.arange(61) * (1 + 1e-9)).all()
 
 
+def quiet(page):
+    """Wait until what was done last has been announced."""
+    page.wait_for_function(
+        """(id) => { const figure = document.getElementById(id);
+          return figure.querySelector("[role=status]").textContent
+            .endsWith(figure.querySelector(".ac-sentence").textContent); }""",
+        arg=FIGURE,
+    )
+
+
 def test_by_keyboard_alone(alone):
     page = alone()
     state = dict(START)
@@ -183,11 +193,13 @@ def test_by_keyboard_alone(alone):
     state["length"] = 61
     check()
     page.keyboard.press("Tab")
+    quiet(page)
     heard = checks.announced(page, lambda: page.keyboard.press("Space"), wait=1500)
     state["tanh"] = True
     assert heard == [check()]
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Reset"
+    quiet(page)
     heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
     state = dict(START)
     assert heard == ["Reset. " + check()]

@@ -179,6 +179,16 @@ def test_the_end_is_compared_with_the_sentence_as_it_was(alone):
         )
 
 
+def quiet(page):
+    """Wait until what was done last has been announced."""
+    page.wait_for_function(
+        """(id) => { const figure = document.getElementById(id);
+          return figure.querySelector("[role=status]").textContent
+            .endsWith(figure.querySelector(".ac-sentence").textContent); }""",
+        arg=FIGURE,
+    )
+
+
 def test_by_keyboard_alone(alone):
     page = alone()
     state = {**START, "step": 1}
@@ -228,6 +238,7 @@ def test_by_keyboard_alone(alone):
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert focused() == "Exchange words 1 and 3"
+    quiet(page)
     heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
     state["word1"], state["word3"] = state["word3"], state["word1"]
     assert heard == [check()]
@@ -237,6 +248,7 @@ def test_by_keyboard_alone(alone):
     check()
     page.keyboard.press("Tab")
     assert focused() == "Reset"
+    quiet(page)
     heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
     state = {**START, "step": 1}
     assert heard == ["Reset. " + check()]
