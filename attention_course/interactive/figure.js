@@ -285,6 +285,10 @@ function createFigure(root) {
         body.append(sentence);
       }
       body.append(status, reset);
+      // JupyterLab takes letters for commands (D, D deletes a cell) unless a control says this.
+      body.querySelectorAll("button, input, select, textarea").forEach((control) => {
+        control.dataset.lmSuppressShortcuts = "true";
+      });
       controls.forEach((control) => control.read());
       sentence.textContent = render(state);
     },

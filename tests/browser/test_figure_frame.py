@@ -102,6 +102,13 @@ def test_every_control_works_by_keyboard(show):
     assert page.locator("textarea").input_value() == ""
 
 
+def test_jupyterlab_keeps_its_keys_away_from_every_control(show):
+    controls = show().locator(".ac-live").locator("button, input, select, textarea")
+    assert controls.count() == 6
+    said = [control.get_attribute("data-lm-suppress-shortcuts") for control in controls.all()]
+    assert said == ["true"] * 6
+
+
 def test_the_state_is_announced_once_the_reader_pauses(show):
     page = show()
     assert page.locator(STATUS).inner_text() == ""
