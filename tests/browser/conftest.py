@@ -47,7 +47,8 @@ FLAGS = (
     # No address has a place, except this machine's own.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-READY_SECONDS = 30
+# Generous, for a machine that is busy with other things.
+PATIENCE_SECONDS = 90
 # The command line of jupyter-book with this interpreter, wherever its script may be.
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
@@ -234,7 +235,7 @@ READY = """async () => {
 
 def wait_until_ready(page: Page) -> None:
     """Wait for formulas, quizzes and fonts."""
-    page.wait_for_function(READY, timeout=1000 * READY_SECONDS)
+    page.wait_for_function(READY, timeout=1000 * PATIENCE_SECONDS)
     page.evaluate("document.fonts.ready.then(() => 0)")
 
 
@@ -265,6 +266,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
             "offline": over == "file",
         }
         context = browser.new_context(**{**options, **context_options})
+        context.set_default_timeout(1000 * PATIENCE_SECONDS)
         opened.append((context, checks.Watch(context, base)))
         page = context.new_page()
         page.goto(base + (name if ".html" in name else f"{name}.html"))
