@@ -16,7 +16,7 @@ LONE_PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Output</title>'
     '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
     # A background that axe can read, as notebook front ends have one.
-    "<style>html { color-scheme: light dark; background: Canvas; color: CanvasText }</style>"
+    "<style>html {{ color-scheme: light dark; background: Canvas; color: CanvasText }}</style>"
     "</head><body><main><h1>Output</h1>{}</main></body></html>"
 )
 
