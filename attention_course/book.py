@@ -180,6 +180,17 @@ def _lighten_page(
             for asset in context[kind]
             if needs(f"{asset.filename or ''} {asset.attributes.get('body', '')}", body)
         ]
+    # MathJax takes longer to start than everything else together, so theme/templates/layout.html
+    # asks for it when the text can be read. Upstream loads it before.
+    late = [script for script in context["script_files"] if "/tex-" in str(script.filename)]
+    context["late_scripts"] = [script.filename for script in late]
+    context["script_files"][:] = [s for s in context["script_files"] if s not in late]
+    for script in context["script_files"]:
+        # Upstream's scripts hold up the page while they load. The options are the exception:
+        # lines within the page add to them.
+        waits = script.filename and "documentation_options" not in script.filename
+        if waits and "async" not in script.attributes:
+            script.attributes["defer"] = "defer"
 
 
 def _lighten_theme(app: Sphinx, exception: Exception | None) -> None:

@@ -393,8 +393,14 @@ def test_a_page_brings_its_own_icons_and_no_more_than_it_needs(name, site):
     for unwanted in ("fontawesome", "bootstrap", "thebe", "togglebutton"):
         assert not [address for address in asked if unwanted in address], unwanted
     has_formulas = bool(page.select(".math, .cell_output"))
-    assert sum("mathjax/es5/tex-chtml.js" in address for address in asked) == has_formulas
+    lines = " ".join(script.get_text() for script in page.select("script:not([src])"))
+    assert lines.count("_static/mathjax/es5/tex-chtml.js") == has_formulas
+    assert ("window.MathJax" in lines) is has_formulas
+    assert not [address for address in asked if "mathjax" in address], "it would delay the text"
     assert any("searchtools" in address for address in asked) is (name == "search")
+    for script in page.select("script[src]"):
+        first = "documentation_options" in script["src"]
+        assert first or script.has_attr("defer") or script.has_attr("async"), script["src"]
     assert page.select_one("#pst-skip-link a")["href"] == "#article"
     assert page.select_one("article#article")
     # The theme would log an error for an empty mode.
