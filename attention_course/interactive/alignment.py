@@ -49,9 +49,7 @@ def show_alignment(
     scores = functional.additive_score(queries[0], states, W.T, U.T, v)
     weights = functional.softmax(scores)
     context = weights @ states
-    shares = ", ".join(
-        f"{word} {weight:.4f}" for word, weight in zip(words, weights, strict=True)
-    )
+    shares = ", ".join(f"{word} {weight:.4f}" for word, weight in zip(words, weights, strict=True))
     point = f"({context[0]:.4f}, {context[1]:.4f})"
     alt = f"The weights are {shares}; the context c is the point {point} inside the triangle."
     if gradient:

@@ -35,9 +35,7 @@ def show_four_words(tokens: Sequence[str], words: Any, W_Q: Any, W_K: Any, W_V: 
             f"There are {len(tokens)} words but vectors of shape {words.shape}: "
             "the figure needs one vector per word, shape (T, d_model)."
         )
-    output, weights = functional.scaled_dot_product_attention(
-        words @ W_Q, words @ W_K, words @ W_V
-    )
+    output, weights = functional.scaled_dot_product_attention(words @ W_Q, words @ W_K, words @ W_V)
     shares = ", ".join(
         f"{token} {weight:.4f}" for token, weight in zip(tokens, weights[0], strict=True)
     )
