@@ -76,7 +76,8 @@ _ABSOLUTE_PATH = re.compile(
 )
 _ADDRESS_IN_MEMORY = re.compile(r"\bat 0x[0-9a-f]{6,}")
 #: A cell that calls one of these at its top level must have something stored under it.
-_SHOWING = {"print", "display", "show_quiz", "show_image", "show", "heatmap", "token_weights"}
+#: So must one that calls a ``show_*`` function: a quiz, a diagram, an interactive figure.
+_SHOWING = {"print", "display", "show", "heatmap", "token_weights"}
 
 
 class NotebookError(CourseError):
@@ -319,7 +320,7 @@ def _shows_something(source: str) -> bool:
     calls = [value for value in statements if isinstance(value, ast.Call)]
     names = {c.func.id for c in calls if isinstance(c.func, ast.Name)}
     names |= {c.func.attr for c in calls if isinstance(c.func, ast.Attribute)}
-    return bool(names & _SHOWING)
+    return any(name in _SHOWING or name.startswith("show_") for name in names)
 
 
 def _text_problems(notebook: nbformat.NotebookNode) -> list[str]:

@@ -214,6 +214,22 @@ def test_an_unknown_chapter_and_a_broken_file_get_one_sentence(root):
     assert notebooks.main(["no_such_chapter"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("source", "shows"),
+    [
+        ("print(1)", True),
+        ("plots.show(fig, alt)", True),
+        ("show_four_words()", True),
+        ("show = 1", False),
+        ("value = show_four_words()", False),
+        ("def show_nothing():\n    return 1", False),
+        ("shown(1)", False),
+    ],
+)
+def test_which_cells_show_something(source, shows):
+    assert notebooks._shows_something(source) is shows
+
+
 # --- mutants: each broken chapter must be refused -------------------------------------------
 
 
