@@ -13,6 +13,8 @@ from attention_course.checks.alignment import (
     luong_scores,
     score_gradient,
 )
+from attention_course.interactive import FigureError
+from attention_course.interactive.alignment import show_alignment
 from attention_course.quiz import load_quiz
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "03_bahdanau_attention.ipynb"
@@ -422,3 +424,32 @@ def test_course_functions_agree_with_the_exercises():
     np.testing.assert_allclose(functional.dot_score(s, h), dot, atol=1e-12)
     np.testing.assert_allclose(functional.general_score(s, h, G), general, atol=1e-12)
     np.testing.assert_allclose(functional.additive_score(s, h, C[:4], C[4:], v), concat, atol=1e-12)
+
+
+# --- the interactive figures ------------------------------------------------------------------
+
+STATES = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+
+
+def test_raising_one_score_shrinks_every_push_in_the_end():
+    """What the text under the second figure says."""
+
+    def pushes(scores):
+        weights = functional.softmax(scores)
+        return weights * np.linalg.norm(STATES - weights @ STATES, axis=1)
+
+    start = functional.additive_score([1.0, 0.0], STATES, np.eye(2), np.eye(2), np.ones(2))
+    assert (pushes(np.where([False, True, False], 5.0, start)) < pushes(start) / 2).all()
+
+
+@pytest.mark.parametrize(
+    ("words", "states"),
+    [
+        (["a", "bad"], STATES[:2]),
+        (["a", "bad", "film"], np.eye(3)),
+        (["a", "bad", "film"], [[0, 0], [1, 1], [2, 2]]),
+    ],
+)
+def test_the_figure_needs_a_triangle(words, states):
+    with pytest.raises(FigureError, match="corners of a triangle"):
+        show_alignment(words, states, [[1, 0]], np.eye(2), np.eye(2), np.ones(2))

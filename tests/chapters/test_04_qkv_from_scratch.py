@@ -11,6 +11,8 @@ from proof import accepts, refuses
 from attention_course import functional
 from attention_course.checks import check
 from attention_course.checks.qkv import attend_in_heads, attention
+from attention_course.interactive import FigureError
+from attention_course.interactive.four_words import TEMPERATURES, show_four_words
 from attention_course.quiz import load_quiz
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "04_qkv_from_scratch.ipynb"
@@ -566,3 +568,23 @@ def test_the_chapter_shows_the_solution_that_is_checked(cells, name):
     namespace = {"np": np, "softmax": softmax, "check": check}
     exec(answers[0], namespace)
     assert namespace["verdict"].passed
+
+
+# --- the interactive figure -------------------------------------------------------------------
+
+
+def test_what_the_text_under_the_figure_says(qkv):
+    query, key, value = qkv
+    scaled = functional.scaled_dot_product_attention(query, key, value)[1]
+    unscaled = functional.scaled_dot_product_attention(query, key, value, scale=False)[1]
+    causal = functional.scaled_dot_product_attention(query, key, value, functional.causal_mask(4))
+    assert (unscaled.max(axis=1) > scaled.max(axis=1)).all()
+    np.testing.assert_allclose(causal[1][3], scaled[3])
+    assert np.abs(causal[1][:3] - scaled[:3]).max(axis=1).min() > 1e-4
+    hottest = functional.softmax(query[1] @ key.T / TEMPERATURES[-1])
+    np.testing.assert_allclose(hottest, 0.25, atol=1e-3)
+
+
+def test_the_figure_needs_one_vector_per_word():
+    with pytest.raises(FigureError, match="one vector per word"):
+        show_four_words(["not", "a"], WORDS, *np.ones((3, 3, 3)))
