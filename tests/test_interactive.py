@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from attention_course import interactive
+from attention_course import interactive, plots
 from attention_course.interactive import FigureError
 from attention_course.plots import PlotError
 
@@ -24,14 +24,16 @@ def scripts(tmp_path, monkeypatch):
     return tmp_path
 
 
-def markup(data=None, name="probe", alt=ALT, title="Title"):
+def markup(
+    data=None, name="probe", alt=ALT, title="Title", element="fig-probe", picture="<svg></svg>"
+):
     return interactive.markup(
         name,
         data or {},
-        element="fig-probe",
+        element=element,
         title=title,
         instructions="Move the slider.",
-        picture="<svg></svg>",
+        picture=picture,
         alt=alt,
     )
 
@@ -117,6 +119,19 @@ def test_shown_twice_the_ids_differ(monkeypatch):
     assert ids[0] == ["fig-probe", "fig-probe-title"]
     assert ids[1] == ["fig-probe-2", "fig-probe-2-title"]
     assert shown[0]["text/plain"] == f"Interactive figure: Title. {ALT}"
+
+
+@pytest.mark.usefixtures("scripts")
+def test_the_same_picture_in_two_figures_has_different_ids():
+    fig, ax = plots.figure()
+    ax.plot([1, 2], marker="o")
+    picture = plots.svg(fig, "A line that goes up.")
+    pages = [markup(element=f"fig-probe-{n}", picture=picture) for n in (1, 2)]
+    ids = [set(re.findall(r' id="([^"]+)"', page)) for page in pages]
+    assert len(ids[0]) > 2, "the picture has ids"
+    assert not ids[0] & ids[1]
+    for page, own in zip(pages, ids, strict=True):
+        assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', page)) <= own
 
 
 def test_every_script_belongs_to_a_module():

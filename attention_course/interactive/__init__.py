@@ -94,6 +94,8 @@ def markup(
     if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name) or name == "figure" or not script.is_file():
         known = sorted(path.stem for path in _FOLDER.glob("*.js") if path.stem != "figure")
         raise FigureError(f"There is no interactive figure {name!r}; there are {', '.join(known)}.")
+    # Its ids follow from its content, and the same picture may stand in two figures.
+    picture = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{element}-", picture)
     style = (_FOLDER / "figure.css").read_text(encoding="utf-8")
     shared = (_FOLDER / "figure.js").read_text(encoding="utf-8")
     own = script.read_text(encoding="utf-8")
