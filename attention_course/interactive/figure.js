@@ -9,7 +9,8 @@
 //   figure.checkbox(key, {label, change})
 //   figure.text(key, {label, rows})                           a native text area
 //   figure.button(label, action)   action(state) changes the state; the picture follows
-//   figure.bars({labels, label, digits, width})               bars with their numbers, .set(values)
+//   figure.group(control, ...)                                controls beside each other
+//   figure.bars({labels, label, digits, limit})               bars with their numbers, .set(values)
 //   figure.table({caption, columns})                          a table, .set(rows)
 //   figure.note()                                             a paragraph, .textContent
 //   figure.add(node, ...)          puts nodes (or groups of controls) into the figure, in order
@@ -20,8 +21,8 @@
 // and fixed, magnitude, vector (numbers as text), softmax, dot, weightedSum.
 //
 // Every control belongs to one key of the state. Its change(state), if it has one, adapts other
-// keys when the reader moves it; all controls follow. A Reset button is added by itself. Nothing moves
-// unless the reader moves it, so there is nothing to switch off for prefers-reduced-motion.
+// keys when the reader moves it; all controls follow. A Reset button is added by itself. Nothing
+// moves unless the reader moves it, so there is nothing to switch off for prefers-reduced-motion.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -237,7 +238,10 @@ function createFigure(root) {
         element("thead", {}, head), rows);
       const box = element("div", { class: "ac-scroll", role: "region", "aria-label": caption },
         table);
+      const hint = element("p", { class: "ac-hint", hidden: true },
+        "Scroll the table sideways to see all of its columns.");
       const widths = new ResizeObserver(() => {
+        hint.hidden = box.scrollWidth <= box.clientWidth;
         if (box.scrollWidth > box.clientWidth) {
           box.tabIndex = 0;
         } else {
@@ -248,7 +252,7 @@ function createFigure(root) {
       widths.observe(box);
       widths.observe(table);
       return {
-        node: box,
+        node: element("div", {}, box, hint),
         // The first cell of a row names it; `marked` is the number of a row to point out.
         set(content, marked = -1) {
           rows.replaceChildren(...content.map((cells, place) =>

@@ -182,10 +182,24 @@ def test_softmax_is_the_course_s_own(show):
 
 def test_a_wide_table_is_reached_by_keyboard_and_a_narrow_one_is_no_stop(show):
     page = show()
+    hint = page.get_by_text("Scroll the table sideways")
     assert page.locator(".ac-scroll").get_attribute("tabindex") is None
+    assert not hint.is_visible()
     page.set_viewport_size({"width": 150, "height": 600})
     page.wait_for_function("document.querySelector('.ac-scroll').tabIndex === 0")
+    assert hint.is_visible()
     assert checks.axe_problems(page) == []
+
+
+def test_paper_shows_what_was_chosen(show):
+    page = show()
+    page.locator("select").select_option(index=2)
+    page.locator("input[type=checkbox]").check()
+    page.emulate_media(media="print")
+    assert not page.locator("button, input[type=range]").filter(visible=True).count()
+    assert page.locator("select").is_visible()
+    assert page.locator("input[type=checkbox]").is_visible()
+    assert page.locator(".ac-value").inner_text() == "1.0"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
