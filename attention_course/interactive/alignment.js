@@ -37,7 +37,8 @@ function describe(words, weights, context) {
   const c = vector(context, DIGITS);
   const largest = Math.max(...weights);
   if (largest === 0) {
-    return `Every word is masked: no word gets any weight, and the context is ${c}.`;
+    return "Every word is masked. A softmax over nothing is 0/0 and not defined; this course " +
+      `sets the weights to 0. Then no state pulls, and the context ${c} is no mixture of them.`;
   }
   const winners = words.filter((_, j) => largest - weights[j] < 1e-9);
   const each = winners.length > 1 ? " each" : "";
@@ -76,7 +77,6 @@ function createDrawing(words, states, gradient) {
     const share = (value - low) / (high - low);
     return margin + (size - 2 * margin) * (axis === 0 ? share : 1 - share);
   });
-  const centre = [size / 2, size / 2];
   const corners = states.map(place);
   const moving = drawing("g", {});
   const svg = drawing("svg", { viewBox: `0 0 ${size} ${size}`, class: "ac-drawing",
@@ -89,10 +89,11 @@ function createDrawing(words, states, gradient) {
       "stroke-linecap": "round" });
   }
 
+  // Written from the edge inwards, so that a longer text has room.
   function label([x, y], text) {
-    const away = [x - centre[0], y - centre[1]].map((side) => (side < 0 ? -1 : 1));
-    return drawing("text", { x: x + 6 * away[0], y: y + (away[1] < 0 ? -14 : 26),
-      "text-anchor": "middle", "font-size": 16, fill: "currentColor" }, text);
+    const left = x < size / 2;
+    return drawing("text", { x: x + (left ? -28 : 28), y: y + (y < size / 2 ? -14 : 26),
+      "text-anchor": left ? "start" : "end", "font-size": 16, fill: "currentColor" }, text);
   }
 
   return {
@@ -114,7 +115,9 @@ function createDrawing(words, states, gradient) {
       });
       nodes.push(drawing("rect", { x: c[0] - 7, y: c[1] - 7, width: 14, height: 14,
         fill: "#d06a12", transform: `rotate(45 ${c[0]} ${c[1]})` }));
-      nodes.push(drawing("text", { x: c[0] + 14, y: c[1] + 20, "font-size": 17,
+      // Below c there may be a corner's word.
+      const below = c[1] > size / 2 ? -10 : 20;
+      nodes.push(drawing("text", { x: c[0] + 14, y: c[1] + below, "font-size": 17,
         "font-weight": "bold", fill: "currentColor" }, "c"));
       moving.replaceChildren(...nodes);
     },
@@ -153,7 +156,7 @@ function build(figure, data) {
   });
   if (!gradient) {
     figure.add(figure.group(figure.slider("temperature", {
-      label: "Temperature", min: 0, max: temperatures.length - 1, step: 1,
+      label: "Temperature τ", min: 0, max: temperatures.length - 1, step: 1,
       format: (place) => String(temperatures[place]),
     })));
   }
@@ -165,16 +168,19 @@ function build(figure, data) {
   const alpha = element("span", {}, "weight ", indexed("α", "j"));
   const table = figure.table(gradient
     ? { caption: "How far c moves per unit of a score",
-      columns: ["word j", h, e, alpha, element("span", {}, indexed("h", "j"), " − c"),
+      columns: ["word j", e, alpha, h, element("span", {}, indexed("h", "j"), " − c"),
         element("span", {}, indexed("α", "j"), " (", indexed("h", "j"), " − c)")] }
     : { caption: "From scores to the context",
-      columns: ["word j", h, e, "exp(score / temperature)", alpha,
+      columns: ["word j", e, element("span", {}, "exp(", indexed("e", "j"), " / τ)"), alpha, h,
         element("span", {}, indexed("α", "j"), " ", indexed("h", "j"))] });
   const note = figure.note();
   note.textContent = (gradient ? "" : "The last column adds up to c. ") +
     "Numbers are rounded, so the last digits of a column may not add up exactly.";
-  figure.add(figure.sentence, element("div", { class: "ac-pair" }, bars.node, picture.node),
-    table.node, note);
+  const pair = element("div", { class: "ac-pair" }, bars.node, picture.node);
+  // Side by side and close together; the full width would only make the bars' tracks longer.
+  pair.style.alignItems = "flex-start";
+  bars.node.style.flex = "0 1 19em";
+  figure.add(figure.sentence, pair, table.node, note);
 
   function drawStep(state) {
     const scores = words.map((_, j) => state[`score${j}`]);
@@ -190,21 +196,20 @@ function build(figure, data) {
       const away = states.map((h) => h.map((value, entry) => value - context[entry]));
       const pushes = away.map((difference, j) => difference.map((value) => weights[j] * value));
       table.set([
-        ...words.map((word, j) => [word, vector(states[j]), fixed(scores[j], DIGITS),
-          fixed(weights[j], DIGITS), vector(away[j], DIGITS), vector(pushes[j], DIGITS)]),
-        ["sum", "", "", fixed(weights.reduce((sum, weight) => sum + weight), DIGITS), "",
+        ...words.map((word, j) => [word, fixed(scores[j], DIGITS), fixed(weights[j], DIGITS),
+          vector(states[j]), vector(away[j], DIGITS), vector(pushes[j], DIGITS)]),
+        ["sum", "", fixed(weights.reduce((sum, weight) => sum + weight), DIGITS), "", "",
           vector([0, 1].map((entry) => pushes.reduce((sum, push) => sum + push[entry], 0)), DIGITS)],
       ]);
       return describePush(words, weights, pushes, context);
     }
     const powers = scaled.map(Math.exp);
     table.set([
-      ...words.map((word, j) => [word, vector(states[j]),
-        masked[j] ? "−∞" : fixed(scores[j], DIGITS), magnitude(powers[j], DIGITS),
-        fixed(weights[j], DIGITS),
+      ...words.map((word, j) => [word, masked[j] ? "−∞" : fixed(scores[j], DIGITS),
+        magnitude(powers[j], DIGITS), fixed(weights[j], DIGITS), vector(states[j]),
         vector(states[j].map((value) => weights[j] * value), DIGITS)]),
-      ["sum", "", "", magnitude(powers.reduce((sum, power) => sum + power), DIGITS),
-        fixed(weights.reduce((sum, weight) => sum + weight), DIGITS),
+      ["sum", "", magnitude(powers.reduce((sum, power) => sum + power), DIGITS),
+        fixed(weights.reduce((sum, weight) => sum + weight), DIGITS), "",
         vector(context, DIGITS)],
     ]);
     return describe(words, weights, context);

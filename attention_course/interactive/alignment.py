@@ -56,12 +56,13 @@ def show_alignment(
         title = "How far a score can move the context"
         instructions = (
             "Raise one score until its word has nearly all the weight. The orange part of each "
-            "line shows how far that word's score moves the context c per unit; watch it shrink."
+            "line shows how far that word's score moves the context c per unit. Watch when it "
+            "grows and when it shrinks."
         )
     else:
         title = "From scores to weights to the context"
         instructions = (
-            "Move the scores, mask a word, or change the temperature, which divides all scores. "
+            "Move the scores, mask a word, or change the temperature τ, which divides all scores. "
             "Watch the weights, and where they pull the context c."
         )
     interactive.show(

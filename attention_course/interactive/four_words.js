@@ -77,7 +77,7 @@ function build(figure, data) {
   const question = figure.note();
   const steps = figure.table({
     caption: "One query, step by step",
-    columns: ["key", "k", "score q · k", "scaled, masked", "exp of it", "weight", "value v",
+    columns: ["key", "k", "score q · k", "score used", "exp(score used)", "weight", "value v",
       "weight × v"],
   });
   const bars = figure.bars({ labels: tokens, label: "Weight of each key", digits: DIGITS,
@@ -85,8 +85,9 @@ function build(figure, data) {
   const matrix = figure.table({ caption: "All weights: queries are rows, keys are columns",
     columns: ["query", ...tokens] });
   const note = figure.note();
-  note.textContent = "The last column adds up to the output. Numbers are rounded, so the last " +
-    "digits of a column may not add up exactly.";
+  note.textContent = "The score used is the score after the divisions and the mask. The last " +
+    "column adds up to the output. Numbers are rounded, so the last digits of a column may not " +
+    "add up exactly.";
   figure.add(figure.sentence, question, steps.node, note, bars.node, matrix.node);
 
   function shaded(weight, forbidden) {

@@ -57,15 +57,15 @@ def expected(scores, masked=(False,) * 3, temperature=1, attention=by_numpy):
     rows = [
         [
             SOURCE[j],
-            vector(STATES[j], 0),
             "−∞" if masked[j] else fixed(scores[j], 4),
             magnitude(powers[j], 4),
             fixed(weights[j], 4),
+            vector(STATES[j], 0),
             vector(weights[j] * STATES[j], 4),
         ]
         for j in range(3)
     ]
-    total = ["sum", "", "", magnitude(powers.sum(), 4), fixed(weights.sum(), 4)]
+    total = ["sum", "", magnitude(powers.sum(), 4), fixed(weights.sum(), 4), ""]
     return {
         "tables": [[*rows, [*total, vector(context, 4)]]],
         "bars": ["masked" if no else fixed(w, 4) for w, no in zip(weights, masked, strict=True)],
@@ -80,15 +80,15 @@ def expected_push(scores):
     rows = [
         [
             SOURCE[j],
-            vector(STATES[j], 0),
             fixed(scores[j], 4),
             fixed(weights[j], 4),
+            vector(STATES[j], 0),
             vector(STATES[j] - context, 4),
             vector(pushes[j], 4),
         ]
         for j in range(3)
     ]
-    total = ["sum", "", "", fixed(weights.sum(), 4), "", vector(pushes.sum(axis=0), 4)]
+    total = ["sum", "", fixed(weights.sum(), 4), "", "", vector(pushes.sum(axis=0), 4)]
     return {"tables": [[*rows, total]], "bars": [fixed(weight, 4) for weight in weights]}
 
 
@@ -165,7 +165,7 @@ def test_the_push_on_the_context(alone):
 def test_the_start_is_the_step_worked_by_hand(alone):
     [shown] = operate(alone(), FIGURE)
     assert shown["bars"] == ["0.2045", "0.3576", "0.4379"]
-    assert shown["tables"][0][-1][3:] == ["12.8251", "1.0000", "(0.6424, 0.7955)"]
+    assert shown["tables"][0][-1][2:] == ["12.8251", "1.0000", "", "(0.6424, 0.7955)"]
     assert shown["sentence"] == "“film” gets 0.4379 of the weight; the context is (0.6424, 0.7955)."
 
 
@@ -213,8 +213,62 @@ def test_what_is_seen_is_said_in_words(alone):
     assert say(3).endswith("It lies almost on the state of “film”.")
     assert say(2, (True, False, False)).startswith("“bad” and “film” get 0.5000 of the weight each")
     assert say(0, (True,) * 3) == (
-        "Every word is masked: no word gets any weight, and the context is (0.0000, 0.0000)."
+        "Every word is masked. A softmax over nothing is 0/0 and not defined; this course sets "
+        "the weights to 0. Then no state pulls, and the context (0.0000, 0.0000) is no mixture "
+        "of them."
     )
+
+
+def heads(page, figure):
+    return page.locator(f"#{figure} thead th").all_text_contents()
+
+
+def test_the_columns_are_named(alone):
+    page = alone()
+    names = ["word j", "score ej", "exp(ej / τ)", "weight αj", "hj", "αj hj"]
+    assert heads(page, FIGURE) == names
+    assert page.get_by_role("slider", name="Temperature τ").count() == 1
+    names = ["word j", "score ej", "weight αj", "hj", "hj − c", "αj (hj − c)"]
+    assert heads(alone(PUSH), PUSH) == names
+
+
+CUT_OFF = """(id) => {
+  const drawing = document.querySelector(`#${id} svg.ac-drawing`);
+  const room = drawing.viewBox.baseVal;
+  return [...drawing.querySelectorAll("text")].filter((text) => {
+    const box = text.getBBox();
+    return box.x < room.x || box.x + box.width > room.x + room.width
+      || box.y < room.y || box.y + box.height > room.y + room.height;
+  }).map((text) => text.textContent);
+}"""
+
+
+def test_no_word_of_the_drawing_is_cut_off(alone):
+    page = alone()
+    operate(page, FIGURE, [masks((True,) * 3)])
+    labels = page.locator(f"#{FIGURE} svg.ac-drawing text").all_text_contents()
+    assert labels == [*(f"{word} (masked)" for word in SOURCE), "c"]
+    assert page.evaluate(CUT_OFF, FIGURE) == []
+    label = page.locator(f"#{FIGURE} svg.ac-drawing text").first
+    label.evaluate("text => { text.setAttribute('x', 400); }")
+    assert page.evaluate(CUT_OFF, FIGURE) == ["a (masked)"]
+
+
+@pytest.mark.parametrize("figure", [FIGURE, PUSH])
+def test_bars_and_triangle_stand_side_by_side(alone, figure):
+    page = alone(figure)
+    bars = page.locator(f"#{figure} .ac-bars").bounding_box()
+    drawing = page.locator(f"#{figure} svg.ac-drawing").bounding_box()
+    assert 0 <= drawing["x"] - (bars["x"] + bars["width"]) < 40
+    assert abs(drawing["y"] - bars["y"]) < 20
+
+
+def test_a_phone_shows_the_weights_without_scrolling(open_page):
+    page = open_page(f"chapters/{CHAPTER}", width=360)
+    for figure, column in ((FIGURE, 3), (PUSH, 2)):
+        box = page.locator(f"#{figure} .ac-scroll").bounding_box()
+        weight = page.locator(f"#{figure} thead th").nth(column).bounding_box()
+        assert weight["x"] + weight["width"] <= box["x"] + box["width"]
 
 
 def test_by_keyboard_alone(alone):

@@ -189,6 +189,15 @@ def test_the_query_and_the_divisor_are_named(alone):
     assert "divided by 1 (no scaling), then by the temperature 0.1." in shown["notes"][0]
 
 
+def test_the_columns_are_named(alone):
+    page = alone()
+    names = page.locator(f"#{FIGURE} table").first.locator("thead th").all_text_contents()
+    scores = ["score q · k", "score used", "exp(score used)"]
+    assert names == ["key", "k", *scores, "weight", "value v", "weight × v"]
+    [shown] = operate(page, FIGURE)
+    assert "The score used is the score after the divisions and the mask." in shown["notes"][1]
+
+
 def test_by_keyboard_alone(alone, qkv):
     page = alone()
     state = dict(START)

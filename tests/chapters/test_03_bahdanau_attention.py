@@ -431,15 +431,26 @@ def test_course_functions_agree_with_the_exercises():
 STATES = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
-def test_raising_one_score_shrinks_every_push_in_the_end():
-    """What the text under the second figure says."""
-
-    def pushes(scores):
-        weights = functional.softmax(scores)
-        return weights * np.linalg.norm(STATES - weights @ STATES, axis=1)
-
+def test_what_the_text_says_of_the_pushes_while_one_score_rises():
+    """That of "bad" grows until its weight is one half; then all three shrink."""
     start = functional.additive_score([1.0, 0.0], STATES, np.eye(2), np.eye(2), np.ones(2))
-    assert (pushes(np.where([False, True, False], 5.0, start)) < pushes(start) / 2).all()
+    raised = np.tile(start, (401, 1))
+    raised[:, 1] = np.linspace(start[1], 5.0, len(raised))
+    weights = functional.softmax(raised)
+    away = STATES - (weights @ STATES)[:, None]
+    pushes = weights * np.linalg.norm(away, axis=2)
+    before, after = weights[:, 1] < 0.5, weights[:, 1] > 0.5
+    a, bad, film = pushes[before].T
+    assert len(bad) > 50
+    assert (np.diff(bad) > 0).all()
+    assert (np.diff(a) < 0).all()
+    np.testing.assert_allclose(film, film[0], rtol=0.02)
+    assert (np.diff(pushes[after], axis=0) < 0).all()
+    assert (pushes[-1] < pushes[0] / 2).all()
+    # The reason given: h_j - c is (1 - alpha_j) times the way from the other words' mixture.
+    others = start[[0, 2]]
+    way = STATES[1] - functional.softmax(others) @ STATES[[0, 2]]
+    np.testing.assert_allclose(away[:, 1], (1 - weights[:, 1:2]) * way, atol=1e-12)
 
 
 @pytest.mark.parametrize(
