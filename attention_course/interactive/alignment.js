@@ -155,10 +155,13 @@ function build(figure, data) {
     figure.add(figure.group(...(gradient ? [slider] : [slider, mask])));
   });
   if (!gradient) {
-    figure.add(figure.group(figure.slider("temperature", {
+    const slider = figure.slider("temperature", {
       label: "Temperature τ", min: 0, max: temperatures.length - 1, step: 1,
       format: (place) => String(temperatures[place]),
-    })));
+    });
+    // Its numbers are short: beside the long label they still fit in a phone's line.
+    slider.querySelector(".ac-value").style.minWidth = 0;
+    figure.add(figure.group(slider));
   }
 
   const bars = figure.bars({ labels: words, label: "Weights", digits: DIGITS, limit: 1 });

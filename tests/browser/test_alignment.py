@@ -263,6 +263,14 @@ def test_bars_and_triangle_stand_side_by_side(alone, figure):
     assert abs(drawing["y"] - bars["y"]) < 20
 
 
+def test_a_phone_shows_each_slider_in_one_line(open_page):
+    page = open_page(f"chapters/{CHAPTER}", width=360)
+    operate(page, FIGURE, [{"temperature": len(TEMPERATURES) - 1}])
+    for slider in page.locator(f"#{FIGURE} input[type=range]").all():
+        value = slider.locator("xpath=following-sibling::span").bounding_box()
+        assert value["x"] > slider.bounding_box()["x"], slider.get_attribute("data-key")
+
+
 def test_a_phone_shows_the_weights_without_scrolling(open_page):
     page = open_page(f"chapters/{CHAPTER}", width=360)
     for figure, column in ((FIGURE, 3), (PUSH, 2)):
