@@ -245,8 +245,13 @@ def test_what_chapter_6_says_of_the_runs_holds(recorded):
             near, far = PAIRS.index((1, 2)), PAIRS.index((5, 6))
             assert without[near] < 1.5 * run["error"][near]
             assert without[far] > 10 * run["error"][far]
-        neighbours = runs[0]["weights"][PAIRS.index((19, 20))]
-        assert largest_lags(neighbours, 2) == [19]
+        neighbours, usual = (
+            [largest_lags(run["weights"][PAIRS.index(pair)], 2) for run in runs]
+            for pair in ((19, 20), (7, 17))
+        )
+        assert recorded["seeds"] == [0, 1, 2, 3]
+        assert neighbours == [[19], [18, 19], [19, 20], [19, 20]]
+        assert usual == [[7, 17], [6, 16], [7, 17], [7, 17]]
 
 
 # --- what the page is given ------------------------------------------------------------------

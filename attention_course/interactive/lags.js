@@ -137,20 +137,26 @@ function build(figure, data) {
   const lag = (key, label) => figure.slider(key, { label, min: 1, max: STEPS, step: 1 });
   figure.add(figure.group(lag("first", "One lag"), lag("second", "Other lag"),
     figure.choice("seed", { label: "Run", options }),
-    figure.checkbox("bounded", { label: "tanh around the scores" })));
+    figure.choice("kind", { label: "Scores", options: Object.entries(data.names) })));
 
   const picture = createDrawing();
   const legend = figure.note();
   legend.textContent = "Dashed lines: the true lags. Bars: the chosen run. Short lines: the other " +
     "runs. Effect: how far the prediction moves, per unit, when this input alone is moved.";
-  const runsTable = figure.table({
-    caption: "All runs: lags and test errors",
-    columns: ["seed", "largest weights", "largest effects", "test error", "without attention"],
+  // Two tables, because one with all columns is too wide for a phone.
+  const places = figure.table({
+    caption: "All runs: lags of the largest",
+    columns: ["seed", "weights", "effects"],
+  });
+  const errors = figure.table({
+    caption: "All runs: test error",
+    columns: ["seed", "with attention", "without attention"],
   });
   const spread = figure.note();
   const numbers = figure.table({ caption: "The chosen run, lag by lag",
     columns: ["lag", "weight", "effect"] });
-  figure.add(figure.sentence, picture.node, legend, runsTable.node, spread,
+  figure.add(figure.sentence, picture.node, legend,
+    element("div", { class: "ac-pair" }, places.node, errors.node), spread,
     element("details", {}, element("summary", {}, "All weights and effects in numbers"),
       numbers.node));
 
@@ -158,20 +164,22 @@ function build(figure, data) {
     const lags = [state.first, state.second].sort((a, b) => a - b);
     const pair = data.pairs.findIndex((known) => same(known, lags));
     const truth = [...new Set(lags)];
-    const kind = state.bounded ? "bounded" : "unbounded";
-    const runs = data.seeds.map((seed) => look(data, kind, seed, pair, truth.length));
+    const runs = data.seeds.map((seed) => look(data, state.kind, seed, pair, truth.length));
     const chosen = runs[data.seeds.indexOf(state.seed)];
     const zero = data.always_zero[pair];
 
     picture.set(runs, chosen, truth);
-    runsTable.set(runs.map((run) => [String(run.seed), run.peaks.join(", "), run.moved.join(", "),
-      threeDigits(run.error), threeDigits(run.without)]), data.seeds.indexOf(state.seed));
-    const range = (errors) => `${threeDigits(Math.min(...errors))} to ` +
-      `${threeDigits(Math.max(...errors))}, median ${threeDigits(median(errors))}`;
+    places.set(runs.map((run) => [String(run.seed), run.peaks.join(", "), run.moved.join(", ")]),
+      runs.indexOf(chosen));
+    errors.set(runs.map((run) => [String(run.seed), threeDigits(run.error),
+      threeDigits(run.without)]), runs.indexOf(chosen));
+    const range = (values) => `${threeDigits(Math.min(...values))} to ` +
+      `${threeDigits(Math.max(...values))}, median ${threeDigits(median(values))}`;
     spread.textContent = `Test error of the ${runs.length} runs: ` +
       `${range(runs.map((run) => run.error))}. Without attention: ` +
       `${range(runs.map((run) => run.without))}. Always answering 0: ${threeDigits(zero)}. ` +
-      "Called largest are as many as there are lags, unless one is below half of the maximum.";
+      "“Largest” means: as many as there are lags. One that is below half of the maximum is left " +
+      "out.";
     numbers.set(chosen.weights.map((weight, place) => [
       truth.includes(place + 1) ? `${place + 1} (true)` : String(place + 1),
       fixed(weight, 3), fixed(chosen.effects[place], 2)]));

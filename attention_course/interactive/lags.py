@@ -17,6 +17,8 @@ LARGE = 0.5
 PARTLY = 0.1
 #: The state the figure starts in.
 LAGS, SEED, KIND = (7, 17), 0, "bounded"
+#: What the kinds of layer are called in the chapter.
+NAMES = {"bounded": "with tanh", "unbounded": "without tanh"}
 
 
 def load_profiles() -> dict[str, Any]:
@@ -65,7 +67,7 @@ def show_lags() -> None:
         title="Your own lags: the weights that were learned for them",
         instructions=(
             "Choose the two lags whose values are averaged. Compare the places of the large "
-            "weights with the lags, in several runs, with and without the tanh."
+            "weights with the lags, in several runs, with tanh and without tanh."
         ),
         picture=_still(weights, effects, alt),
         alt=alt,
@@ -81,10 +83,11 @@ def figure_data(recorded: dict[str, Any]) -> dict[str, Any]:
         "runs": recorded["runs"],
         "large": LARGE,
         "partly": PARTLY,
+        "names": NAMES,
         "start": {
             "first": LAGS[0],
             "second": LAGS[1],
-            "bounded": KIND == "bounded",
+            "kind": KIND,
             "seed": SEED,
         },
     }
@@ -99,6 +102,6 @@ def _still(weights: np.ndarray, effects: np.ndarray, alt: str) -> str:
             panel.axvline(lag, color="black", linewidth=1, linestyle="--")
         panel.bar(lags, values, color=plots.COLOURS["blue"])
         panel.set(ylabel=name, ylim=(0, 0.55))
-    panels[0].set_title(f"true lags {LAGS[0]} and {LAGS[1]}")
+    panels[0].set_title(f"true lags {LAGS[0]} and {LAGS[1]}, seed {SEED}, {NAMES[KIND]}")
     panels[1].set(xlabel="lag (1 is the newest value)", xticks=[1, 5, 10, 15, 20])
     return plots.svg(fig, alt)

@@ -287,9 +287,11 @@ function build(figure, data) {
   legend.textContent = "The more colour, the more weight a word receives. " +
     "A dotted line marks a word that the model does not know. [start] is the mark every review " +
     "begins with.";
-  figure.add(input, element("div", {
+  // The sentence stands between the box and the examples: beside each in a small window, and below
+  // the box, which must not move while the reader types.
+  figure.add(loading, input, figure.sentence, element("div", {
     class: "ac-controls", role: "group", "aria-label": "Examples",
-  }, ...examples), loading, figure.sentence, result);
+  }, ...examples), result);
   figure.run({ text: data.proof.text }, ({ text }) => {
     const reading = reader ? reader.read(text) : { problem: notice };
     result.hidden = reading.problem !== null;

@@ -501,13 +501,18 @@ def test_ten_thousand_words(chapter, keras_reader):
 def test_by_keyboard_alone(chapter):
     page = chapter(load=False)
     box = page.get_by_role("textbox", name="Your review")
-    box.focus()
+    page.get_by_role("button", name=LOAD).focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "TEXTAREA"
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("a good film")
     for example in review.EXAMPLES:
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == f"“{example}”"
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Reset"
+    for _ in range(len(review.EXAMPLES) + 2):
+        page.keyboard.press("Shift+Tab")
     assert LOAD.match(page.evaluate("document.activeElement.textContent"))
     heard = checks.announced(
         page, lambda: (page.keyboard.press("Enter"), sentence(page, "The model says")), wait=700
@@ -531,6 +536,38 @@ def test_by_keyboard_alone(chapter):
     heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
     assert box.input_value() == review.EXAMPLES[0]
     assert heard == ["Reset. " + sentence(page, "The model says negative")]
+
+
+def test_what_to_do_first_stands_first_and_is_answered_in_sight(chapter):
+    """On a phone, instruction, button, box and answer fit into one window."""
+    page = chapter(load=False, width=360)
+    figure = page.locator(f"#{FIGURE}")
+
+    def box(node):
+        return node.bounding_box()
+
+    instruction = figure.locator(":scope > p").first
+    assert instruction.text_content().startswith("Load the model")
+    button, text, said = (
+        figure.get_by_role("button", name=LOAD),
+        figure.get_by_role("textbox"),
+        figure.locator(".ac-sentence"),
+    )
+    examples = figure.get_by_role("group", name="Examples")
+    tops = [box(node)["y"] for node in (instruction, button, text, said, examples)]
+    assert tops == sorted(tops)
+    assert tops[1] - tops[0] < box(instruction)["height"] + 40
+    assert box(said)["y"] + box(said)["height"] - tops[0] < 640
+    button.click()
+    sentence(page, "The model says")
+    # What is typed changes what is said, but never moves the box.
+    places = set()
+    for words in (*review.EXAMPLES, "", LONG):
+        write(page, words)
+        places.add(box(text)["y"] - box(instruction)["y"])
+    assert len(places) == 1
+    write(page, review.EXAMPLES[3])
+    assert box(said)["y"] + box(said)["height"] - box(instruction)["y"] < 640
 
 
 # --- loading -----------------------------------------------------------------------------------
