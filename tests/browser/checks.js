@@ -17,12 +17,14 @@
 
   // --- width -------------------------------------------------------------------------------
 
-  // Whether something between the element and the page scrolls or clips it.
+  // Whether the element can be scrolled into sight, or is there for screen readers only. A box that
+  // cuts off what is too wide is no place of its own.
   function inItsOwnBox(element) {
     for (let box = element.parentElement; box && box !== document.body; box = box.parentElement) {
-      if (getComputedStyle(box).overflowX !== "visible") return true;
+      if (/auto|scroll/.test(getComputedStyle(box).overflowX)) return true;
+      if (box.clientWidth <= 1 || getComputedStyle(box).clipPath !== "none") return true;
     }
-    return false;
+    return getComputedStyle(element).clipPath !== "none";
   }
 
   // A side bar that is drawn beside the page until it is called for is no overflow.
@@ -40,13 +42,18 @@
     const width = document.documentElement.clientWidth;
     const found = [...document.body.querySelectorAll("*")].filter((element) => {
       const place = element.getBoundingClientRect();
-      if (place.width === 0 || place.height === 0 || place.right <= width + 1) return false;
+      if (place.width <= 1 || place.height <= 1) return false;
+      if (place.right <= width + 1 && place.left >= -1) return false;
       return visible(element) && !inItsOwnBox(element) && !waitsOutside(element, width);
     });
     const inner = found.filter((element) => !found.some((other) =>
       other !== element && element.contains(other)));
-    const sentences = inner.map((element) =>
-      `${named(element)} ends at ${Math.round(element.getBoundingClientRect().right)} of ${width}`);
+    const sentences = inner.map((element) => {
+      const { left, right } = element.getBoundingClientRect();
+      return right > width + 1
+        ? `${named(element)} ends at ${Math.round(right)} of ${width}`
+        : `${named(element)} begins at ${Math.round(left)}`;
+    });
     const scrolls = document.documentElement.scrollWidth;
     if (!sentences.length && scrolls > width) {
       sentences.push(`the page is ${scrolls} wide in a window of ${width}`);
@@ -57,7 +64,7 @@
   // --- formulas ----------------------------------------------------------------------------
 
   const NOT_PROSE = "pre, code, script, style, noscript, template, textarea, mjx-container, kbd";
-  const TEX = [/\$[^$\n]+\$/, /\\[([]/, /\\[a-zA-Z]{2,}/];
+  const TEX = [/\$[^$\n]+\$/, /\\[([,;!{}]/, /\\[a-zA-Z]{2,}/, /[\w)][_^]\{/];
 
   function tex(text) {
     const match = TEX.map((pattern) => pattern.exec(text)).find((found) => found);
@@ -78,7 +85,8 @@
     for (const text of blocks.values()) {
       if (tex(text)) sentences.add(`shows TeX: ${tex(text)}`);
     }
-    for (const attribute of ["alt", "title", "aria-label", "placeholder", "aria-description"]) {
+    for (const attribute of ["alt", "title", "aria-label", "placeholder", "aria-description",
+      "aria-valuetext", "aria-roledescription", "label"]) {
       for (const element of document.querySelectorAll(`[${attribute}]`)) {
         if (element.closest("mjx-container")) continue;
         const found = tex(element.getAttribute(attribute));
@@ -92,7 +100,10 @@
     const plain = [...document.querySelectorAll(".math")].filter((element) =>
       element.localName !== "script" && !element.querySelector("mjx-container"));
     const wrong = [...document.querySelectorAll("mjx-merror, [data-mjx-error], .MathJax_Error")];
+    const silent = [...document.querySelectorAll("mjx-container")].filter((element) =>
+      !element.querySelector("mjx-assistive-mml math"));
     return [
+      ...silent.map((element) => `says nothing for ${short(element.textContent)}`),
       ...plain.map((element) => `does not render ${short(element.textContent)}`),
       ...wrong.map((element) => `renders an error for ${short(element.textContent)}`),
     ];
@@ -139,7 +150,7 @@
         }
       } else if (picture.localName === "svg" && picture.getAttribute("role") !== "img") {
         sentences.push(`${where} is neither a picture (role img) nor hidden`);
-      } else if (whole.length < 20 || whole.split(/\s+/).length < 4) {
+      } else if (whole.length < 20 || new Set(whole.toLowerCase().split(/\s+/)).size < 4) {
         sentences.push(`${where} has no real description: ${JSON.stringify(name)}`);
       }
     }
@@ -213,10 +224,10 @@
     return shape.isPointInFill(point);
   }
 
+  // Also those that a table describes to a screen reader.
   function drawings() {
     return [...article().querySelectorAll("svg")].filter((drawing) =>
-      !drawing.parentElement.closest("svg, mjx-container, a, button") && visible(drawing)
-      && drawing.getAttribute("aria-hidden") !== "true");
+      !drawing.parentElement.closest("svg, mjx-container, a, button") && visible(drawing));
   }
 
   // A hairline in the text's own colour, such as the grid of a plot: it guides the eye, and nothing
@@ -224,7 +235,7 @@
   function guides(part, stroke) {
     const style = getComputedStyle(part);
     const own = colour(style.color);
-    return parseFloat(style.strokeWidth) < 1 && stroke[3] <= 0.3
+    return parseFloat(style.strokeWidth) < 1 && stroke[3] <= 0.35
       && [0, 1, 2].every((place) => stroke[place] === own[place]);
   }
 
@@ -275,6 +286,36 @@
     return [...sentences];
   }
 
+  // The bars of a live figure are boxes, not drawings.
+  function faintBars() {
+    return [...article().querySelectorAll(".ac-bar")].filter((bar) => bar.offsetWidth > 2)
+      .filter((bar) => !bar.classList.contains("ac-negative"))
+      .filter((bar) => contrast(behind(bar), behind(bar.parentElement)) < 3)
+      .map((bar) => `${named(bar.closest("li"))} has a bar with a contrast below 3`);
+  }
+
+  // A light box on a dark page blinds its reader: the page itself, boxes, and large shapes.
+  function lightBoxes() {
+    const found = [];
+    if (luminance(behind(document.body)) > 0.1) found.push("the page is light");
+    for (const element of article().querySelectorAll("*")) {
+      const place = element.getBoundingClientRect();
+      if (place.width < 40 || place.height < 20 || !visible(element)) continue;
+      // The options of a quiz are light buttons on a dark card, in both themes.
+      if (element.closest("mjx-container, .ac-quiz")) continue;
+      const drawing = element.closest("svg");
+      const fill = drawing && element.matches(SHAPES) && !element.closest("defs, clipPath, mask")
+        ? paint(element, drawing, "fill")
+        : colour(getComputedStyle(element).backgroundColor);
+      // A straight line has a box, and nothing in it.
+      const middle = [(place.left + place.right) / 2, (place.top + place.bottom) / 2];
+      if (drawing && !within(element, ...middle)) continue;
+      const seen = over(fill, drawing ? behind(drawing.parentElement) : [0, 0, 0]);
+      if (fill[3] > 0.5 && luminance(seen) > 0.5) found.push(`${named(element)} is a light box`);
+    }
+    return found;
+  }
+
   // --- the rest ----------------------------------------------------------------------------
 
   // A connection that is opened before anything is asked for is no request, but it tells a server.
@@ -314,7 +355,7 @@
   }
 
   return {
-    faintDrawings, movements, outsideAddresses, overflow, rawTex, stillFigures,
+    faintBars, faintDrawings, lightBoxes, movements, outsideAddresses, overflow, rawTex, stillFigures,
     undescribedImages, unrenderedMaths,
   };
 })

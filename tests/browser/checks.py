@@ -133,6 +133,16 @@ def faint_drawings(page: Page) -> list[str]:
     return _ask(page, "faintDrawings")
 
 
+def faint_bars(page: Page) -> list[str]:
+    """Bars of interactive figures with a contrast below 3 to what is behind them."""
+    return _ask(page, "faintBars")
+
+
+def light_boxes(page: Page) -> list[str]:
+    """What is light on a page that should be dark: the page, boxes, large shapes."""
+    return _ask(page, "lightBoxes")
+
+
 def still_figures(page: Page) -> list[str]:
     """Interactive figures whose script has not put the live figure in place."""
     return _ask(page, "stillFigures")
@@ -156,31 +166,77 @@ NEED_A_NAME = frozenset(
 )
 
 
+# axe's rule for contrast takes four times as long as all others together, most of it for the
+# coloured words of code. Text that looks alike gets the same verdict: its colour, size and weight,
+# and what every element around it puts behind it. So the rule sees the first, the middle and the
+# last piece of text of each look, among those that can be seen.
+_LOOKS = """(root) => {
+  const around = new Map();
+  const layers = (element) => {
+    if (!element) return "";
+    if (!around.has(element)) {
+      const style = getComputedStyle(element);
+      const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.position,
+        style.zIndex, style.filter, style.mixBlendMode, style.clipPath].join(" ");
+      // A plain box adds nothing; any other one counts each time, since opacities multiply.
+      const plain = own === "rgba(0, 0, 0, 0) none 1 static auto none normal none";
+      around.set(element, layers(element.parentElement) + (plain ? "" : `${own};`));
+    }
+    return around.get(element);
+  };
+  const seen = (element) => {
+    const place = element.getBoundingClientRect();
+    return place.width > 1 && place.height > 1
+      && element.checkVisibility({visibilityProperty: true, opacityProperty: true});
+  };
+  const found = new Map();
+  const add = (element) => {
+    const style = getComputedStyle(element);
+    const look = [style.color, style.fontSize, style.fontWeight, style.textShadow,
+      layers(element), element.matches(":disabled, [aria-disabled=true]")].join("|");
+    if (!found.has(look)) found.set(look, new Set());
+    found.get(look).add(element);
+  };
+  const words = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const element = words.currentNode.parentElement;
+    if (words.currentNode.data.trim() && seen(element)) add(element);
+  }
+  [...root.querySelectorAll("input, select, textarea")].filter(seen).forEach(add);
+  return [...found.values()].flatMap((alike) => {
+    const all = [...alike];
+    return [...new Set([all[0], all[all.length >> 1], all.at(-1)])];
+  });
+}"""
+_RUN_AXE = """async ([selector, tags]) => {
+  // Preloading would ask for every style sheet again, which a page opened from a file may not.
+  const run = async (context, options) => (await axe.run(context,
+    {resultTypes: ["violations"], preload: false, ...options})).violations;
+  const parts = [...document.querySelectorAll(selector || "html")];
+  const texts = parts.flatMap(LOOKS);
+  return [
+    ...await run({include: parts}, {runOnly: {type: "tag", values: tags},
+      rules: {"color-contrast": {enabled: false}}}),
+    ...texts.length ? await run({include: texts},
+      {runOnly: {type: "rule", values: ["color-contrast"]}}) : [],
+  ];
+}""".replace("LOOKS", _LOOKS)
+
+
 def axe_problems(page: Page, context: str | None = None) -> list[str]:
     """What axe finds on what is visible: rule, place and reason in one line each.
 
     Args:
         page: an opened page.
-        context: a CSS selector, to look at a part of the page only.
+        context: a CSS selector, to look at parts of the page only.
     """
     from axe_playwright_python.base import AXE_SCRIPT
 
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE_SCRIPT)
-    # Preloading would ask for every style sheet again, which a page opened from a file may not.
-    options = {
-        "runOnly": {"type": "tag", "values": list(TAGS)},
-        "resultTypes": ["violations"],
-        "preload": False,
-    }
-    violations = page.evaluate(
-        "([context, options]) => axe.run(context || document, options)"
-        ".then((results) => results.violations)",
-        [context, options],
-    )
     return [
         f"axe {violation['id']}: {_target(node)}: {_summary(node)}"
-        for violation in violations
+        for violation in page.evaluate(_RUN_AXE, [context, list(TAGS)])
         for node in violation["nodes"]
     ]
 
@@ -249,7 +305,7 @@ _LISTEN = """() => {
       const region = start && start.closest(live);
       // A region that arrives together with its text is not read out reliably.
       if (region && known.has(region) && region.checkVisibility({visibilityProperty: true})
-          && !region.closest("[aria-hidden=true]")) {
+          && !region.closest("[aria-hidden=true], [aria-busy=true], [aria-live=off], [inert]")) {
         window.courseAnnounced.push(region.textContent.trim().replace(/\\s+/g, " "));
       }
     }
@@ -298,5 +354,8 @@ def open_everything(page: Page) -> None:
 def page_problems(page: Page) -> list[str]:
     """Everything that is wrong with a page as it stands."""
     found = overflow(page) + raw_tex(page) + unrendered_maths(page) + undescribed_images(page)
-    found += faint_drawings(page) + still_figures(page) + unnamed_controls(page)
+    found += faint_drawings(page) + faint_bars(page) + still_figures(page)
+    if page.evaluate("document.documentElement.dataset.theme") == "dark":
+        found += light_boxes(page)
+    found += unnamed_controls(page)
     return found + axe_problems(page)

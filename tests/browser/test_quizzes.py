@@ -142,24 +142,26 @@ class Sitting:
         assert self.complete is correct, question["id"]
 
     def in_order(self) -> None:
+        """The unanswered quiz is looked at with its page, in test_pages_browser.py."""
         selector = f"#quiz_{self.name}"
         assert checks.axe_problems(self.page, selector) == []
         assert checks.overflow(self.page) == []
 
 
-def test_every_chapter_has_its_quiz_and_the_page_shows_it(open_page):
-    chapters = {path.stem for path in (ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")}
-    assert set(QUIZZES) == chapters
-    for name, questions in QUIZZES.items():
-        sitting = Sitting(open_page(f"chapters/{name}"), name)
-        assert list(sitting.shown) == [question["id"] for question in questions]
-        for question in questions:
-            text = plain(sitting.part(question).locator("[id^=quizQn]").inner_html())
-            assert text.startswith(plain(question["question"]))
-            if question["type"] != "numeric":
-                both = sitting.options(question, True) + sitting.options(question, False)
-                places = sorted(place for place, _ in both)
-                assert places == list(range(len(sitting.shown[question["id"]])))
+def test_every_chapter_has_a_quiz():
+    assert set(QUIZZES) == {path.stem for path in (ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")}
+
+
+def complete(sitting: Sitting) -> None:
+    """See that the page shows every question with every option."""
+    assert list(sitting.shown) == [question["id"] for question in sitting.questions]
+    for question in sitting.questions:
+        text = plain(sitting.part(question).locator("[id^=quizQn]").inner_html())
+        assert text.startswith(plain(question["question"]))
+        if question["type"] != "numeric":
+            both = sitting.options(question, True) + sitting.options(question, False)
+            places = sorted(place for place, _ in both)
+            assert places == list(range(len(sitting.shown[question["id"]])))
 
 
 # --- the mouse -----------------------------------------------------------------------------
@@ -180,14 +182,40 @@ def with_the_mouse(sitting: Sitting, correct: bool) -> None:
         sitting.finished(question, correct)
 
 
+def pasting(sitting: Sitting) -> None:
+    """A number can be pasted, and what is no number gets a sentence but no verdict."""
+    page = sitting.page
+    numeric = [question for question in sitting.questions if question["type"] == "numeric"]
+    assert numeric
+    for question in numeric:
+        box = sitting.part(question).locator(".Input-text")
+        text, feedback = typed(question, correct=True)[0]
+        box.fill("")
+        box.focus()
+        page.keyboard.type(text)
+        page.keyboard.press("Control+a")
+        page.keyboard.press("Control+x")
+        assert box.input_value() == ""
+        page.keyboard.press("Control+v")
+        assert box.input_value() == text
+        sitting.judged(question, True, feedback, lambda: page.keyboard.press("Enter"))
+        for nonsense in ("", "two", "1,5"):
+            box.fill(nonsense)
+            said = checks.announced(page, lambda: page.keyboard.press("Enter"))
+            assert len(said) == 1
+            assert not said[0].startswith(("Right", "Not right"))
+            assert page.evaluate("window.courseAnswers") == [], "nonsense is no answer"
+
+
 @pytest.mark.parametrize("name", QUIZZES)
 def test_with_the_mouse(open_page, name):
     sitting = Sitting(open_page(f"chapters/{name}", scheme="light", width=1280), name)
-    sitting.in_order()
+    complete(sitting)
     with_the_mouse(sitting, correct=False)
     sitting.in_order()
     with_the_mouse(sitting, correct=True)
     sitting.in_order()
+    pasting(sitting)
 
 
 # --- the keyboard --------------------------------------------------------------------------
@@ -255,36 +283,7 @@ def with_the_keyboard(sitting: Sitting, correct: bool) -> None:
 @pytest.mark.parametrize("name", QUIZZES)
 def test_with_the_keyboard_alone(open_page, name):
     sitting = Sitting(open_page(f"chapters/{name}", scheme="dark", width=360), name)
-    sitting.in_order()
     with_the_keyboard(sitting, correct=False)
     sitting.in_order()
     with_the_keyboard(sitting, correct=True)
     sitting.in_order()
-
-
-# --- the box for numbers -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", QUIZZES)
-def test_a_number_can_be_pasted_and_nonsense_gets_a_sentence(open_page, name):
-    sitting = Sitting(open_page(f"chapters/{name}"), name)
-    page = sitting.page
-    numeric = [question for question in sitting.questions if question["type"] == "numeric"]
-    assert numeric
-    for question in numeric:
-        box = sitting.part(question).locator(".Input-text")
-        text, feedback = typed(question, correct=True)[0]
-        box.focus()
-        page.keyboard.type(text)
-        page.keyboard.press("Control+a")
-        page.keyboard.press("Control+x")
-        assert box.input_value() == ""
-        page.keyboard.press("Control+v")
-        assert box.input_value() == text
-        sitting.judged(question, True, feedback, lambda: page.keyboard.press("Enter"))
-        for nonsense in ("", "two", "1,5"):
-            box.fill(nonsense)
-            said = checks.announced(page, lambda: page.keyboard.press("Enter"))
-            assert len(said) == 1
-            assert not said[0].startswith(("Right", "Not right"))
-            assert page.evaluate("window.courseAnswers") == [], "nonsense is no answer"

@@ -31,7 +31,8 @@ summary { padding: 6px; }
 </style>
 </head><body><main><h1>A page</h1>
 <p>Words that stand on white. <code>print("$x$", "\\frac")</code></p>
-<p class="math"><mjx-container>x</mjx-container></p>
+<p class="math"><mjx-container>x
+<mjx-assistive-mml><math><mi>x</mi></math></mjx-assistive-mml></mjx-container></p>
 <img src="dot.png" alt="A curve that falls from one to zero">
 <svg role="img" aria-label="Three bars, and the last is the highest" width="200" height="60">
 <rect width="200" height="60" style="fill: none; stroke: #1d68a3"></rect>
@@ -151,15 +152,50 @@ BROKEN = {
     "a command in a drawing": (">words<", r">\alpha<", r"shows TeX: \alpha"),
     "dollars for a screen reader": ("A curve that", "A curve $y$ that", "says TeX in alt: $y$"),
     "a formula left alone": (
-        "<mjx-container>x</mjx-container>",
-        "x squared",
-        "does not render x squared",
+        "mjx-container",
+        "span",
+        "does not render x",
     ),
     "a formula that is wrong": (
-        "<mjx-container>x<",
-        "<mjx-container><mjx-merror>oh</mjx-merror><",
+        "<mjx-container>x",
+        "<mjx-container><mjx-merror>oh</mjx-merror>x",
         "renders an error for oh",
     ),
+    "a formula that is silent": ("mjx-assistive-mml", "mjx-other", "says nothing for x"),
+    "an index in braces": ("Words that", "Words h_{t} that", "shows TeX: h_{t}"),
+    "a formula of a slider": (
+        "<label>Number <input>",
+        '<label>Number <input aria-valuetext="$x$ is 1">',
+        "says TeX in aria-valuetext: $x$",
+    ),
+    "a wide box that cuts off": (
+        "<p>Words",
+        '<div style="overflow: hidden"><p style="width: 700px">Long</p></div><p>Words',
+        '<p> "Long" ends at 708 of 360',
+    ),
+    "something beside the page": (
+        "<p>Words",
+        '<p style="position: relative; left: -200px">Left</p><p>Words',
+        '<p> "Left" begins at -192',
+    ),
+    "the same word again and again": (
+        "A curve that falls from one to zero",
+        "image image image image image",
+        "has no real description",
+    ),
+    "a faint drawing that a table describes": (
+        "<label>Number",
+        '<svg aria-hidden="true" width="90" height="40"><path d="M0 9H90" '
+        'style="stroke: #eeeeee"></path></svg><label>Number',
+        "a line (path, rgb(238, 238, 238), opacity 1.00, 1px) has a contrast of 1.2",
+    ),
+    "a faint bar": (
+        "<label>Number",
+        '<ul><li>a <span class="ac-bar" style="display: block; width: 50px; height: 9px; '
+        'background: #eeeeee"></span></li></ul><label>Number',
+        '<li> "a" has a bar with a contrast below 3',
+    ),
+    "a light page in the dark": ("<html ", '<html data-theme="dark" ', "the page is light"),
     "no alternative text": (
         ' alt="A curve that falls from one to zero"',
         "",
@@ -192,6 +228,28 @@ BROKEN = {
         "is the only content of a control and has no words",
     ),
     "faint words": ("<h1>A", '<h1 style="color: #999999">A', "axe color-contrast: h1"),
+    "one faint word of many": (
+        "Words that",
+        "Words " + "<b>that</b> " * 9 + '<b style="opacity: 0.5">that</b> <b>that</b>',
+        "axe color-contrast: b:nth-child(10)",
+    ),
+    "faint words with a hidden twin": (
+        "<p>Words",
+        '<p style="color: #dddddd; visibility: hidden">Twin</p><p style="color: #dddddd">Words</p>'
+        '<p style="color: #dddddd; visibility: hidden">Twin</p><p>Words',
+        "axe color-contrast: p:nth-child(3)",
+    ),
+    "words made faint twice": (
+        "<p>Words",
+        '<p style="opacity: 0.75">Once</p><div style="opacity: 0.75"><p style="opacity: 0.75">Two'
+        "</p></div><p>Words",
+        "axe color-contrast: div:nth-child(3) > p",
+    ),
+    "words on another ground": (
+        "<p>Words",
+        '<p>Words</p><p style="background: #5d6773">Words',
+        "axe color-contrast: p:nth-child(3)",
+    ),
     "faint words in a drawing": (
         '"fill: #1c2733"',
         '"fill: #d06a12"',
@@ -264,6 +322,9 @@ def test_a_verdict_is_heard(look):
         ('role="status" ', ""),
         ('role="status"', 'role="status" hidden'),
         ('role="status"', 'role="status" aria-hidden="true"'),
+        ('role="status"', 'role="status" aria-live="off"'),
+        ('role="status"', 'role="status" aria-busy="true"'),
+        ('role="status"', 'role="status" inert'),
         # The region arrives with its text.
         (
             'document.querySelector("#verdict").textContent = "Right: it is so.";',
