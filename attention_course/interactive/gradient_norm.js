@@ -1,7 +1,7 @@
 // Chapter 2: the norm of d h_T / d h_t, step by step back, under the reader's hand.
 
 const CURVES = [
-  ["norm of ∂h_T / ∂h_t", "#2b83c6", 5, null],
+  ["norm", "#2b83c6", 5, null],
   ["radius to the power of the steps", "#d06a12", 2.5, "9 6"],
   ["bound: norm of U to that power", "currentColor", 2, "2 6"],
 ];
@@ -66,8 +66,12 @@ function normsBack(slopes, U) {
   return norms;
 }
 
-// Three digits that count, or a few more; powers of ten for what is tiny or huge.
+// Three digits that count, or a few more; powers of ten for what is tiny, and from 10⁴ on.
 function amount(value) {
+  if (value >= 9999.5) {
+    const [leading, exponent] = value.toExponential(2).split("e");
+    return `${leading} × ${powerOfTen(Number(exponent))}`;
+  }
   const digits = [[0.01, 5], [1, 4], [100, 3], [Infinity, 0]].find(([limit]) => value < limit)[1];
   return magnitude(value, digits);
 }
@@ -81,7 +85,7 @@ function verdict(factor) {
   if (factor < 0.1) {
     return "vanishing";
   }
-  return factor > 10 ? "exploding" : "about constant";
+  return factor > 10 ? "exploding" : "neither vanishing nor exploding";
 }
 
 const LEFT = 62;
@@ -94,7 +98,7 @@ function createPlot(longest) {
   const plot = drawing("svg", {
     viewBox: `0 0 ${LEFT + WIDTH + 14} ${TOP + HEIGHT + 60}`,
     class: "ac-drawing",
-    style: `width: 100%; max-width: ${1.1 * (LEFT + WIDTH + 14)}px`,
+    style: `width: 100%; max-width: ${0.85 * (LEFT + WIDTH + 14)}px`,
     fill: "currentColor",
     "font-size": 20,
     "aria-hidden": "true",
@@ -179,7 +183,7 @@ function build(figure, { matrices, drive }) {
     caption: "Norm of the Jacobian from the last state back",
     columns: ["steps back", "norm", "radius to this power", "bound: norm of U to this power"],
   });
-  figure.add(plot.node, table.node);
+  figure.add(figure.sentence, plot.node, table.node);
 
   figure.run({ matrix: 0, radius: 0.9, length: 51, tanh: false }, (state) => {
     const U = matrices[state.matrix].entries.map((row) => row.map((x) => state.radius * x));

@@ -42,7 +42,8 @@ def show_gradient_norm(seed: int = 1) -> None:
         title="How much of a gradient is left?",
         instructions=(
             "Move the radius and the length, switch the tanh on, and take another matrix. Compare "
-            "the thick line, the norm, with the powers of the radius and with the bound."
+            "the thick line, the norm, with the powers of the radius and with the bound. Lines "
+            "that leave the chart go on in the table."
         ),
         picture=_still(steps, norms, alt),
         alt=alt,
@@ -80,7 +81,7 @@ def _still(steps: np.ndarray, norms: np.ndarray, alt: str) -> str:
     for index, name in enumerate(("norm", f"{RADIUS} to the power of the steps", "bound")):
         style = plots.line_style(index) | {"markevery": (3 * index, 10)}
         ax.plot(steps, norms, label=name, **style)
-    ax.set(xlabel="steps back, T − t", ylabel="norm of ∂h_T / ∂h_t", yscale="log")
+    ax.set(xlabel="steps back, T − t", ylabel="norm", yscale="log")
     ax.set_ylim(1e-3, 10)
     ax.legend(loc="upper right")
     return plots.svg(fig, alt)

@@ -14,14 +14,19 @@ function readSentence(vectors, W, U, b) {
   });
 }
 
-// "0.7616 · 0.5 + 0.0000 · 1": how one neuron's part of a row vector times a matrix comes about.
+// "0.9697 · 0.5 + (−0.0896) · 1": how one neuron's part of a row vector times a matrix comes about.
 // Spaces that do not break keep a product on one line.
 function written(row, digits, matrix, neuron) {
+  const bracketed = (text) => (text.startsWith("\u2212") ? `(${text})` : text);
   return row.map((value, place) => {
     const weight = String(Number(matrix[place][neuron].toFixed(2))).replace("-", "\u2212");
     const factor = digits ? fixed(value, digits) : String(value);
-    return `${factor}\u00a0·\u00a0${weight.startsWith("\u2212") ? `(${weight})` : weight}`;
+    return `${bracketed(factor)}\u00a0·\u00a0${bracketed(weight)}`;
   }).join(" + ");
+}
+
+function quoted(words) {
+  return `“${words}”`;
 }
 
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
@@ -33,7 +38,7 @@ function createChain(count) {
   const chain = drawing("svg", {
     viewBox: `0 0 ${25 + PITCH * count} 268`,
     class: "ac-drawing",
-    style: `width: 100%; max-width: ${1.1 * (25 + PITCH * count)}px`,
+    style: `width: 100%; max-width: ${0.95 * (25 + PITCH * count)}px`,
     fill: "currentColor",
     "font-size": 18,
     "text-anchor": "middle",
@@ -109,7 +114,7 @@ function build(figure, { words, vectors, W, U, b }) {
     min: 1,
     max: count,
     step: 1,
-    format: (step) => `${step} of ${count}: ${words[figure.state[places[step - 1]]]}`,
+    format: (step) => `${step} of ${count}: ${quoted(words[figure.state[places[step - 1]]])}`,
   });
   const selects = places.map((key, place) => figure.choice(key, {
     label: `Word ${place + 1}`,
@@ -121,7 +126,7 @@ function build(figure, { words, vectors, W, U, b }) {
   const memory = figure.slider("factor", {
     label: "All of U multiplied by",
     min: 0,
-    max: 2,
+    max: 1,
     step: 0.25,
     format: (factor) => fixed(factor, 2),
   });
@@ -134,11 +139,12 @@ function build(figure, { words, vectors, W, U, b }) {
   });
   figure.add(
     figure.group(back, forward, slider),
+    figure.group(...selects, exchange),
+    figure.group(memory),
+    figure.sentence,
     chain.node,
     terms.node,
     ...arithmetic,
-    figure.group(...selects, exchange),
-    figure.group(memory),
     states.node,
   );
 
@@ -177,23 +183,29 @@ function build(figure, { words, vectors, W, U, b }) {
     states.set([
       row("nothing", b.map(() => 0)),
       ...steps.map(({ state: values }, place) => {
-        const name = `${place + 1}. ${sentence[place]}`;
+        const name = `${place + 1}. ${quoted(sentence[place])}`;
         return place < state.step ? row(name, values) : [name, ...b.map(() => "not yet")];
       }),
       row("unchanged", unchanged),
     ], state.step);
 
-    const text = `Step ${state.step} of ${count}: the layer reads ${word}, ` +
+    const text = `Step ${state.step} of ${count}: the layer reads ${quoted(word)}, ` +
       `x = ${vector(step.x)}, and its state goes from ${vector(step.old, 4)} to ` +
       `${vector(step.state, 4)}.`;
     if (state.step < count) {
       return text;
     }
-    const asItWas = state.factor === 1 && chosen.every((number, place) => number === place);
+    const sameU = state.factor === 1;
+    const sameWords = chosen.every((number, place) => number === place);
+    if (sameU && sameWords) {
+      return `${text} The words and U are those of the start.`;
+    }
     const distance = Math.hypot(...step.state.map((value, neuron) => value - unchanged[neuron]));
-    return `${text} ` + (asItWas
-      ? "This is the sentence as it was, with U as it is."
-      : `The sentence is now ${sentence.join(" ")}. Unchanged, the last state is ` +
-        `${vector(unchanged, 4)}; yours lies ${fixed(distance, 4)} away from it.`);
+    const changed = sameWords ? "U" : sameU ? "the words" : "both";
+    return `${text} ${sameWords ? "The words are unchanged:" : "The sentence is now"} ` +
+      `${quoted(sentence.join(" "))}. U is ` +
+      `${sameU ? "unchanged" : `multiplied by ${fixed(state.factor, 2)}`}. ` +
+      `With ${changed} as at the start, the last state is ${vector(unchanged, 4)}; ` +
+      `yours lies ${fixed(distance, 4)} away.`;
   });
 }

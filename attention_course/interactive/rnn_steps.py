@@ -16,7 +16,7 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
     """Show the unrolled layer ``h_t = tanh(x_t W + h_(t-1) U + b)`` on a sentence, step by step.
 
     The reader moves from word to word, puts other words in their places, and multiplies ``U`` by
-    a number from 0 to 2. The form of the layer is that of Elman (1990) and Keras' ``SimpleRNN``.
+    a number from 0 to 1. The form of the layer is that of Elman (1990) and Keras' ``SimpleRNN``.
 
     Args:
         words: the sentence, three to six words; they are also the words to choose from.
@@ -42,8 +42,8 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
         raise interactive.FigureError("The vectors of the words must hold only zeros and ones.")
     first = gradients.rnn_states(vectors, W, U, b)[0]
     alt = (
-        f"The layer unrolled over the words {', '.join(words)}: a row of boxes, one for each word, "
-        f"joined by arrows. The first box is marked: it reads {words[0]!r} and its state is "
+        f"The layer unrolled over the words “{' '.join(words)}”: a row of boxes, one for each "
+        f"word, joined by arrows. The first box is marked: it reads “{words[0]}” and its state is "
         f"({first[0]:.4f}, {first[1]:.4f}). The states after it are not known yet."
     )
     interactive.show(
@@ -51,8 +51,8 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
         {"words": list(words), "vectors": vectors.astype(int), "W": W, "U": U, "b": b},
         title="Read a sentence, one word at a time",
         instructions=(
-            "Press Forward and follow the marked box: work out its new state before you look. "
-            "Then change a word, or the strength of the memory U, and read again."
+            "Work out the state of the next box. Then press Forward and compare. At the end, "
+            "change a word, or the strength of the memory U, and read again."
         ),
         picture=_still(words, vectors, first, alt),
         alt=alt,

@@ -14,11 +14,15 @@ CHAPTER = "02_vanishing_gradients"
 FIGURE = "fig-gradient-norm"
 START = {"matrix": 0, "radius": 0.9, "length": 51, "tanh": False}
 ROWS = (1, 2, 5, 10, 20, 30, 40, 50, 60)
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 MATRICES, DRIVE = layer(seed=1)
 NAMES = list(MATRICES)
 
 
 def amount(value):
+    if value >= 9999.5:
+        leading, exponent = f"{value:.2e}".split("e+")
+        return f"{leading} × 10" + str(int(exponent)).translate(SUPERSCRIPTS)
     digits = 5 if value < 0.01 else 4 if value < 1 else 3 if value < 100 else 0
     return magnitude(value, digits)
 
@@ -44,7 +48,11 @@ def expected(state, measure=by_numpy):
         for k in sorted({*(row for row in ROWS if row < last), last})
     ]
     verdict = (
-        "vanishing" if norms[-1] < 0.1 else "exploding" if norms[-1] > 10 else "about constant"
+        "vanishing"
+        if norms[-1] < 0.1
+        else "exploding"
+        if norms[-1] > 10
+        else "neither vanishing nor exploding"
     )
     sentence = (
         f"Over {last} step{'s' * (last > 1)} back a gradient is multiplied by at most "

@@ -16,7 +16,7 @@ W = np.array([[1.0, -0.5], [0.5, 0.5], [-0.5, 1.0]])
 U = np.array([[0.5, -1.0], [1.0, 0.5]])
 B = np.array([0.0, 0.5])
 START = {"step": 4, "word1": 0, "word2": 1, "word3": 2, "word4": 3, "factor": 1}
-FACTORS = np.arange(0, 2.25, 0.25)
+FACTORS = np.arange(0, 1.25, 0.25)
 
 
 def state_of(chosen, step=4, factor=1.0):
@@ -48,7 +48,7 @@ def expected(state, read=by_numpy):
     names = ["word, x W", f"memory, h {memory}", "bias, b", "sum", "tanh: new h"]
     states = [row("nothing", np.zeros(2))]
     for place, number in enumerate(chosen):
-        name = f"{place + 1}. {TOKENS[number]}"
+        name = f"{place + 1}. “{TOKENS[number]}”"
         known = place < step
         states.append(row(name, terms[place, 4]) if known else [name, "not yet", "not yet"])
     states.append(row("unchanged", read([0, 1, 2, 3], 1)[-1, 4]))
@@ -108,7 +108,7 @@ def test_every_step(alone):
         terms, step = by_numpy(chosen, state["factor"]), state["step"]
         old = terms[step - 2, 4] if step > 1 else np.zeros(2)
         assert shown["sentence"].startswith(
-            f"Step {step} of 4: the layer reads {TOKENS[chosen[step - 1]]}, x = "
+            f"Step {step} of 4: the layer reads “{TOKENS[chosen[step - 1]]}”, x = "
             f"{vector(X[chosen[step - 1]], 0)}, and its state goes from {vector(old, 4)} to "
             f"{vector(terms[step - 1, 4], 4)}."
         )
@@ -163,19 +163,37 @@ def test_the_arithmetic_is_written_out(alone):
         "Into neuron 1: x W is 0 · (−0.5) + 1 · 0.5 + 0 · 1; "
         "h 0.50 U is 0.7616 · (−0.5) + 0.0000 · 0.25.",
     ]
+    [shown] = operate(alone(), FIGURE, [state_of((0, 1, 2, 3), 3, 1)])
+    state = by_numpy((0, 1, 2, 3), 1)[1, 4]
+    for note, weights in zip(shown["notes"], ("0.5 1", "(−1) 0.5"), strict=True):
+        products = " + ".join(
+            f"{f'({fixed(h, 4)})' if h < 0 else fixed(h, 4)} · {weight}"
+            for h, weight in zip(state, weights.split(), strict=True)
+        )
+        assert note.replace("\u00a0", " ").endswith(f"; h U is {products}.")
+    assert (state < 0).any()
 
 
 def test_the_end_is_compared_with_the_sentence_as_it_was(alone):
     page = alone()
     [shown] = operate(page, FIGURE, [START])
-    assert shown["sentence"].endswith("This is the sentence as it was, with U as it is.")
+    assert shown["sentence"].endswith(" The words and U are those of the start.")
     unchanged = by_numpy(range(4), 1)[-1, 4]
-    for chosen, factor in (((2, 1, 0, 3), 1), ((0, 1, 2, 3), 0), ((3, 3, 3, 3), 2)):
+    for chosen, factor, says, other in (
+        ((2, 1, 0, 3), 1, "sentence is now “bad a not film”. U is unchanged.", "the words"),
+        ((0, 1, 2, 3), 0, "words are unchanged: “not a bad film”. U is multiplied by 0.00.", "U"),
+        (
+            (3, 3, 2, 3),
+            0.5,
+            "sentence is now “film film bad film”. U is multiplied by 0.50.",
+            "both",
+        ),
+    ):
         [shown] = operate(page, FIGURE, [state_of(chosen, 4, factor)])
         distance = np.linalg.norm(by_numpy(chosen, factor)[-1, 4] - unchanged)
         assert shown["sentence"].endswith(
-            f"The sentence is now {' '.join(TOKENS[word] for word in chosen)}. Unchanged, the "
-            f"last state is {vector(unchanged, 4)}; yours lies {distance:.4f} away from it."
+            f" The {says} With {other} as at the start, the last state is {vector(unchanged, 4)}; "
+            f"yours lies {distance:.4f} away."
         )
 
 
@@ -223,7 +241,7 @@ def test_by_keyboard_alone(alone):
     page.keyboard.press("ArrowRight")
     state["step"] = 4
     check()
-    assert page.get_by_label("Step", exact=True).get_attribute("aria-valuetext") == "4 of 4: film"
+    assert page.get_by_label("Step", exact=True).get_attribute("aria-valuetext") == "4 of 4: “film”"
     for place in (1, 2, 3, 4):
         page.keyboard.press("Tab")
         page.keyboard.press("End")
@@ -285,7 +303,7 @@ def test_in_the_book(open_page, scheme, width):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_alone_on_a_narrow_screen(alone, scheme):
     page = alone(width=360, color_scheme=scheme)
-    operate(page, FIGURE, [state_of((3, 3, 2, 0), 3, 1.75)])
+    operate(page, FIGURE, [state_of((3, 3, 2, 0), 3, 0.75)])
     assert checks.axe_problems(page) == []
     assert checks.overflow(page) == []
 

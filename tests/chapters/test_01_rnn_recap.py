@@ -173,9 +173,13 @@ def test_what_the_text_says_of_the_figure():
     same = exercises.rnn_forward(WORDS[np.newaxis, [3] * 4], W, U, B)[0]
     assert len(np.unique(same.round(2), axis=0)) == 4  # one word, four states
     assert max(max(moved(place, 0)) for place in (0, 1, 2)) == 0 < min(moved(3, 0))
-    reach = [max(moved(0, factor)) for factor in (0, 0.25, 0.5, 0.75, 1)]
-    assert reach == sorted(reach)
-    assert reach[1] > 0
+    film = [3, 1, 2, 3]
+    apart = [
+        np.linalg.norm(last_state(film, factor) - last_state(range(4), factor))
+        for factor in (0, 0.25, 0.5, 0.75, 1)
+    ]
+    assert apart == sorted(apart)
+    assert [round(float(apart[place]), 4) for place in (1, 4)] == [0.0024, 0.2626]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Chapter 2: what its prose says of numbers, recomputed from the cards, the models and NumPy."""
 
-import itertools
 import json
 from pathlib import Path
 
@@ -74,15 +73,31 @@ def test_what_the_text_says_of_the_figure():
     assert figure_norm("symmetric", 0.95, 51, False) < 0.1
     assert figure_norm("symmetric", 1.05, 51, False) > 10
     assert figure_norm("skewed", 0.9, 10, False) > 10
-    assert 0.1 < figure_norm("skewed", 0.9, 61, False) < 1
+    assert round(float(figure_norm("skewed", 0.9, 61, False)), 2) == 0.36
+    climb = max(figure_norm("skewed", 0.9, length, False) for length in range(2, 62))
+    assert round(float(climb), 1) == 11.6
+
+
+def verdict(norm):
+    """The figure's word for a norm."""
+    return "vanishing" if norm < 0.1 else "exploding" if norm > 10 else "neither"
+
+
+def test_where_the_explosion_begins_with_the_tanh():
     radii = np.round(np.arange(1, 3.05, 0.05), 2)
-    exploding = [figure_norm("random", radius, 51, True) > 10 for radius in radii]
-    first = radii[exploding.index(True)]
-    assert 1.5 < first < 2.2  # well above 1
-    assert figure_norm("random", first, 51, False) > 1e9  # the dashed line: far too early
-    verdicts = [figure_norm("random", radius, 51, True) < 0.1 for radius in radii]
-    assert verdicts[0]
-    assert sum(one != other for one, other in itertools.pairwise(verdicts)) > 1
+    norms = {float(radius): figure_norm("random", radius, 61, True) for radius in radii}
+    said = {
+        radius: "vanishing" if radius <= 1.6 else "neither" if radius <= 1.85 else "exploding"
+        for radius in norms
+    }
+    assert {radius: verdict(norm) for radius, norm in norms.items()} == said
+    assert [f"{norms[radius]:.2f}" for radius in (1.7, 1.75)] == ["6.42", "0.10"]
+    assert [f"{norms[radius]:.3g}" for radius in (2.1, 2.2)] == ["4.82e+03", "62.5"]
+    assert round(float(norms[2.1])) == 4824
+    shorter = [verdict(figure_norm("random", radius, 51, True)) for radius in (1.7, 1.75)]
+    assert shorter == ["neither", "vanishing"]
+    announced = [float(radius) for radius in radii if radius**60 > 10]  # the dashed line
+    assert announced[0] == 1.05
 
 
 def test_the_matrices_of_the_figure_have_radius_one():
