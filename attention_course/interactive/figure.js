@@ -240,9 +240,11 @@ function createFigure(root) {
         table);
       const hint = element("p", { class: "ac-hint", hidden: true },
         "Scroll the table sideways to see all of its columns.");
+      // As much as the space beside the last number: so far, nothing is out of sight.
+      const spare = 6;
       const widths = new ResizeObserver(() => {
-        hint.hidden = box.scrollWidth <= box.clientWidth;
-        if (box.scrollWidth > box.clientWidth) {
+        hint.hidden = box.scrollWidth <= box.clientWidth + spare;
+        if (!hint.hidden) {
           box.tabIndex = 0;
         } else {
           box.removeAttribute("tabindex");
