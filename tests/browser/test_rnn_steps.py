@@ -163,8 +163,8 @@ def test_the_arithmetic_is_written_out(alone):
         "Into neuron 1: x W is 0 · (−0.5) + 1 · 0.5 + 0 · 1; "
         "h 0.50 U is 0.7616 · (−0.5) + 0.0000 · 0.25.",
     ]
-    [shown] = operate(alone(), FIGURE, [state_of((0, 1, 2, 3), 3, 1)])
-    state = by_numpy((0, 1, 2, 3), 1)[1, 4]
+    [shown] = operate(alone(), FIGURE, [state_of((0, 1, 2, 3), 4, 1)])
+    state = by_numpy((0, 1, 2, 3), 1)[2, 4]
     for note, weights in zip(shown["notes"], ("0.5 1", "(−1) 0.5"), strict=True):
         products = " + ".join(
             f"{f'({fixed(h, 4)})' if h < 0 else fixed(h, 4)} · {weight}"
