@@ -151,6 +151,8 @@ REPAIRS = (
 FONT_AWESOME = re.compile(
     r'(?:\.fa-[\w-]+:before,?)+\{content:"[^"]*"\}|@font-face\{[^}]*Awesome[^}]*\}'
 )
+#: Looks after the theme's buttons and dialogs.
+THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 #: Files of the theme that no page asks for.
 UNUSED_FILES = ("scripts/bootstrap.js*", "scripts/fontawesome.js*", "vendor", "locales", "webpack*")
 
@@ -180,11 +182,12 @@ def _lighten_page(
             for asset in context[kind]
             if needs(f"{asset.filename or ''} {asset.attributes.get('body', '')}", body)
         ]
-    # MathJax takes longer to start than everything else together, so theme/templates/layout.html
-    # asks for it when the text can be read. Upstream loads it before.
-    late = [script for script in context["script_files"] if "/tex-" in str(script.filename)]
-    context["late_scripts"] = [script.filename for script in late]
-    context["script_files"][:] = [s for s in context["script_files"] if s not in late]
+    # theme/templates/layout.html asks for these when the text can be read. Upstream loads both
+    # before; MathJax takes longer to start than everything else together.
+    formulas = [script for script in context["script_files"] if "/tex-" in str(script.filename)]
+    late = [THEME_SCRIPT, *(script.filename for script in formulas)]
+    context["late_scripts"] = [context["pathto"](filename, 1) for filename in late]
+    context["script_files"][:] = [s for s in context["script_files"] if s not in formulas]
     for script in context["script_files"]:
         # Upstream's scripts hold up the page while they load. The options are the exception:
         # lines within the page add to them.

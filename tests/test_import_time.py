@@ -10,7 +10,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMIT = 0.3  # seconds
 
 # These need Keras. Every other module must do without, a new one too.
-HEAVY = {"attention_course.layers", "attention_course.timing", "attention_course.training"}
+HEAVY = {
+    "attention_course.lag_profiles",
+    "attention_course.layers",
+    "attention_course.timing",
+    "attention_course.training",
+}
 FOLDERS = ("", "checks/", "datasets/")
 
 

@@ -306,16 +306,24 @@ function createFigure(root) {
   };
 }
 
-// Put the live figure where the still picture is. If a script fails, the picture stays.
+// Put the live figure where the still picture is. A page that is still coming in shows its text
+// first. If a script fails, the picture stays.
 function start(root, build, data) {
-  const still = root.querySelector(".ac-still");
-  try {
-    const figure = createFigure(root);
-    build(figure, data);
-    still.replaceWith(figure.body);
-  } catch (problem) {
-    still.querySelector(".ac-note").textContent =
-      "This figure could not start in your browser, so you see its first state as a still " +
-      `picture (${problem.message}).`;
+  const begin = () => {
+    const still = root.querySelector(".ac-still");
+    try {
+      const figure = createFigure(root);
+      build(figure, data);
+      still.replaceWith(figure.body);
+    } catch (problem) {
+      still.querySelector(".ac-note").textContent =
+        "This figure could not start in your browser, so you see its first state as a still " +
+        `picture (${problem.message}).`;
+    }
+  };
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", () => setTimeout(begin));
+  } else {
+    begin();
   }
 }

@@ -228,13 +228,16 @@ READY = """async () => {
     if (!(window.MathJax && window.MathJax.startup && window.MathJax.startup.promise)) return false;
     await window.MathJax.startup.promise;
   }
+  const started = (figure) =>
+    figure.querySelector(".ac-live") || /could not start/.test(figure.textContent);
   return [...document.querySelectorAll("[id^=quiz_]")].every(
-    (quiz) => quiz.querySelector(".Quiz") && !quiz.querySelector(".QuizNote"));
+    (quiz) => quiz.querySelector(".Quiz") && !quiz.querySelector(".QuizNote"))
+    && [...document.querySelectorAll(".ac-interactive")].every(started);
 }"""
 
 
 def wait_until_ready(page: Page) -> None:
-    """Wait for formulas, quizzes and fonts."""
+    """Wait for formulas, quizzes, interactive figures and fonts."""
     page.wait_for_function(READY, timeout=1000 * PATIENCE_SECONDS)
     page.evaluate("document.fonts.ready.then(() => 0)")
 
@@ -244,8 +247,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
     """Open pages of the book; afterwards, all of them must have been quiet.
 
     ``open_page(name, scheme="light", width=1280, over="file", **context_options)`` loads
-    ``name + ".html"`` and waits for formulas and quizzes. ``over="http"`` takes it from a server
-    on this machine. ``name`` may end with a query or a fragment, as in ``search.html?q=mask``.
+    ``name + ".html"`` and waits for formulas, quizzes and figures. ``over="http"`` takes it from a
+    server on this machine. ``name`` may end with a query or a fragment: ``search.html?q=mask``.
     """
     import checks
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 from statistics import median
 
 import pytest
@@ -12,7 +11,7 @@ from test_pages_browser import CHAPTERS
 KILOBYTES = 900
 REQUESTS = 40
 MILLISECONDS = 700
-# Something else may keep the processor busy, so a slow measurement is repeated.
+# Another worker may keep the processor busy, so a slow measurement is repeated.
 ROUNDS = 5
 
 
@@ -48,11 +47,6 @@ def milliseconds(browser, url: str) -> float:
     return found
 
 
-@pytest.mark.skipif(
-    "PYTEST_XDIST_WORKER" in os.environ,
-    reason="measures wall time, which another worker spoils; run it alone: "
-    "python -m pytest tests/browser/test_weight_browser.py",
-)
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_is_ready_soon(browser, address, name):
     medians = []
