@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import (
         BrowserContext,
         ConsoleMessage,
+        JSHandle,
         Page,
         Request,
         Response,
@@ -61,7 +63,7 @@ class Watch:
     def settle(self) -> None:
         """Let the messages that are under way arrive."""
         for page in self.context.pages:
-            page.evaluate("new Promise((resolve) => setTimeout(resolve, 0))")
+            page.evaluate("0")  # which also works where scripts are off
 
     def problems(self) -> list[str]:
         """Everything that went wrong until now."""
@@ -166,11 +168,12 @@ NEED_A_NAME = frozenset(
 )
 
 
-# axe's rule for contrast takes four times as long as all others together, most of it for the
-# coloured words of code. Text that looks alike gets the same verdict: its colour, size and weight,
-# and what every element around it puts behind it. So the rule sees the first, the middle and the
-# last piece of text of each look, among those that can be seen.
-_LOOKS = """(root) => {
+# A chapter is ten thousand elements, most of them parts of formulas and coloured words of code,
+# and axe takes a second for every two thousand. So what looks alike is looked at once. Two pieces
+# of text look alike when colour, size and weight are the same, and what every element around them
+# puts behind them; the first, the middle and the last of each look are kept, and what else is
+# in a formula or in code is put aside while axe works. A formula keeps its place and its size.
+_THINNED = """(selector) => {
   const around = new Map();
   const layers = (element) => {
     if (!element) return "";
@@ -197,46 +200,97 @@ _LOOKS = """(root) => {
     if (!found.has(look)) found.set(look, new Set());
     found.get(look).add(element);
   };
-  const words = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  while (words.nextNode()) {
-    const element = words.currentNode.parentElement;
-    if (words.currentNode.data.trim() && seen(element)) add(element);
+  for (const part of document.querySelectorAll(selector || "html")) {
+    const words = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    while (words.nextNode()) {
+      const element = words.currentNode.parentElement;
+      if (words.currentNode.data.trim() && seen(element)) add(element);
+    }
+    [...part.querySelectorAll("input, select, textarea")].filter(seen).forEach(add);
   }
-  [...root.querySelectorAll("input, select, textarea")].filter(seen).forEach(add);
-  return [...found.values()].flatMap((alike) => {
+  const chosen = [...found.values()].flatMap((alike) => {
     const all = [...alike];
     return [...new Set([all[0], all[all.length >> 1], all.at(-1)])];
   });
+
+  const aside = [];
+  const needed = (node) => chosen.some((element) => node.contains(element));
+  const replace = (box, children) => {
+    aside.push([box, [...box.childNodes], box.getAttribute("style")]);
+    box.replaceChildren(...children);
+  };
+  const formulas = [...document.querySelectorAll("mjx-container")].filter((box) => !needed(box));
+  const sizes = formulas.map((box) => box.getBoundingClientRect());
+  formulas.forEach((box, place) => {
+    const { width, height } = sizes[place];
+    replace(box, []);
+    box.style.cssText += `display: inline-block; width: ${width}px; height: ${height}px`;
+  });
+  for (const code of document.querySelectorAll("pre")) {
+    replace(code, [...code.childNodes].map((node) =>
+      node.nodeType !== 1 || needed(node) ? node : document.createTextNode(node.textContent)));
+  }
+  window.coursePutBack = () => {
+    for (const [box, children, style] of aside) {
+      box.replaceChildren(...children);
+      if (style === null) box.removeAttribute("style");
+      else box.setAttribute("style", style);
+    }
+    delete window.coursePutBack;
+  };
+  return chosen;
 }"""
-_RUN_AXE = """async ([selector, tags]) => {
+_RUN_AXE = """async ([selector, tags, texts, only]) => {
   // Preloading would ask for every style sheet again, which a page opened from a file may not.
   const run = async (context, options) => (await axe.run(context,
     {resultTypes: ["violations"], preload: false, ...options})).violations;
+  const rules = {"color-contrast": {enabled: !texts}};
   const parts = [...document.querySelectorAll(selector || "html")];
-  const texts = parts.flatMap(LOOKS);
+  // The first of these is not left to the samples when all rules are run.
+  const colours = [...only ? ["link-in-text-block"] : [], "color-contrast"];
   return [
-    ...await run({include: parts}, {runOnly: {type: "tag", values: tags},
-      rules: {"color-contrast": {enabled: false}}}),
-    ...texts.length ? await run({include: texts},
-      {runOnly: {type: "rule", values: ["color-contrast"]}}) : [],
+    ...only ? [] : await run({include: parts}, {runOnly: {type: "tag", values: tags}, rules}),
+    ...texts && texts.length ? await run({include: texts},
+      {runOnly: {type: "rule", values: colours}}) : [],
   ];
-}""".replace("LOOKS", _LOOKS)
+}"""
 
 
-def axe_problems(page: Page, context: str | None = None) -> list[str]:
+@contextlib.contextmanager
+def thinned(page: Page, context: str | None = None) -> Iterator[JSHandle]:
+    """Put aside what looks alike in formulas and code; gives the texts whose looks to look at.
+
+    Args:
+        page: an opened page.
+        context: a CSS selector, to choose texts from parts of the page only.
+    """
+    chosen = page.evaluate_handle(_THINNED, context)
+    try:
+        yield chosen
+    finally:
+        page.evaluate("window.coursePutBack()")
+
+
+def axe_problems(
+    page: Page, context: str | None = None, *, thin: bool = True, colours_only: bool = False
+) -> list[str]:
     """What axe finds on what is visible: rule, place and reason in one line each.
 
     Args:
         page: an opened page.
         context: a CSS selector, to look at parts of the page only.
+        thin: of formulas and code that look alike, look at samples only.
+        colours_only: leave out the rules that do not depend on colours.
     """
     from axe_playwright_python.base import AXE_SCRIPT
 
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE_SCRIPT)
+    with thinned(page, context) if thin else contextlib.nullcontext() as texts:
+        violations = page.evaluate(_RUN_AXE, [context, list(TAGS), texts, colours_only])
     return [
         f"axe {violation['id']}: {_target(node)}: {_summary(node)}"
-        for violation in page.evaluate(_RUN_AXE, [context, list(TAGS)])
+        for violation in violations
         for node in violation["nodes"]
     ]
 
@@ -351,11 +405,30 @@ def open_everything(page: Page) -> None:
     )
 
 
-def page_problems(page: Page) -> list[str]:
-    """Everything that is wrong with a page as it stands."""
+def page_problems(page: Page, *, colours_only: bool = False) -> list[str]:
+    """Everything that is wrong with a page as it stands.
+
+    Args:
+        page: an opened page.
+        colours_only: leave out what takes long and does not depend on colours: most rules of axe,
+            and the names of controls.
+    """
     found = overflow(page) + raw_tex(page) + unrendered_maths(page) + undescribed_images(page)
     found += faint_drawings(page) + faint_bars(page) + still_figures(page)
     if page.evaluate("document.documentElement.dataset.theme") == "dark":
         found += light_boxes(page)
-    found += unnamed_controls(page)
-    return found + axe_problems(page)
+    if not colours_only:
+        found += unnamed_controls(page)
+    return found + axe_problems(page, colours_only=colours_only)
+
+
+def in_every_look(page: Page) -> Iterator[tuple[str, int]]:
+    """Show a page light and dark, wide and narrow; gives scheme and width."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(
+            "(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme
+        )
+        for width in (1280, 360):
+            page.set_viewport_size({"width": width, "height": 900})
+            yield scheme, width

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 NEEDED = ("playwright", "axe_playwright_python")
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is the same browser without windows, which needs half the processor time.
+NAMES = (
+    *("chromium-headless-shell", "chromium", "chromium-browser"),
+    *("google-chrome", "google-chrome-stable"),
+)
 FLAGS = (
     "--disable-gpu",
     "--disable-background-networking",
@@ -221,6 +225,20 @@ def browser() -> Browser:
     return start_browser()
 
 
+@pytest.fixture(autouse=True)
+def beside_others(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Let a test that is marked ``quiet`` run while no other worker runs one of this folder."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    quiet = request.node.get_closest_marker("quiet")
+    with (tmp_path_factory.getbasetemp().parent / "quiet.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if quiet else fcntl.LOCK_SH)
+        yield
+
+
 # --- pages ---------------------------------------------------------------------------------
 
 READY = """async () => {
@@ -267,6 +285,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
             "viewport": {"width": width, "height": 900},
             "color_scheme": scheme,
             "offline": over == "file",
+            # A test that is about movement asks for it; the others need not wait for its end.
+            "reduced_motion": "reduce",
         }
         context = browser.new_context(**{**options, **context_options})
         context.set_default_timeout(1000 * PATIENCE_SECONDS)
@@ -274,6 +294,47 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
         page = context.new_page()
         page.goto(base + (name if ".html" in name else f"{name}.html"))
         wait_until_ready(page)
+        return page
+
+    yield open_one
+    problems = []
+    for context, watch in opened:
+        problems += watch.problems()
+        context.close()
+    assert problems == []
+
+
+LONE_PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Output</title>'
+    '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+    # A background that axe can read, as notebook front ends have one.
+    "<style>html {{ color-scheme: light dark; background: Canvas; color: CanvasText }}</style>"
+    "</head><body><main><h1>Output</h1>{}</main></body></html>"
+)
+
+
+@pytest.fixture
+def open_alone(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
+    """Open a cell's output as the only thing in a page; afterwards, it must have been quiet.
+
+    ``open_alone(html, width=1280, **context_options)`` shows it as an output frame of Colab does:
+    without the book's style and scripts.
+    """
+    import checks
+
+    opened = []
+
+    def open_one(html: str, width: int = 1280, **context_options) -> Page:
+        path = tmp_path / f"output{len(opened)}.html"
+        path.write_text(LONE_PAGE.format(html), encoding="utf-8")
+        context = browser.new_context(
+            **{"viewport": {"width": width, "height": 900}, "offline": True, **context_options}
+        )
+        opened.append((context, checks.Watch(context, path.as_uri())))
+        page = context.new_page()
+        page.goto(path.as_uri())
+        if context_options.get("java_script_enabled", True):
+            wait_until_ready(page)
         return page
 
     yield open_one

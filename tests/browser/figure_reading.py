@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHAPTERS = Path(__file__).resolve().parents[2] / "chapters"
-LONE_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Output</title>'
-    '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-    # A background that axe can read, as notebook front ends have one.
-    "<style>html {{ color-scheme: light dark; background: Canvas; color: CanvasText }}</style>"
-    "</head><body><main><h1>Output</h1>{}</main></body></html>"
-)
 
 
 def output_of(chapter: str, element: str) -> str:

@@ -5,7 +5,7 @@ import itertools
 import checks
 import numpy as np
 import pytest
-from figure_reading import LONE_PAGE, fixed, magnitude, operate, output_of, vector
+from figure_reading import fixed, magnitude, operate, output_of, vector
 
 from attention_course import functional
 from attention_course.interactive.alignment import TEMPERATURES
@@ -24,23 +24,9 @@ ONE = TEMPERATURES.index(1)
 
 
 @pytest.fixture
-def alone(browser, tmp_path):
+def alone(open_alone):
     """A figure's stored output as the only thing in a page."""
-    contexts = []
-
-    def open_alone(figure=FIGURE, width=1280, **options):
-        path = tmp_path / f"{figure}.html"
-        path.write_text(LONE_PAGE.format(output_of(CHAPTER, figure)), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_alone
-    for context in contexts:
-        context.close()
+    return lambda figure=FIGURE, **options: open_alone(output_of(CHAPTER, figure), **options)
 
 
 def by_numpy(scores, masked=(False,) * 3, temperature=1):
@@ -263,16 +249,12 @@ def test_bars_and_triangle_stand_side_by_side(alone, figure):
     assert abs(drawing["y"] - bars["y"]) < 20
 
 
-def test_a_phone_shows_each_slider_in_one_line(open_page):
+def test_a_phone_shows_sliders_in_one_line_and_weights_without_scrolling(open_page):
     page = open_page(f"chapters/{CHAPTER}", width=360)
     operate(page, FIGURE, [{"temperature": len(TEMPERATURES) - 1}])
     for slider in page.locator(f"#{FIGURE} input[type=range]").all():
         value = slider.locator("xpath=following-sibling::span").bounding_box()
         assert value["x"] > slider.bounding_box()["x"], slider.get_attribute("data-key")
-
-
-def test_a_phone_shows_the_weights_without_scrolling(open_page):
-    page = open_page(f"chapters/{CHAPTER}", width=360)
     for figure, column in ((FIGURE, 3), (PUSH, 2)):
         box = page.locator(f"#{figure} .ac-scroll").bounding_box()
         weight = page.locator(f"#{figure} thead th").nth(column).bounding_box()
@@ -317,18 +299,17 @@ def test_by_keyboard_alone(alone):
     assert shown["values"][0] == "0"
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_the_book(open_page, scheme, width):
-    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
-    for masked, place in (((False,) * 3, ONE), ((True,) * 3, 7), ((False, True, False), 0)):
-        settings = {"preset": 1, "temperature": place, **masks(masked)}
-        [shown] = operate(page, FIGURE, [settings])
-        assert differences(shown, expected(SCORES[1], masked, TEMPERATURES[place])) == []
-        [shown] = operate(page, PUSH, [{"preset": 3}])
-        assert differences(shown, expected_push(PRESETS[3])) == []
-        assert checks.overflow(page) == []
-    assert checks.axe_problems(page, ".ac-interactive") == []
+def test_in_the_book(open_page):
+    page = open_page(f"chapters/{CHAPTER}")
+    for scheme, _ in checks.in_every_look(page):
+        for masked, place in (((False,) * 3, ONE), ((True,) * 3, 7), ((False, True, False), 0)):
+            settings = {"preset": 1, "temperature": place, **masks(masked)}
+            [shown] = operate(page, FIGURE, [settings])
+            assert differences(shown, expected(SCORES[1], masked, TEMPERATURES[place])) == []
+            [shown] = operate(page, PUSH, [{"preset": 3}])
+            assert differences(shown, expected_push(PRESETS[3])) == []
+            assert checks.overflow(page) == []
+        assert checks.axe_problems(page, ".ac-interactive", colours_only=scheme == "dark") == []
     assert checks.still_figures(page) == []
 
 

@@ -32,21 +32,15 @@ function build(figure, data) {
   });
 }
 """
-PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Frame</title>'
-    '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-    "</head><body><main><h1>Frame</h1>{}</main></body></html>"
-)
 STATUS = "[role=status]"
 
 
 @pytest.fixture
-def show(browser, tmp_path, monkeypatch):
+def show(open_alone, tmp_path, monkeypatch):
     """Show one figure alone in a page, as in an output frame of Colab."""
     for name in ("figure.js", "figure.css"):
         (tmp_path / name).write_bytes((interactive._FOLDER / name).read_bytes())
     monkeypatch.setattr(interactive, "_FOLDER", tmp_path)
-    contexts = []
 
     def show_one(script=PROBE, data=DATA, **options):
         (tmp_path / "probe.js").write_text(script, encoding="utf-8")
@@ -59,17 +53,9 @@ def show(browser, tmp_path, monkeypatch):
             picture="<p>The still picture.</p>",
             alt=ALT,
         )
-        path = tmp_path / "page.html"
-        path.write_text(PAGE.format(page_text), encoding="utf-8")
-        context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(path.as_uri())
-        return page
+        return open_alone(page_text, **options)
 
-    yield show_one
-    for context in contexts:
-        context.close()
+    return show_one
 
 
 def sentence(page):

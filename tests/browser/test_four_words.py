@@ -5,7 +5,7 @@ import itertools
 import checks
 import numpy as np
 import pytest
-from figure_reading import LONE_PAGE, fixed, magnitude, operate, output_of, vector
+from figure_reading import fixed, magnitude, operate, output_of, vector
 
 from attention_course import functional
 from attention_course.interactive.four_words import TEMPERATURES
@@ -29,23 +29,9 @@ def qkv():
 
 
 @pytest.fixture
-def alone(browser, tmp_path):
+def alone(open_alone):
     """The figure's stored output as the only thing in a page."""
-    path = tmp_path / "page.html"
-    path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
-    contexts = []
-
-    def open_alone(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_alone
-    for context in contexts:
-        context.close()
+    return lambda **options: open_alone(output_of(CHAPTER, FIGURE), **options)
 
 
 def by_numpy(qkv, scaling, causal, place, **_):
@@ -238,19 +224,18 @@ def test_by_keyboard_alone(alone, qkv):
     assert heard == ["Reset. " + check()]
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_the_book(open_page, qkv, scheme, width):
-    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
-    for state in (
-        START,
-        {"query": 1, "scaling": True, "causal": True, "place": len(TEMPERATURES) - 1},
-        {"query": 3, "scaling": False, "causal": False, "place": 0},
-    ):
-        [shown] = operate(page, FIGURE, [state])
-        assert differences(shown, expected(qkv, state)) == []
-        assert checks.overflow(page) == []
-    assert checks.axe_problems(page, f"#{FIGURE}") == []
+def test_in_the_book(open_page, qkv):
+    page = open_page(f"chapters/{CHAPTER}")
+    for scheme, _ in checks.in_every_look(page):
+        for state in (
+            START,
+            {"query": 1, "scaling": True, "causal": True, "place": len(TEMPERATURES) - 1},
+            {"query": 3, "scaling": False, "causal": False, "place": 0},
+        ):
+            [shown] = operate(page, FIGURE, [state])
+            assert differences(shown, expected(qkv, state)) == []
+            assert checks.overflow(page) == []
+        assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
     assert checks.still_figures(page) == []
 
 

@@ -5,7 +5,7 @@ import itertools
 import checks
 import numpy as np
 import pytest
-from figure_reading import LONE_PAGE, fixed, magnitude, operate, output_of
+from figure_reading import fixed, magnitude, operate, output_of
 
 from attention_course import gradients
 from attention_course.interactive.gradient_norm import layer
@@ -74,23 +74,9 @@ def differences(shown, wanted):
 
 
 @pytest.fixture
-def alone(browser, tmp_path):
+def alone(open_alone):
     """The figure's stored output as the only thing in a page."""
-    path = tmp_path / "page.html"
-    path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
-    contexts = []
-
-    def open_alone(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_alone
-    for context in contexts:
-        context.close()
+    return lambda **options: open_alone(output_of(CHAPTER, FIGURE), **options)
 
 
 @pytest.mark.parametrize("tanh", [False, True])
@@ -234,15 +220,14 @@ def test_the_curve_is_drawn_where_the_numbers_are(alone):
     assert page.locator(f"#{FIGURE} > div > svg").get_attribute("aria-hidden") == "true"
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_the_book(open_page, scheme, width):
-    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
-    for state in (START, {"matrix": 2, "radius": 3, "length": 61, "tanh": True}):
-        [shown] = operate(page, FIGURE, [state])
-        assert differences(shown, expected(state)) == []
-        assert checks.axe_problems(page, f"#{FIGURE}") == []
-        assert checks.overflow(page) == []
+def test_in_the_book(open_page):
+    page = open_page(f"chapters/{CHAPTER}")
+    for scheme, _ in checks.in_every_look(page):
+        for state in (START, {"matrix": 2, "radius": 3, "length": 61, "tanh": True}):
+            [shown] = operate(page, FIGURE, [state])
+            assert differences(shown, expected(state)) == []
+            assert checks.overflow(page) == []
+        assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
     assert checks.still_figures(page) == []
 
 

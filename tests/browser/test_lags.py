@@ -5,7 +5,7 @@ from decimal import Decimal
 import checks
 import numpy as np
 import pytest
-from figure_reading import LONE_PAGE, fixed, operate, output_of
+from figure_reading import fixed, operate, output_of
 
 from attention_course.interactive.lags import (
     KIND,
@@ -26,23 +26,9 @@ PANEL = 110  # pixels
 
 
 @pytest.fixture
-def alone(browser, tmp_path):
+def alone(open_alone):
     """The figure's stored output as the only thing in a page."""
-    contexts = []
-
-    def open_alone(width=1280, **options):
-        path = tmp_path / "figure.html"
-        path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_alone
-    for context in contexts:
-        context.close()
+    return lambda **options: open_alone(output_of(CHAPTER, FIGURE), **options)
 
 
 # --- the same in Python ------------------------------------------------------------------------
@@ -286,16 +272,15 @@ def test_by_keyboard_alone(alone):
     assert heard == ["Reset. " + check(*LAGS)["sentence"]]
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_the_book(open_page, scheme, width):
-    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
+def test_in_the_book(open_page):
+    page = open_page(f"chapters/{CHAPTER}")
     page.locator(f"#{FIGURE} summary").click()
-    for state in ((*LAGS, True, SEED), (19, 20, False, SEEDS[0]), (5, 5, True, SEEDS[1])):
-        [shown] = operate(page, FIGURE, [setting(*state)])
-        assert differences(shown, expected(*state)) == []
-        assert checks.axe_problems(page, f"#{FIGURE}") == []
-        assert checks.overflow(page) == []
+    for scheme, _ in checks.in_every_look(page):
+        for state in ((*LAGS, True, SEED), (19, 20, False, SEEDS[0]), (5, 5, True, SEEDS[1])):
+            [shown] = operate(page, FIGURE, [setting(*state)])
+            assert differences(shown, expected(*state)) == []
+            assert checks.overflow(page) == []
+        assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
     assert checks.still_figures(page) == []
 
 

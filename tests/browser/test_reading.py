@@ -371,8 +371,8 @@ def test_no_definition_is_cut_off(open_page, width):
           return [0.02, 0.5, 0.98].every((share) =>
             e.contains(document.elementFromPoint(left + width * share, top + height / 2))); }"""
         assert tip.evaluate(top), f"{tip.get_attribute('id')} is covered"
-        assert checks.overflow(page) == []
         page.keyboard.press("Escape")
+    assert checks.overflow(page) == []
 
 
 def test_on_a_touch_screen_a_tap_follows_the_link(open_page):
@@ -430,23 +430,24 @@ def test_previous_and_next_are_named_by_where_they_lead(open_page):
 # --- all of it -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_while_the_aids_are_in_use(open_page, scheme, width):
-    page = open_page(CHAPTER, scheme=scheme, width=width)
+def test_axe_finds_nothing_while_the_aids_are_in_use(open_page):
+    page = open_page(CHAPTER)
     answer(page, FIRST, right=True)
     panel(page).get_by_role("checkbox").check()
     page.reload()
     expect(page.get_by_text("Solved before")).to_have_count(1)
-    point_at(page, term(page))
-    assert checks.axe_problems(page) == []
-    assert checks.overflow(page) == []
+    for scheme, _ in checks.in_every_look(page):
+        point_at(page, term(page))
+        assert checks.axe_problems(page, colours_only=scheme == "dark") == []
+        assert checks.overflow(page) == []
     panel(page).get_by_role("button", name="Forget my progress").click()
-    assert checks.axe_problems(page) == []
+    for scheme, _ in checks.in_every_look(page):
+        assert checks.axe_problems(page, ".reading-progress", colours_only=scheme == "dark") == []
     page.goto(page.url.split("#")[0].replace(CHAPTER, "index"))
     expect(panel(page)).to_contain_text("1 of 6 chapters finished")
-    assert checks.axe_problems(page) == []
-    assert checks.overflow(page) == []
+    for scheme, _ in checks.in_every_look(page):
+        assert checks.axe_problems(page, colours_only=scheme == "dark") == []
+        assert checks.overflow(page) == []
 
 
 def test_without_javascript_there_are_no_dead_controls(browser, site):

@@ -6,7 +6,7 @@ import re
 import checks
 import numpy as np
 import pytest
-from figure_reading import LONE_PAGE, fixed, operate, output_of, vector
+from figure_reading import fixed, operate, output_of, vector
 
 CHAPTER = "01_rnn_recap"
 FIGURE = "fig-rnn-steps"
@@ -63,23 +63,9 @@ def differences(shown, wanted):
 
 
 @pytest.fixture
-def alone(browser, tmp_path):
+def alone(open_alone):
     """The figure's stored output as the only thing in a page."""
-    path = tmp_path / "page.html"
-    path.write_text(LONE_PAGE.format(output_of(CHAPTER, FIGURE)), encoding="utf-8")
-    contexts = []
-
-    def open_alone(width=1280, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: pytest.fail(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_alone
-    for context in contexts:
-        context.close()
+    return lambda **options: open_alone(output_of(CHAPTER, FIGURE), **options)
 
 
 def test_sentences_and_memories(alone):
@@ -288,15 +274,14 @@ def test_the_drawing_follows(alone):
     assert page.locator(f"#{FIGURE} svg").get_attribute("aria-hidden") == "true"
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_the_book(open_page, scheme, width):
-    page = open_page(f"chapters/{CHAPTER}", scheme=scheme, width=width)
-    for state in (START, state_of((3, 3, 2, 0), 2, 0.25)):
-        [shown] = operate(page, FIGURE, [state])
-        assert differences(shown, expected(state)) == []
-        assert checks.axe_problems(page, f"#{FIGURE}") == []
-        assert checks.overflow(page) == []
+def test_in_the_book(open_page):
+    page = open_page(f"chapters/{CHAPTER}")
+    for scheme, _ in checks.in_every_look(page):
+        for state in (START, state_of((3, 3, 2, 0), 2, 0.25)):
+            [shown] = operate(page, FIGURE, [state])
+            assert differences(shown, expected(state)) == []
+            assert checks.overflow(page) == []
+        assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
     assert checks.still_figures(page) == []
 
 

@@ -11,8 +11,8 @@ from test_pages_browser import CHAPTERS
 KILOBYTES = 900
 REQUESTS = 40
 MILLISECONDS = 700
-# Another worker may keep the processor busy, so a slow measurement is repeated.
-ROUNDS = 5
+# Another program may keep the processor busy, so a slow measurement is repeated.
+ROUNDS = 3
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
@@ -41,17 +41,19 @@ def milliseconds(browser, url: str) -> float:
     """From the start of the navigation until the document is ready, with an empty cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.goto(url)
-    found = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    page.goto(url, wait_until="domcontentloaded")
+    ready = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+    found = page.wait_for_function(ready).json_value()  # 0 until then
     context.close()
     return found
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_is_ready_soon(browser, address, name):
-    medians = []
+@pytest.mark.quiet
+def test_a_chapter_is_ready_soon(browser, address):
+    slow = dict.fromkeys(CHAPTERS, 0.0)
     for _ in range(ROUNDS):
-        medians.append(median(milliseconds(browser, f"{address}{name}.html") for _ in range(5)))
-        if medians[-1] <= MILLISECONDS:
-            break
-    assert medians[-1] <= MILLISECONDS, medians
+        for name in list(slow):
+            times = [milliseconds(browser, f"{address}{name}.html") for _ in range(5)]
+            slow[name] = median(times)
+        slow = {name: found for name, found in slow.items() if found > MILLISECONDS}
+    assert slow == {}
