@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import (
         BrowserContext,
         ConsoleMessage,
-        JSHandle,
         Page,
         Request,
         Response,
@@ -220,9 +219,12 @@ _THINNED = """(selector) => {
     box.replaceChildren(...children);
   };
   const formulas = [...document.querySelectorAll("mjx-container")].filter((box) => !needed(box));
-  const sizes = formulas.map((box) => box.getBoundingClientRect());
+  const sizes = formulas.map((box) => {
+    const { width, height } = box.getBoundingClientRect();
+    return [Math.max(width, box.scrollWidth), height]; // a long one reaches out of its box
+  });
   formulas.forEach((box, place) => {
-    const { width, height } = sizes[place];
+    const [width, height] = sizes[place];
     replace(box, []);
     box.style.cssText += `display: inline-block; width: ${width}px; height: ${height}px`;
   });
@@ -230,7 +232,9 @@ _THINNED = """(selector) => {
     replace(code, [...code.childNodes].map((node) =>
       node.nodeType !== 1 || needed(node) ? node : document.createTextNode(node.textContent)));
   }
+  chosen.forEach((element) => element.setAttribute("data-course-look", ""));
   window.coursePutBack = () => {
+    chosen.forEach((element) => element.removeAttribute("data-course-look"));
     for (const [box, children, style] of aside) {
       box.replaceChildren(...children);
       if (style === null) box.removeAttribute("style");
@@ -238,35 +242,36 @@ _THINNED = """(selector) => {
     }
     delete window.coursePutBack;
   };
-  return chosen;
 }"""
-_RUN_AXE = """async ([selector, tags, texts, only]) => {
-  // Preloading would ask for every style sheet again, which a page opened from a file may not.
-  const run = async (context, options) => (await axe.run(context,
-    {resultTypes: ["violations"], preload: false, ...options})).violations;
-  const rules = {"color-contrast": {enabled: !texts}};
-  const parts = [...document.querySelectorAll(selector || "html")];
-  // The first of these is not left to the samples when all rules are run.
-  const colours = [...only ? ["link-in-text-block"] : [], "color-contrast"];
-  return [
-    ...only ? [] : await run({include: parts}, {runOnly: {type: "tag", values: tags}, rules}),
-    ...texts && texts.length ? await run({include: texts},
-      {runOnly: {type: "rule", values: colours}}) : [],
-  ];
+_RUN_AXE = """async ([selector, tags, thin, coloursOnly]) => {
+  const sample = thin ? "[data-course-look]" : "";
+  axe.configure({rules: [
+    {id: "color-contrast", selector: sample || "*"},
+    // With all rules, no link is left to the samples.
+    {id: "link-in-text-block", selector: `a[href]${coloursOnly ? sample : ""}`},
+  ]});
+  const results = await axe.run({include: [...document.querySelectorAll(selector || "html")]}, {
+    runOnly: coloursOnly ? {type: "rule", values: ["color-contrast", "link-in-text-block"]}
+      : {type: "tag", values: tags},
+    resultTypes: ["violations"],
+    // Preloading would ask for every style sheet again, which a page opened from a file may not.
+    preload: false,
+  });
+  return results.violations;
 }"""
 
 
 @contextlib.contextmanager
-def thinned(page: Page, context: str | None = None) -> Iterator[JSHandle]:
-    """Put aside what looks alike in formulas and code; gives the texts whose looks to look at.
+def thinned(page: Page, context: str | None = None) -> Iterator[None]:
+    """Put aside what looks alike in formulas and code, and mark the texts that are the samples.
 
     Args:
         page: an opened page.
-        context: a CSS selector, to choose texts from parts of the page only.
+        context: a CSS selector, to choose samples from parts of the page only.
     """
-    chosen = page.evaluate_handle(_THINNED, context)
+    page.evaluate(_THINNED, context)
     try:
-        yield chosen
+        yield
     finally:
         page.evaluate("window.coursePutBack()")
 
@@ -286,8 +291,8 @@ def axe_problems(
 
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE_SCRIPT)
-    with thinned(page, context) if thin else contextlib.nullcontext() as texts:
-        violations = page.evaluate(_RUN_AXE, [context, list(TAGS), texts, colours_only])
+    with thinned(page, context) if thin else contextlib.nullcontext():
+        violations = page.evaluate(_RUN_AXE, [context, list(TAGS), thin, colours_only])
     return [
         f"axe {violation['id']}: {_target(node)}: {_summary(node)}"
         for violation in violations
@@ -405,19 +410,19 @@ def open_everything(page: Page) -> None:
     )
 
 
-def page_problems(page: Page, *, colours_only: bool = False) -> list[str]:
+def page_problems(page: Page, *, colours_only: bool = False, names: bool = True) -> list[str]:
     """Everything that is wrong with a page as it stands.
 
     Args:
         page: an opened page.
-        colours_only: leave out what takes long and does not depend on colours: most rules of axe,
-            and the names of controls.
+        colours_only: leave out what takes long and does not depend on colours: most rules of axe.
+        names: look for controls without a name, which takes long too.
     """
     found = overflow(page) + raw_tex(page) + unrendered_maths(page) + undescribed_images(page)
     found += faint_drawings(page) + faint_bars(page) + still_figures(page)
     if page.evaluate("document.documentElement.dataset.theme") == "dark":
         found += light_boxes(page)
-    if not colours_only:
+    if names:
         found += unnamed_controls(page)
     return found + axe_problems(page, colours_only=colours_only)
 

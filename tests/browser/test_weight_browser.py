@@ -48,12 +48,17 @@ def milliseconds(browser, url: str) -> float:
     return found
 
 
+def is_ready_soon(browser, url: str) -> bool:
+    """Whether the median of five loads is within the limit, decided by the first three if alike."""
+    times = [milliseconds(browser, url) for _ in range(3)]
+    if min(times) <= MILLISECONDS < max(times):
+        times += [milliseconds(browser, url) for _ in range(2)]
+    return median(times) <= MILLISECONDS
+
+
 @pytest.mark.quiet
 def test_a_chapter_is_ready_soon(browser, address):
-    slow = dict.fromkeys(CHAPTERS, 0.0)
+    slow = list(CHAPTERS)
     for _ in range(ROUNDS):
-        for name in list(slow):
-            times = [milliseconds(browser, f"{address}{name}.html") for _ in range(5)]
-            slow[name] = median(times)
-        slow = {name: found for name, found in slow.items() if found > MILLISECONDS}
-    assert slow == {}
+        slow = [name for name in slow if not is_ready_soon(browser, f"{address}{name}.html")]
+    assert slow == []
