@@ -427,13 +427,12 @@ def page_problems(page: Page, *, colours_only: bool = False, names: bool = True)
     return found + axe_problems(page, colours_only=colours_only)
 
 
-def in_every_look(page: Page) -> Iterator[tuple[str, int]]:
-    """Show a page light and dark, wide and narrow; gives scheme and width."""
-    for scheme in ("light", "dark"):
+def in_two_looks(page: Page) -> Iterator[tuple[str, int]]:
+    """Show a page light and wide, then dark and narrow; gives scheme and width."""
+    for scheme, width in (("light", 1280), ("dark", 360)):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(
             "(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme
         )
-        for width in (1280, 360):
-            page.set_viewport_size({"width": width, "height": 900})
-            yield scheme, width
+        page.set_viewport_size({"width": width, "height": 900})
+        yield scheme, width

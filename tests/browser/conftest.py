@@ -31,7 +31,7 @@ import pytest
 import yaml
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -243,7 +243,7 @@ def beside_others(
 
 READY = """async () => {
   if (document.querySelector('script[src*="/mathjax/"]')) {
-    if (!(window.MathJax && window.MathJax.startup && window.MathJax.startup.promise)) return false;
+    if (!("promise" in (window.MathJax?.startup ?? {}))) return false;
     await window.MathJax.startup.promise;
   }
   const started = (figure) =>
@@ -260,13 +260,19 @@ def wait_until_ready(page: Page) -> None:
     page.evaluate("document.fonts.ready.then(() => 0)")
 
 
+def without_formulas(route: Route) -> None:
+    """Answer a page that asks for MathJax with a script that is ready at once."""
+    route.fulfill(body="MathJax.startup = {promise: 0}", content_type="text/javascript")
+
+
 @pytest.fixture
 def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
     """Open pages of the book; afterwards, all of them must have been quiet.
 
-    ``open_page(name, scheme="light", width=1280, over="file", **context_options)`` loads
+    ``open_page(name, scheme="light", width=1280, over="file", formulas=True, **options)`` loads
     ``name + ".html"`` and waits for formulas, quizzes and figures. ``over="http"`` takes it from a
-    server on this machine. ``name`` may end with a query or a fragment: ``search.html?q=mask``.
+    server on this machine. Without ``formulas``, which take half the time of a page, MathJax is
+    replaced by nothing. ``name`` may end with a query or a fragment: ``search.html?q=mask``.
     """
     import checks
 
@@ -278,6 +284,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
         scheme: str = "light",
         width: int = 1280,
         over: str = "file",
+        formulas: bool = True,
         **context_options,
     ) -> Page:
         base = site.as_uri() + "/" if over == "file" else request.getfixturevalue("address")
@@ -291,6 +298,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
         context = browser.new_context(**{**options, **context_options})
         context.set_default_timeout(1000 * PATIENCE_SECONDS)
         opened.append((context, checks.Watch(context, base)))
+        if not formulas:
+            context.route("**/tex-chtml.js", without_formulas)
         page = context.new_page()
         page.goto(base + (name if ".html" in name else f"{name}.html"))
         wait_until_ready(page)

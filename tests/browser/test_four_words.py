@@ -226,7 +226,7 @@ def test_by_keyboard_alone(alone, qkv):
 
 def test_in_the_book(open_page, qkv):
     page = open_page(f"chapters/{CHAPTER}")
-    for scheme, _ in checks.in_every_look(page):
+    for scheme, _ in checks.in_two_looks(page):
         for state in (
             START,
             {"query": 1, "scaling": True, "causal": True, "place": len(TEMPERATURES) - 1},

@@ -49,7 +49,7 @@ def contents(page):
 
 @pytest.mark.parametrize("over", ["file", "http"])
 def test_progress_is_shown_at_once_and_on_every_page(open_page, over):
-    page = open_page(CHAPTER, over=over)
+    page = open_page(CHAPTER, formulas=False, over=over)
     expect(panel(page)).to_contain_text(f"Quiz: 0 of {ALL} questions solved.")
     answer(page, FIRST, right=True)
     answer(page, SECOND, right=False)
@@ -67,7 +67,7 @@ def test_progress_is_shown_at_once_and_on_every_page(open_page, over):
 
 
 def test_a_wrong_answer_does_not_take_back_a_right_one(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     answer(page, FIRST, right=True)
     answer(page, FIRST, right=False)
     assert record(page)["questions"] == {FIRST: "solved"}
@@ -77,7 +77,7 @@ def test_a_wrong_answer_does_not_take_back_a_right_one(open_page):
 
 
 def test_a_solved_question_says_so_on_the_next_visit_and_stays_open(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     answer(page, FIRST, right=True)
     answer(page, SECOND, right=False)
     expect(page.get_by_text("Solved before")).to_have_count(0)
@@ -90,7 +90,7 @@ def test_a_solved_question_says_so_on_the_next_visit_and_stays_open(open_page):
 
 
 def test_a_chapter_is_finished_by_keyboard_and_may_be_taken_back(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     panel(page).get_by_role("checkbox").focus()
     page.keyboard.press("Space")
     assert record(page)["done"] is True
@@ -104,7 +104,7 @@ def test_a_chapter_is_finished_by_keyboard_and_may_be_taken_back(open_page):
 
 
 def test_forgetting_asks_first_and_works_by_keyboard(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     answer(page, FIRST, right=True)
     page.reload()
     before = stored(page)
@@ -248,7 +248,7 @@ def test_a_browser_that_refuses_storage_is_told_in_one_sentence(open_page):
 
 
 def test_a_full_storage_is_told_in_one_sentence_and_used_again_when_there_is_room(open_page):
-    page = open_page(CHAPTER, over="http")
+    page = open_page(CHAPTER, formulas=False, over="http")
     page.evaluate("""() => {
       for (let size = 4e6; size >= 1; size = Math.floor(size / 2)) {
         for (let n = 0; ; n++) {
@@ -268,7 +268,7 @@ def test_a_full_storage_is_told_in_one_sentence_and_used_again_when_there_is_roo
 
 
 def test_two_tabs_keep_step_and_do_not_undo_each_other(open_page):
-    one = open_page(CHAPTER, over="http")
+    one = open_page(CHAPTER, formulas=False, over="http")
     two = one.context.new_page()
     two.goto(one.url)
     expect(two.locator(".Quiz")).to_have_count(ALL)
@@ -305,7 +305,7 @@ def point_at(page, link):
 
 
 def test_a_definition_shows_under_the_pointer_and_may_be_reached_with_it(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     expect(tip_of(page, term(page))).to_be_hidden()
     tip = point_at(page, term(page))
     box = tip.bounding_box()
@@ -317,14 +317,14 @@ def test_a_definition_shows_under_the_pointer_and_may_be_reached_with_it(open_pa
 
 
 def test_escape_closes_a_definition_and_leaves_the_pointer_where_it_is(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     tip = point_at(page, term(page))
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 
 
 def test_a_definition_shows_with_the_keyboard_and_one_at_a_time(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     first, second = term(page, 0), term(page, 1)
     page.keyboard.press("Tab")  # from here on the focus is the keyboard's
     first.focus()
@@ -343,7 +343,7 @@ def test_a_definition_shows_with_the_keyboard_and_one_at_a_time(open_page):
 
 
 def test_every_term_is_described_by_its_definition_in_the_accessibility_tree(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     links = page.locator(".bd-article a[href*='glossary.html#']")
     assert links.count() >= 5
     for n in range(links.count()):
@@ -356,7 +356,7 @@ def test_every_term_is_described_by_its_definition_in_the_accessibility_tree(ope
 
 @pytest.mark.parametrize("width", [1280, 360])
 def test_no_definition_is_cut_off(open_page, width):
-    page = open_page(CHAPTER, width=width)
+    page = open_page(CHAPTER, formulas=False, width=width)
     for n in range(page.locator("a[aria-describedby^=definition-]").count()):
         link = term(page, n)
         link.scroll_into_view_if_needed()
@@ -376,7 +376,7 @@ def test_no_definition_is_cut_off(open_page, width):
 
 
 def test_on_a_touch_screen_a_tap_follows_the_link(open_page):
-    page = open_page(CHAPTER, width=360, has_touch=True, is_mobile=True)
+    page = open_page(CHAPTER, formulas=False, width=360, has_touch=True, is_mobile=True)
     anchor = term(page).get_attribute("href").split("#")[1]
     term(page).tap()
     page.wait_for_url(f"**/glossary.html#{anchor}")
@@ -388,7 +388,7 @@ def test_on_a_touch_screen_a_tap_follows_the_link(open_page):
 @pytest.mark.parametrize("over", ["file", "http"])
 def test_a_copy_button_copies_by_keyboard_and_says_so(open_page, over):
     options = {"permissions": ["clipboard-read", "clipboard-write"]} if over == "http" else {}
-    page = open_page(CHAPTER, over=over, **options)
+    page = open_page(CHAPTER, formulas=False, over=over, **options)
     button = page.get_by_role("button", name=re.compile("^Copy code: import numpy as np"))
     button.focus()
     expect(button).to_have_css("opacity", "1")
@@ -402,14 +402,14 @@ def test_a_copy_button_copies_by_keyboard_and_says_so(open_page, over):
 
 
 def test_every_copy_button_has_a_name_of_its_own_kind(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     names = page.locator("button.copybtn").evaluate_all("all => all.map((b) => b.ariaLabel)")
     assert len(names) >= 20
     assert all(re.fullmatch(r"Copy (code|output): .+", name) for name in names)
 
 
 def test_a_link_of_a_section_has_a_name_shows_with_the_focus_and_goes_there(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     link = page.get_by_role("link", name="Link to this section: Quiz")
     expect(link).to_have_css("opacity", "0")
     link.focus()
@@ -422,7 +422,7 @@ def test_a_link_of_a_section_has_a_name_shows_with_the_focus_and_goes_there(open
 
 
 def test_previous_and_next_are_named_by_where_they_lead(open_page):
-    page = open_page(CHAPTER)
+    page = open_page(CHAPTER, formulas=False)
     expect(page.get_by_role("link", name=re.compile("previous.*Bahdanau", re.I))).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("next.*Keras", re.I))).to_be_visible()
 
@@ -439,16 +439,16 @@ def test_axe_finds_nothing_while_the_aids_are_in_use(open_page):
     panel(page).get_by_role("checkbox").check()
     page.reload()
     expect(page.get_by_text("Solved before")).to_have_count(1)
-    for scheme, _ in checks.in_every_look(page):
+    for scheme, _ in checks.in_two_looks(page):
         point_at(page, term(page))
         assert checks.axe_problems(page, IN_USE, colours_only=scheme == "dark") == []
         assert checks.overflow(page) == []
     panel(page).get_by_role("button", name="Forget my progress").click()
-    for scheme, _ in checks.in_every_look(page):
+    for scheme, _ in checks.in_two_looks(page):
         assert checks.axe_problems(page, ".reading-progress", colours_only=scheme == "dark") == []
     page.goto(page.url.split("#")[0].replace(CHAPTER, "index"))
     expect(panel(page)).to_contain_text("1 of 6 chapters finished")
-    for scheme, _ in checks.in_every_look(page):
+    for scheme, _ in checks.in_two_looks(page):
         assert checks.axe_problems(page, colours_only=scheme == "dark") == []
         assert checks.overflow(page) == []
 
