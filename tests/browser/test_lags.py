@@ -304,7 +304,7 @@ def test_the_tables_fit_a_phone(open_page):
             .filter((box) => box.clientWidth === 0 || box.scrollWidth > box.clientWidth)
             .map((box) => [settings, box.textContent]);
         })""",
-        [setting(*pair, bounded) for pair in PAIRS for bounded in (True, False)],
+        [setting(*pair, bounded=place % 2 == 0) for place, pair in enumerate(PAIRS)],
     )
     assert beyond == []
 
