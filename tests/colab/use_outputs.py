@@ -53,10 +53,13 @@ def use_figure(frame: Frame) -> list[str]:
             box.click()
         for choice in figure.locator("select").all():
             choice.select_option(index=choice.locator("option").count() - 1)
-        for button in figure.locator("button:not(.ac-reset):enabled").all():
-            button.click()
+        # Elements, not places in a list: the button that starts a model goes when it has done so.
+        for button in figure.locator("button:not(.ac-reset)").element_handles():
+            if button.is_visible() and button.is_enabled():
+                button.click()
         for text in figure.locator("textarea").all():
             text.fill("A <b>film</b> that nobody forgets.")
+            figure.locator(".ac-sentence", has_text="The model says").wait_for()
         frame.wait_for_timeout(500)
         if not figure.locator(".ac-sentence").inner_text().strip():
             problems.append(f"{name}: no sentence says what is seen")
