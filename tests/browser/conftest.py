@@ -18,6 +18,7 @@ import fcntl
 import functools
 import http.server
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
@@ -31,7 +32,7 @@ import pytest
 import yaml
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -260,6 +261,29 @@ def wait_until_ready(page: Page) -> None:
     page.evaluate("document.fonts.ready.then(() => 0)")
 
 
+@contextlib.contextmanager
+def watched_contexts(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Give a function ``(base, **options)`` that opens contexts; in the end, all were quiet.
+
+    ``base`` is the address under which all that the pages of a context need must be found.
+    """
+    import checks
+
+    opened = []
+
+    def open_context(base: str, **options) -> BrowserContext:
+        context = browser.new_context(**options)
+        opened.append((context, checks.Watch(context, base)))
+        return context
+
+    yield open_context
+    problems = []
+    for context, watch in opened:
+        problems += watch.problems()
+        context.close()
+    assert problems == []
+
+
 def without_formulas(route: Route) -> None:
     """Answer a page that asks for MathJax with a script that is ready at once."""
     route.fulfill(body="MathJax.startup = {promise: 0}", content_type="text/javascript")
@@ -274,10 +298,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
     server on this machine. Without ``formulas``, which take half the time of a page, MathJax is
     replaced by nothing. ``name`` may end with a query or a fragment: ``search.html?q=mask``.
     """
-    import checks
-
     site = request.getfixturevalue("site")
-    opened = []
 
     def open_one(
         name: str,
@@ -295,9 +316,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
             # A test that is about movement asks for it; the others need not wait for its end.
             "reduced_motion": "reduce",
         }
-        context = browser.new_context(**{**options, **context_options})
+        context = open_context(base, **{**options, **context_options})
         context.set_default_timeout(1000 * PATIENCE_SECONDS)
-        opened.append((context, checks.Watch(context, base)))
         if not formulas:
             context.route("**/tex-chtml.js", without_formulas)
         page = context.new_page()
@@ -305,12 +325,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
         wait_until_ready(page)
         return page
 
-    yield open_one
-    problems = []
-    for context, watch in opened:
-        problems += watch.problems()
-        context.close()
-    assert problems == []
+    with watched_contexts(browser) as open_context:
+        yield open_one
 
 
 LONE_PAGE = (
@@ -329,26 +345,17 @@ def open_alone(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]
     ``open_alone(html, width=1280, **context_options)`` shows it as an output frame of Colab does:
     without the book's style and scripts.
     """
-    import checks
-
-    opened = []
+    number = itertools.count()
 
     def open_one(html: str, width: int = 1280, **context_options) -> Page:
-        path = tmp_path / f"output{len(opened)}.html"
+        path = tmp_path / f"output{next(number)}.html"
         path.write_text(LONE_PAGE.format(html), encoding="utf-8")
-        context = browser.new_context(
-            **{"viewport": {"width": width, "height": 900}, "offline": True, **context_options}
-        )
-        opened.append((context, checks.Watch(context, path.as_uri())))
-        page = context.new_page()
+        options = {"viewport": {"width": width, "height": 900}, "offline": True}
+        page = open_context(path.as_uri(), **{**options, **context_options}).new_page()
         page.goto(path.as_uri())
         if context_options.get("java_script_enabled", True):
             wait_until_ready(page)
         return page
 
-    yield open_one
-    problems = []
-    for context, watch in opened:
-        problems += watch.problems()
-        context.close()
-    assert problems == []
+    with watched_contexts(browser) as open_context:
+        yield open_one
