@@ -316,6 +316,37 @@
     return found;
   }
 
+  // --- focus -------------------------------------------------------------------------------
+
+  // The rings around an element that are at least 2 px wide and stand out from what they lie on.
+  function rings(part) {
+    const style = getComputedStyle(part);
+    const outside = part.parentElement ? behind(part.parentElement) : behind(part);
+    const found = [];
+    if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2) {
+      const inside = parseFloat(style.outlineOffset) < 0;
+      found.push([style.outlineColor, inside ? behind(part) : outside]);
+    }
+    for (const [, paint, spread, inset] of style.boxShadow.matchAll(
+      /(rgba?\([^)]*\)) \S+ \S+ 0px (\S+)px( inset)?/g)) {
+      if (parseFloat(spread) >= 2) found.push([paint, inset ? behind(part) : outside]);
+    }
+    return found.filter(([paint, ground]) => contrast(over(colour(paint), ground), ground) >= 3)
+      .map(([paint]) => paint);
+  }
+
+  // What has the focus must get such a ring by it: itself, or what is around or in it.
+  function faintFocus() {
+    const element = document.activeElement;
+    const parts = [element, element.parentElement, ...element.querySelectorAll("*")];
+    const focused = parts.map(rings);
+    element.blur();
+    const plain = parts.map(rings);
+    element.focus();
+    return parts.some((_, place) => focused[place].length > plain[place].length)
+      ? [] : [`${named(element)} does not look as if it had the focus`];
+  }
+
   // --- the rest ----------------------------------------------------------------------------
 
   // A connection that is opened before anything is asked for is no request, but it tells a server.
@@ -355,7 +386,7 @@
   }
 
   return {
-    faintBars, faintDrawings, lightBoxes, movements, outsideAddresses, overflow, rawTex, stillFigures,
+    faintBars, faintDrawings, faintFocus, lightBoxes, movements, outsideAddresses, overflow, rawTex, stillFigures,
     undescribedImages, unrenderedMaths,
   };
 })

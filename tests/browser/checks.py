@@ -139,6 +139,11 @@ def faint_bars(page: Page) -> list[str]:
     return _ask(page, "faintBars")
 
 
+def faint_focus(page: Page) -> list[str]:
+    """What has the focus without a ring of 2 px or more that has a contrast of at least 3."""
+    return _ask(page, "faintFocus")
+
+
 def light_boxes(page: Page) -> list[str]:
     """What is light on a page that should be dark: the page, boxes, large shapes."""
     return _ask(page, "lightBoxes")

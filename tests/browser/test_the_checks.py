@@ -409,3 +409,22 @@ def test_without_a_browser_the_tests_are_skipped_or_fail(run_tests):
     )
     assert "1 error" in outcome
     assert "ATTENTION_COURSE_BROWSER is set, but there is no Chromium" in outcome
+
+
+@pytest.mark.parametrize(
+    ("style", "seen"),
+    [
+        ("outline: 3px solid #a9520a", True),
+        ("outline: none; box-shadow: 0 0 0 3px #a9520a", True),
+        ("outline: 1px solid #a9520a", False),
+        ("outline: 3px solid #eeeeee", False),
+        ("outline: none; box-shadow: 0 0 9px 0 #a9520a", False),
+        ("outline: none; background: #f0f0f0", False),
+        ("outline: none", False),
+    ],
+)
+def test_a_focus_that_is_hardly_seen_is_no_focus(look, style, seen):
+    page, _ = look(GOOD.replace("</style>", f"#ask:focus {{ {style} }}</style>", 1))
+    while page.evaluate("document.activeElement.id") != "ask":
+        page.keyboard.press("Tab")
+    assert bool(checks.faint_focus(page)) is not seen
