@@ -5,12 +5,12 @@ is typed by hand. Reading one needs neither TensorFlow nor Keras.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from attention_course import assets
 from attention_course.errors import ModelError
+from attention_course.storage import write_whole
 
 REQUIRED_KEYS = frozenset(
     {"name", "title", "recipe", "data", "seeds", "versions", "runs", "test", "training", "file"}
@@ -43,9 +43,14 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write ``content`` beside ``path`` and rename it, so that no half-written file is left."""
-    partial = path.with_name(path.name + ".partial")
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+def write_json(path: Path, content: dict[str, Any], scratch: Path | None = None) -> None:
+    """Write ``content`` to ``path``, whole or not at all; see :func:`storage.write_whole`.
+
+    Raises:
+        ValueError: ``content`` holds NaN or an infinity, which JSON does not know.
+        StorageError: the disk is full or refuses to write.
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(
+        path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"), scratch
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from attention_course import cards, training
 from attention_course.evaluation import accuracy_report
-from attention_course.training import Recipe, Splits
+from attention_course.recipes import Recipe, Splits
 
 
 def tiny_recipe(**changes):
@@ -17,7 +17,7 @@ def tiny_recipe(**changes):
         inputs = keras.Input((3,))
         outputs = keras.layers.Dense(1, activation="sigmoid", name="probability")(inputs)
         model = keras.Model(inputs, outputs, name="tiny")
-        model.compile("adam", loss="binary_crossentropy", metrics=["accuracy"])
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
         return model
 
     def load_data():
@@ -49,6 +49,10 @@ def use(monkeypatch):
     return install
 
 
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
 def test_model_and_card_are_written_and_belong_together(use, tmp_path):
     use(tiny_recipe(seeds=(3, 4)))
     card = training.train("tiny", output=tmp_path / "new", verbose=False)
@@ -65,7 +69,7 @@ def test_same_seed_gives_same_weights_and_another_seed_others():
     recipe = tiny_recipe()
     splits = recipe.load_data()
     (one, _), (same, _), (other, _) = (
-        training.fit(recipe, splits, seed, 2, verbose=False) for seed in (5, 5, 6)
+        training.fit(recipe, splits, seed, 2) for seed in (5, 5, 6)
     )
     np.testing.assert_array_equal(one.get_weights()[0], same.get_weights()[0])
     assert np.abs(one.get_weights()[0] - other.get_weights()[0]).max() > 1e-3
@@ -76,13 +80,13 @@ def test_the_epoch_with_the_lowest_validation_loss_is_kept():
     splits = recipe.load_data()
     # Wrong labels to validate on: what is learned from the right ones makes this loss rise.
     wrong = dataclasses.replace(splits, y_val=1 - splits.y_val)
-    model, run = training.fit(recipe, wrong, 0, 6, verbose=False)
+    model, run = training.fit(recipe, wrong, 0, 6)
     losses = run["history"]["val_loss"]
     assert run["kept_epoch"] == int(np.argmin(losses)) + 1 < 6
     measured, _ = model.evaluate(wrong.x_val, wrong.y_val, verbose=0)
     assert measured == pytest.approx(min(losses), rel=1e-3)
     last = dataclasses.replace(recipe, restore_best=False)
-    model, run = training.fit(last, wrong, 0, 6, verbose=False)
+    model, run = training.fit(last, wrong, 0, 6)
     measured, _ = model.evaluate(wrong.x_val, wrong.y_val, verbose=0)
     assert run["kept_epoch"] == 6
     assert measured == pytest.approx(losses[-1], rel=1e-3)
@@ -99,7 +103,7 @@ def test_a_chosen_seed_and_number_of_epochs_replace_the_recipes(use, tmp_path):
 def test_a_run_that_breaks_off_leaves_the_earlier_files_alone(use, tmp_path):
     use(tiny_recipe())
     training.train("tiny", output=tmp_path, verbose=False)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    before = files(tmp_path)
 
     def broken(model, splits):
         raise KeyboardInterrupt
@@ -107,7 +111,7 @@ def test_a_run_that_breaks_off_leaves_the_earlier_files_alone(use, tmp_path):
     use(tiny_recipe(evaluate=broken))
     with pytest.raises(KeyboardInterrupt):
         training.train("tiny", output=tmp_path, verbose=False)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert files(tmp_path) == before
 
 
 def test_training_reports_seconds_per_epoch(use, tmp_path):

@@ -21,7 +21,8 @@ from keras import layers
 
 from attention_course.datasets.recall import CHANCE, CUES, SYMBOLS, one_hot, recall
 from attention_course.evaluation import accuracy_report, mean_interval
-from attention_course.training import Recipe, Splits, fit
+from attention_course.recipes import Recipe, Splits
+from attention_course.training import fit
 
 UNITS = 16
 LEARNING_RATE = 0.005
@@ -131,7 +132,7 @@ def by_lag(
         scores = []
         for seed in seeds:
             keras.backend.clear_session()
-            _, run = fit(recipe, splits, seed, epochs, verbose=False)
+            _, run = fit(recipe, splits, seed, epochs)
             scores.append(run["test"]["score"])
         rows.append(_row(lag, scores))
     return rows

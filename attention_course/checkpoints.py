@@ -1,0 +1,124 @@
+"""What a training run leaves on disk after every epoch, so that it survives being killed.
+
+A checkpoint is one uncompressed ``.npz``: arrays, and a record in JSON. ZIP keeps a checksum of
+every array, so a damaged file is noticed. Each epoch writes a file of its own, and the one before
+is kept until the next is complete: whenever the process dies, a whole checkpoint is left.
+"""
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attention_course.errors import CourseError
+from attention_course.storage import write_whole
+
+KEPT = 2
+"""Checkpoints on disk: the newest, and one to fall back on."""
+_NAME = re.compile(r"epoch-(\d{5})\.npz")
+
+
+class CheckpointError(CourseError):
+    """What an unfinished run left behind is damaged, or belongs to a run with other settings."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a run after an epoch.
+
+    Attributes:
+        epoch: epochs that are done.
+        arrays: whatever the run needs to go on, in a fixed order.
+        record: history and the like, as JSON allows it.
+    """
+
+    epoch: int
+    arrays: Sequence[np.ndarray]
+    record: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run, in one folder.
+
+    Args:
+        folder: of this run alone; made when the first checkpoint is saved.
+        identity: what must be the same when the run goes on: model, seed, epochs, data, versions.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
+        self.folder = folder
+        # As it will come back from JSON, so that it can be compared.
+        self.identity = json.loads(json.dumps(identity))
+
+    def save(self, state: State) -> None:
+        """Write ``state`` and remove what is older than the checkpoint before it.
+
+        Raises:
+            StorageError: the disk is full; the checkpoints before this one are untouched.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = json.dumps({"identity": self.identity, "record": state.record})
+        arrays = {f"array_{index:04}": array for index, array in enumerate(state.arrays)}
+        content = {**arrays, "record": np.frombuffer(record.encode(), dtype=np.uint8)}
+        path = self.folder / f"epoch-{state.epoch:05}.npz"
+        write_whole(path, lambda partial: np.savez(partial, **content))
+        for old in self._paths()[KEPT:]:
+            old.unlink()
+
+    def load(self) -> State | None:
+        """Return the newest whole checkpoint, or None where the run has not saved any.
+
+        Raises:
+            CheckpointError: all are damaged, or they belong to a run with other settings.
+        """
+        paths = self._paths()
+        for path in paths:
+            try:
+                state, identity = _read(path)
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+            self._check(identity)
+            return state
+        if paths:
+            raise CheckpointError(
+                f"Every checkpoint in {self.folder} is damaged: delete that folder and start the "
+                "run again."
+            )
+        return None
+
+    def remove(self) -> None:
+        """Delete the folder of this run."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _paths(self) -> list[Path]:
+        """The checkpoints, newest first."""
+        found = [path for path in self.folder.glob("*.npz") if _NAME.fullmatch(path.name)]
+        return sorted(found, reverse=True)
+
+    def _check(self, identity: dict[str, Any]) -> None:
+        keys = sorted(identity.keys() | self.identity.keys())
+        different = [key for key in keys if identity.get(key) != self.identity.get(key)]
+        if different:
+            told = ", ".join(
+                f"{key} {identity.get(key)!r} then, {self.identity.get(key)!r} now"
+                for key in different
+            )
+            raise CheckpointError(
+                f"The unfinished run in {self.folder} is another one ({told}): go on with its "
+                "settings, or delete that folder to start anew."
+            )
+
+
+def _read(path: Path) -> tuple[State, dict[str, Any]]:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        names = sorted(name for name in archive.files if name != "record")
+        arrays = [archive[name] for name in names]
+        content = json.loads(archive["record"].tobytes())
+    epoch = int(_NAME.fullmatch(path.name)[1])
+    return State(epoch, arrays, content["record"]), content["identity"]

@@ -1,0 +1,93 @@
+"""What a long training shows: a bar with loss and time left, and one line for every epoch."""
+
+import time
+from types import TracebackType
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class ShowProgress(keras.callbacks.Callback):
+    """Show how far a run is. In a log file, where a bar cannot move, only the lines appear.
+
+    A context manager: the bar is taken away at the end, also after an error.
+
+    Args:
+        title: of the run, such as ``"self_attention, seed 0 (1 of 3)"``.
+        epochs: of the whole run.
+        done: epochs that an earlier process has done.
+        console: where to write; standard output by default.
+    """
+
+    def __init__(
+        self, title: str, epochs: int, done: int = 0, console: Console | None = None
+    ) -> None:
+        super().__init__()
+        self.title = title
+        self.epochs = epochs
+        self.done = done
+        console = console or Console(highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._console = console
+        self._task: Any = None
+        self._begun = time.monotonic()
+        self._here = 0  # epochs of this process
+
+    def __enter__(self) -> "ShowProgress":
+        self._bar.start()
+        if self.done:
+            self._say(f"goes on after epoch {self.done} of {self.epochs}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Begin to measure: what is left follows from the epochs of this process."""
+        self._begun = time.monotonic()
+        steps = self.params["steps"]
+        self._task = self._bar.add_task(
+            self.title, total=steps * self.epochs, completed=steps * self.done, loss=""
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Move the bar."""
+        completed = self.params["steps"] * self.done + batch + 1
+        self._bar.update(self._task, completed=completed, loss=_losses(logs))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the line of this epoch."""
+        self._here += 1
+        self.done = epoch + 1
+        seconds = (time.monotonic() - self._begun) / self._here * (self.epochs - self.done)
+        left = f"; about {_duration(seconds)} left" if self.done < self.epochs else ""
+        self._say(f"epoch {self.done} of {self.epochs}: {_losses(logs)}{left}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(f"{self.title}: {text}", soft_wrap=True)
+
+
+def _losses(logs: dict[str, float] | None) -> str:
+    return ", ".join(f"{key} {value:.4g}" for key, value in (logs or {}).items())
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
