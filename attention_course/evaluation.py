@@ -1,11 +1,16 @@
-"""Scores with their uncertainty: accuracy, intervals, accuracy by review length."""
+"""Scores with their uncertainty: accuracy, intervals, accuracy by review length, paired tests."""
 
+import base64
+import binascii
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from attention_course.errors import ModelError
 
 _Z95 = 1.959963984540054
 
@@ -50,22 +55,86 @@ def accuracy_report(
 ) -> dict[str, Any]:
     """Return accuracy with its 95 % interval, and by review length when lengths are given.
 
+    The report also says which answers were right, packed by :func:`pack_answers`, so that two
+    models can be compared example by example later.
+
     Args:
         probability: of the positive class, shape ``(n,)`` or ``(n, 1)``.
         label: 0 or 1, shape ``(n,)``.
         review_lengths: words per review before truncation, shape ``(n,)``.
     """
     right = (np.ravel(probability) > 0.5) == (np.ravel(label) == 1)
+    report = {**_accuracy(right), "right": pack_answers(right)}
+    if review_lengths is not None:
+        report["by_length"] = accuracy_by_length(right, review_lengths)
+    return report
+
+
+def _accuracy(right: np.ndarray) -> dict[str, Any]:
     low, high = wilson_interval(int(right.sum()), right.size)
-    report = {
+    return {
         "score": round(float(right.mean()), 5),
         "metric": "accuracy",
         "interval": [round(low, 5), round(high, 5)],
         "examples": int(right.size),
     }
-    if review_lengths is not None:
-        report["by_length"] = accuracy_by_length(right, review_lengths)
-    return report
+
+
+def pack_answers(right: ArrayLike) -> str:
+    """Return truth values ``(n,)`` as text: eight to a byte, in base64."""
+    return base64.b64encode(np.packbits(np.ravel(right).astype(bool))).decode("ascii")
+
+
+def unpack_answers(report: dict[str, Any]) -> np.ndarray:
+    """Return which answers of an accuracy report were right, bool of shape ``(examples,)``.
+
+    Raises:
+        ModelError: the report holds no answers, or they do not fit its number of examples.
+    """
+    try:
+        packed = base64.b64decode(report["right"], validate=True)
+        if len(packed) != -(-report["examples"] // 8):
+            raise ValueError(f"{len(packed)} bytes for {report['examples']} examples")
+    except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise ModelError(
+            f"The answers of a card are missing or damaged ({error}): restore the card with "
+            "'git checkout' or train the model again."
+        ) from error
+    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=report["examples"])
+    return bits.astype(bool)
+
+
+def mcnemar(first: ArrayLike, second: ArrayLike) -> dict[str, Any]:
+    """Compare two classifiers on the same examples (McNemar 1947, in its exact form).
+
+    Only examples that one of them got right and the other wrong tell them apart. If neither is
+    better, each of these falls to either side like a fair coin.
+
+    Args:
+        first, second: whether each example was answered rightly, shape ``(n,)``, same order.
+
+    Returns:
+        ``only_first`` and ``only_second`` (counts), ``difference`` (accuracy of the second minus
+        that of the first) with its 95 % ``interval`` (Wald, for paired proportions), and
+        ``p_value`` (two-sided, binomial).
+    """
+    from scipy.stats import binomtest
+
+    first, second = np.ravel(first).astype(bool), np.ravel(second).astype(bool)
+    if first.size != second.size or not first.size:
+        raise ValueError(f"{first.size} and {second.size} answers are not about the same examples.")
+    total = first.size
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    apart = only_first + only_second
+    difference = (only_second - only_first) / total
+    half = _Z95 * math.sqrt(max(apart / total - difference**2, 0) / total)
+    return {
+        "only_first": only_first,
+        "only_second": only_second,
+        "difference": difference,
+        "interval": [difference - half, difference + half],
+        "p_value": float(binomtest(only_first, apart).pvalue) if apart else 1.0,
+    }
 
 
 def accuracy_by_length(
@@ -94,15 +163,17 @@ def accuracy_by_length(
 
 
 def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
-    """Measure stored models again and print each figure beside its card's.
+    """Measure stored models again and compare every figure of their cards' ``test`` part.
+
+    Prints one line for each model and one for each figure that differs.
 
     Args:
         names: models to evaluate.
-        tolerance: largest difference of two accuracies that counts as equal; errors (of any
+        tolerance: largest difference of two shares that counts as equal; errors (of any
             magnitude) may differ by ten times this share of themselves.
 
     Returns:
-        True when every model reproduces its card.
+        True when every model reproduces its card and no card contradicts itself.
 
     Raises:
         DataError: a data set is not on this machine and cannot be downloaded.
@@ -114,14 +185,85 @@ def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
     for name in names:
         recipe = models.recipe(name)
         card = cards.load_card(name)
-        measured = recipe.evaluate(models.load(name), recipe.load_data())["score"]
-        stored = card["test"]["score"]
-        is_accuracy = "accuracy" in card["test"].get("metric", "")
-        allowed = tolerance if is_accuracy else 10 * tolerance * abs(stored)
-        same = abs(measured - stored) <= allowed
-        agree &= same
+        measured = recipe.evaluate(models.load(name), recipe.load_data())
+        wrong = [*contradictions(card), *differences(measured, card["test"], tolerance)]
+        agree &= not wrong
         print(
-            f"{name}: measured {measured:.5g}, card {stored:.5g}: "
-            f"{'equal' if same else 'DIFFERENT'} (tolerance {allowed:.2g})"
+            f"{name}: measured {measured['score']:.5g}, card {card['test']['score']:.5g}: "
+            f"{'DIFFERENT' if wrong else 'equal'}"
         )
+        for line in wrong:
+            print(f"  {line}")
     return agree
+
+
+def differences(
+    measured: Any, stored: Any, tolerance: float = 0.001, place: str = "test"
+) -> Iterator[str]:
+    """Say where two ``test`` parts differ, in a sentence for each place.
+
+    Args:
+        measured, stored: dictionaries, lists, numbers and text, nested alike.
+        tolerance: see :func:`evaluate_cards`.
+        place: what the sentences call the outermost part.
+    """
+    if isinstance(stored, dict) and isinstance(measured, dict):
+        for key in sorted(stored.keys() | measured.keys()):
+            inner = f"{place}.{key}"
+            if key not in stored or key not in measured:
+                where = "card" if key in stored else "measurement"
+                yield f"{inner} stands in the {where} alone"
+            elif key == "right":
+                apart = (unpack_answers(measured) != unpack_answers(stored)).mean()
+                if apart > tolerance:
+                    yield f"{inner}: {apart:.2%} of the answers differ"
+            else:
+                is_error = key in ("score", "train_score") and "error" in stored.get("metric", "")
+                allowed = 10 * tolerance * abs(stored[key]) if is_error else tolerance
+                yield from differences(measured[key], stored[key], allowed, inner)
+    elif isinstance(stored, list) and isinstance(measured, list):
+        if len(stored) != len(measured):
+            yield f"{place}: {len(measured)} values measured, {len(stored)} on the card"
+        for index, (one, other) in enumerate(zip(measured, stored, strict=False)):
+            yield from differences(one, other, tolerance, f"{place}[{index}]")
+    elif isinstance(stored, float) or isinstance(measured, float):
+        if not abs(measured - stored) <= tolerance:  # also NaN
+            yield f"{place}: measured {measured:.5g}, card {stored:.5g}"
+    elif measured != stored:
+        yield f"{place}: measured {measured!r}, card {stored!r}"
+
+
+def contradictions(card: dict[str, Any]) -> Iterator[str]:
+    """Say where a card does not agree with itself or with its model file; needs no data.
+
+    Accuracies and intervals follow from the answers, means from the seeds, the checksum from the
+    file.
+    """
+    from attention_course import assets
+
+    path = assets.fetch(card["file"]["path"])
+    if hashlib.sha256(path.read_bytes()).hexdigest() != card["file"]["sha256"]:
+        yield f"the sha256 of {card['file']['path']} is not the card's"
+    if card["seeds"] != [run["seed"] for run in card["runs"]]:
+        yield "the seeds are not those of the runs"
+    if card["test"] != card["runs"][0]["test"]:
+        yield "the test part is not that of the first run"
+    scores = [run["test"]["score"] for run in card["runs"]]
+    if card["scores"] != {"by_seed": scores, **mean_interval(scores)}:
+        yield "the scores are not those of the runs"
+    first = card["runs"][0]
+    for run in card["runs"]:
+        # Of later seeds, older cards hold the score without the answers.
+        if run["test"].get("metric") == "accuracy" and (run is first or "right" in run["test"]):
+            yield from (f"seed {run['seed']}: {told}" for told in _accuracy_faults(run["test"]))
+
+
+def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
+    for key, value in _accuracy(unpack_answers(report)).items():
+        if report[key] != value:
+            yield f"{key} {report[key]} does not follow from the answers, which give {value}"
+    groups = report.get("by_length")
+    if groups is not None:
+        share = sum(g["accuracy"] * g["examples"] for g in groups) / report["examples"]
+        if abs(share - report["score"]) > 2e-5:
+            yield "the groups by length do not add up to the accuracy"

@@ -1,16 +1,26 @@
 """Intervals and accuracy by length, against SciPy and by hand; the baselines on toy data."""
 
+import copy
+import hashlib
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from attention_course import baselines
 from attention_course.datasets.imdb import Reviews
+from attention_course.errors import ModelError
 from attention_course.evaluation import (
     accuracy_by_length,
     accuracy_report,
+    contradictions,
+    differences,
     evaluate_cards,
+    mcnemar,
     mean_interval,
+    pack_answers,
+    unpack_answers,
     wilson_interval,
 )
 
@@ -89,33 +99,164 @@ def test_baseline_learns_pairs_that_words_alone_cannot_tell(monkeypatch):
     assert baselines.constant(reviews)["test"]["score"] == 0.5
 
 
+def test_answers_survive_packing():
+    for count in (1, 7, 8, 9, 250):
+        right = np.random.default_rng(count).random(count) < 0.5
+        report = {"examples": count, "right": pack_answers(right)}
+        np.testing.assert_array_equal(unpack_answers(report), right)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{}, {"examples": 8}, {"examples": 9, "right": "AA=="}, {"examples": 8, "right": "no base64"}],
+)
+def test_damaged_answers_are_refused(report):
+    with pytest.raises(ModelError, match="missing or damaged"):
+        unpack_answers(report)
+
+
+def test_mcnemar_by_hand_and_against_scipy():
+    # 6 right by the first alone, 1 by the second alone, 3 by both.
+    first = [1] * 6 + [0] + [1] * 3
+    second = [0] * 6 + [1] + [1] * 3
+    result = mcnemar(first, second)
+    assert (result["only_first"], result["only_second"]) == (6, 1)
+    assert result["difference"] == pytest.approx(-0.5)
+    # 2 * (C(7, 0) + C(7, 1)) / 2**7
+    assert result["p_value"] == pytest.approx(2 * 8 / 128)
+    rng = np.random.default_rng(0)
+    first, second = rng.random(4000) < 0.88, rng.random(4000) < 0.86
+    result = mcnemar(first, second)
+    expected = stats.ttest_rel(second.astype(float), first.astype(float)).confidence_interval()
+    assert result["interval"] == pytest.approx(tuple(expected), rel=1e-2)
+    swapped = mcnemar(second, first)
+    assert swapped["p_value"] == result["p_value"]
+    assert swapped["difference"] == -result["difference"]
+
+
+def test_mcnemar_of_equal_answers_and_of_answers_that_do_not_fit():
+    assert mcnemar([1, 0, 1], [1, 0, 1])["p_value"] == 1.0
+    for pair in (([], []), ([1], [1, 0])):
+        with pytest.raises(ValueError, match="not about the same"):
+            mcnemar(*pair)
+
+
+def report_of(right, lengths=None):
+    return accuracy_report(right, np.ones(len(right)), lengths)
+
+
+@pytest.fixture
+def card(monkeypatch, tmp_path):
+    """A card of two seeds that agrees with itself."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 900, 400)
+    reports = [report_of(rng.random(400) < share, lengths) for share in (0.8, 0.85)]
+    file = tmp_path / "any.keras"
+    file.write_bytes(b"weights")
+    monkeypatch.setattr("attention_course.assets.fetch", lambda name: file)
+    scores = [report["score"] for report in reports]
+    return {
+        "seeds": [0, 1],
+        "runs": [{"seed": seed, "test": test} for seed, test in enumerate(reports)],
+        "test": copy.deepcopy(reports[0]),
+        "scores": {"by_seed": scores, **mean_interval(scores)},
+        "file": {"path": "any.keras", "sha256": hashlib.sha256(b"weights").hexdigest()},
+    }
+
+
+def change(card, *path, by=lambda value: value + 0.002):
+    """The card with one value changed."""
+    changed = copy.deepcopy(card)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = by(inner[path[-1]])
+    return changed
+
+
+def test_a_card_that_agrees_with_itself(card):
+    assert list(contradictions(card)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "by", "told"),
+    [
+        (("runs", 1, "test", "score"), lambda v: v + 0.01, "score .* does not follow"),
+        (("runs", 0, "test", "interval"), lambda v: [v[0], v[1] + 0.01], "interval .* follow"),
+        (("runs", 1, "test", "by_length", 0, "accuracy"), lambda v: v / 2, "do not add up"),
+        (("runs", 1, "test", "examples"), lambda v: v - 1, "examples|score"),
+        (("scores", "mean"), lambda v: v + 0.001, "scores are not those"),
+        (("scores", "interval"), lambda v: [0.7, 0.9], "scores are not those"),
+        (("scores", "by_seed"), lambda v: v[::-1], "scores are not those"),
+        (("seeds",), lambda v: [0, 2], "seeds are not"),
+        (("test", "score"), lambda v: v + 0.01, "not that of the first run"),
+        (("file", "sha256"), lambda v: "0" * 64, "sha256"),
+    ],
+)
+def test_a_card_that_lies_is_found_out_without_the_data(card, path, by, told):
+    found = " ".join(contradictions(change(card, *path, by=by)))
+    assert re.search(told, found)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("score",), ("interval", 1), ("by_length", 2, "accuracy"), ("by_length", 3, "examples")],
+)
+def test_every_figure_is_compared(card, path):
+    test = card["test"]
+    assert list(differences(test, test)) == []
+    assert list(differences(change(test, *path), test))
+    assert list(differences(test, change(test, *path)))
+
+
+def test_missing_figures_and_other_answers_are_differences(card):
+    test = card["test"]
+    assert list(differences({**test, "more": 1}, test))
+    assert list(differences(test, {**test, "more": 1}))
+    right = unpack_answers(test)
+    # As many right answers, but other ones.
+    assert list(differences({**test, "right": pack_answers(right[::-1])}, test))
+    one = right.copy()
+    one[0] = not one[0]
+    assert list(differences({**test, "right": pack_answers(one)}, test, tolerance=1 / 300)) == []
+
+
 class Recorded:
     """A recipe whose evaluation returns a given score."""
 
-    def __init__(self, score):
-        self.score = score
+    def __init__(self, score, metric):
+        self.test = {"score": score, "metric": metric}
 
     def load_data(self):
         return None
 
     def evaluate(self, model, splits):
-        return {"score": self.score}
+        return self.test
 
 
 @pytest.mark.parametrize(
     ("metric", "stored", "measured", "agrees"),
     [
-        ("accuracy", 0.88, 0.8809, True),
-        ("accuracy", 0.88, 0.8812, False),
+        ("share", 0.88, 0.8809, True),
+        ("share", 0.88, 0.8812, False),
         ("mean squared error", 5e-6, 5.02e-6, True),
         ("mean squared error", 5e-6, 6e-6, False),
         ("mean squared error", 5e-6, float("nan"), False),
     ],
 )
-def test_a_card_that_differs_is_noticed(monkeypatch, capsys, metric, stored, measured, agrees):
-    card = {"test": {"score": stored, "metric": metric}}
+def test_a_card_that_differs_is_noticed(
+    monkeypatch, capsys, card, metric, stored, measured, agrees
+):
+    test = {"score": stored, "metric": metric}
+    card = {
+        **card,
+        "seeds": [0],
+        "test": test,
+        "runs": [{"seed": 0, "test": test}],
+        "scores": {"by_seed": [stored], **mean_interval([stored])},
+    }
     monkeypatch.setattr("attention_course.cards.load_card", lambda name: card)
     monkeypatch.setattr("attention_course.models.load", lambda name: None)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: Recorded(measured))
+    monkeypatch.setattr("attention_course.models.recipe", lambda name: Recorded(measured, metric))
     assert evaluate_cards(["any"]) is agrees
     assert ("DIFFERENT" in capsys.readouterr().out) is not agrees
