@@ -21,7 +21,7 @@ from attention_course import __version__
 from attention_course.address import raw_base
 from attention_course.errors import AssetError
 
-FOLDERS = ("models", "quizzes", "images", "data")
+FOLDERS = ("models", "quizzes", "images", "data", "benchmarks")
 REGISTRY = Path(__file__).parent / "registry.txt"
 CACHE_VARIABLE = "ATTENTION_COURSE_CACHE"
 BASE_URL_VARIABLE = "ATTENTION_COURSE_BASE_URL"

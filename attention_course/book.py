@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 #: Folders a chapter's code reads from.
-WATCHED = ("attention_course", "data", "images", "models", "quizzes")
+WATCHED = ("attention_course", "benchmarks", "data", "images", "models", "quizzes")
 #: In these, a file concerns the chapters that name it; in the others, it concerns all chapters.
-NAMED = ("images", "quizzes")
+NAMED = ("benchmarks", "images", "quizzes")
 STATE_FILE = "inputs.json"
 _CLEAN = "clean"
 
@@ -175,6 +175,10 @@ def _lighten_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     context["body"] = body = repair(context.get("body", ""))
+    if not app.env.doc2path(pagename).endswith(".ipynb"):
+        # Colab cannot open a text page, though it holds code; upstream offers it all the same.
+        buttons = context.get("header_buttons", [])
+        buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
     for kind in ("css_files", "script_files"):
         # In place: this is the builder's own list, to which other extensions may have added.
         context[kind][:] = [
@@ -213,7 +217,16 @@ def _lighten_theme(app: Sphinx, exception: Exception | None) -> None:
 
 def _chapters(env: BuildEnvironment) -> dict[str, Path]:
     paths = {name: Path(env.doc2path(name)) for name in env.found_docs}
-    return {name: path for name, path in paths.items() if path.suffix == ".ipynb"}
+    return {name: path for name, path in paths.items() if has_code(path)}
+
+
+def has_code(path: Path) -> bool:
+    """Whether a page is executed: a notebook, or a text page whose head says it is one."""
+    from myst_nb.core.read import is_myst_markdown_notebook
+
+    return path.suffix == ".ipynb" or (
+        path.suffix == ".md" and is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
+    )
 
 
 def _cache_folder(env: BuildEnvironment) -> Path | None:

@@ -1,6 +1,6 @@
 """The built book: every page, the glossary, and the extension that keeps pages fresh.
 
-The book is built once from the stored outputs, with warnings as errors. Nothing is executed for
+The book is built once from the stored outputs, with warnings as errors. No chapter is executed for
 that, so it is quick; that every chapter runs is tested by nbval.
 """
 
@@ -24,7 +24,8 @@ from attention_course.address import REPOSITORY
 
 ROOT = Path(__file__).resolve().parents[1]
 STEMS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))]
-PAGES = ["index", *(f"chapters/{stem}" for stem in STEMS), "glossary", "bibliography"]
+APPENDIX = ["benchmarks", "glossary", "bibliography"]
+PAGES = ["index", *(f"chapters/{stem}" for stem in STEMS), *APPENDIX]
 FILE_NAME = re.compile(r"[\w/-]+\.(png|svg|jpe?g|gif|webp|pdf|ipynb|html?)", re.IGNORECASE)
 
 # The command line of jupyter-book with this interpreter, wherever its script may be.
@@ -46,10 +47,10 @@ def build(folder: Path, *options: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    """The book, built from the outputs stored in the chapters."""
+    """The book, built from the outputs stored in the chapters; other pages are executed."""
     folder = tmp_path_factory.mktemp("book")
     configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    configuration["execute"]["execute_notebooks"] = "off"
+    configuration["execute"] |= {"execute_notebooks": "force", "exclude_patterns": ["chapters/*"]}
     config = folder / "_config.yml"
     config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
     options = ("--config", str(config), "--path-output", str(folder), "-W", "--keep-going")
@@ -205,6 +206,20 @@ def test_a_chapter_offers_colab_download_and_edit(stem, site):
     download = next(link for link in links if link.endswith(f"_sources/chapters/{stem}.ipynb"))
     offered = (site / "chapters" / download).resolve()
     assert nbformat.read(offered, as_version=4).cells
+
+
+@pytest.mark.parametrize("name", APPENDIX)
+def test_a_page_that_is_no_notebook_file_offers_no_colab(name, site):
+    """Colab opens .ipynb files only."""
+    page = parse(site / f"{name}.html")
+    assert not page.find_all("a", href=re.compile("colab"))
+    assert f"{REPOSITORY}/edit/main/{name}.md" in [link["href"] for link in page.select("a[href]")]
+
+
+def test_the_appendix_shows_what_its_code_gives(site):
+    page = parse(site / "benchmarks.html")
+    assert len(page.select("main .ac-plot svg")) >= 6
+    assert len(page.select("main table")) >= 8
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -427,6 +442,7 @@ def test_files_that_no_page_uses_are_not_shipped(site):
 
 FILES = {
     "attention_course/plots.py": "a",
+    "benchmarks/speed.json": "g",
     "images/rnn.svg": "b",
     "images/spare.svg": "c",
     "models/lstm.json": "d",
@@ -434,7 +450,7 @@ FILES = {
     "quizzes/02_b.json": "f",
 }
 SOURCES = {
-    "01_a": 'show_quiz("01_a")\nshow_image("rnn")',
+    "01_a": 'show_quiz("01_a")\nshow_image("rnn")\nbenchmarks.load("speed")',
     # As in a notebook's JSON. The link to chapter 1 does not make its quiz a part of this one.
     "02_b": r'"show_quiz(\"02_b\") # rnns", "[chapter 1](01_a.ipynb)", "the rnn"',
 }
@@ -445,6 +461,7 @@ SOURCES = {
     [
         ("quizzes/01_a.json", ["01_a"]),
         ("quizzes/02_b.json", ["02_b"]),
+        ("benchmarks/speed.json", ["01_a"]),
         ("images/rnn.svg", ["01_a"]),
         ("images/spare.svg", ["01_a", "02_b"]),
         ("models/lstm.json", ["01_a", "02_b"]),
@@ -465,6 +482,12 @@ def test_a_removed_or_added_file_and_a_new_chapter_count_too():
     more = {**SOURCES, "03_c": "new"}
     assert "03_c" in book.stale_chapters(book.fingerprints(FILES, more), before)
     assert book.stale_chapters(before, {}) == ["01_a", "02_b"]
+
+
+def test_a_text_page_is_watched_when_its_head_says_that_it_holds_code():
+    assert book.has_code(ROOT / "benchmarks.md")
+    assert book.has_code(ROOT / "chapters" / f"{STEMS[0]}.ipynb")
+    assert not book.has_code(ROOT / "glossary.md")
 
 
 def test_byte_code_and_hidden_files_are_not_watched(tmp_path):
