@@ -6,7 +6,9 @@ A command imports only what it needs, so TensorFlow is loaded for training and e
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -50,18 +52,57 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=_count, help="train this one seed (default: the recipe's)")
     train.add_argument("--epochs", type=_positive, help="epochs (default: the recipe's)")
     train.add_argument(
+        "--resume", action="store_true", help="go on with a training that was interrupted"
+    )
+    train.add_argument(
+        "--other-data", action="store_true", help="train although the data is not that of the card"
+    )
+    train.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
+    )
+
+    sweep = _add(
+        commands, "sweep", _sweep, "train seeds and models side by side, here or on many machines"
+    )
+    sweep.add_argument("names", metavar="NAME", nargs="+", help="models, such as simple_rnn")
+    sweep.add_argument(
+        "--seeds", type=_count, nargs="+", metavar="N", help="such as 0 1 2 (default: the recipe's)"
+    )
+    sweep.add_argument("--epochs", type=_positive, help="epochs (default: the recipe's)")
+    place = sweep.add_mutually_exclusive_group()
+    place.add_argument(
+        "--address", metavar="tcp://HOST:PORT", help="a running Dask scheduler, whose workers train"
+    )
+    place.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="processes on this machine (default: one for each core)",
+    )
+    sweep.add_argument(
+        "--resume", action="store_true", help="go on with a sweep that was interrupted"
+    )
+    sweep.add_argument(
+        "--other-data", action="store_true", help="train although the data is not that of the card"
+    )
+    sweep.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
     )
 
     for name, run, summary, folder in (
         ("baselines", _baselines, "measure the baselines on IMDB again: baselines.json", "models"),
-        ("timing", _timing, "time one epoch of every sentiment model: timing.json", "models"),
         ("lags", _lags, "learn every pair of lags of chapter 6 again: lag_profiles.json", "data"),
     ):
         command = _add(commands, name, run, summary)
         command.add_argument(
             "--output", type=Path, metavar="FOLDER", help=f"where to write (default: {folder}/)"
         )
+
+    bench = _add(commands, "bench", _bench, "measure the benchmarks of the appendix again")
+    bench.add_argument("names", metavar="NAME", nargs="*", help="such as scaling (default: all)")
+    bench.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where to write (default: benchmarks/)"
+    )
 
     evaluate = _add(
         commands, "evaluate", _evaluate, "measure stored models again and compare with their cards"
@@ -121,7 +162,47 @@ def _train(options: argparse.Namespace) -> int:
     _known_models([options.name])
     from attention_course.training import train
 
-    train(options.name, seed=options.seed, epochs=options.epochs, output=options.output)
+    return _resumable(
+        lambda: train(
+            options.name,
+            seed=options.seed,
+            epochs=options.epochs,
+            output=options.output,
+            resume=options.resume,
+            other_data=options.other_data,
+        )
+    )
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    _known_models(options.names)
+    from attention_course.sweep import sweep
+
+    return _resumable(
+        lambda: sweep(
+            options.names,
+            seeds=options.seeds,
+            epochs=options.epochs,
+            output=options.output,
+            address=options.address,
+            workers=options.workers,
+            resume=options.resume,
+            other_data=options.other_data,
+        )
+    )
+
+
+def _resumable(work: Callable[[], object]) -> int:
+    """Do work that keeps what is done, and say so when it is interrupted."""
+    # To be stopped politely, as a batch system does it, is no different from Ctrl-C.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        work()
+    except KeyboardInterrupt:
+        print("Interrupted: the same command with --resume goes on.", file=sys.stderr)
+        return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -133,11 +214,15 @@ def _baselines(options: argparse.Namespace) -> int:
     return 0
 
 
-def _timing(options: argparse.Namespace) -> int:
-    from attention_course import timing
+def _bench(options: argparse.Namespace) -> int:
+    from attention_course import benchmarks
 
-    for name, seconds in timing.write(options.output or _checkout() / "models")["models"].items():
-        print(f"{name}: {seconds['median']:.1f} seconds per epoch")
+    folder = options.output or _checkout() / "benchmarks"
+    for name in benchmarks.known(options.names):
+        print(f"{name}: measuring, some minutes", flush=True)
+        begun = time.perf_counter()
+        path = benchmarks.record(name, folder)
+        print(f"{name}: {path} after {time.perf_counter() - begun:.0f} seconds", flush=True)
     return 0
 
 

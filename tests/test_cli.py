@@ -11,7 +11,7 @@ from attention_course import __version__, address, assets
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["train", "evaluate", "fetch", "check", "address", "registry"]
+COMMANDS = ["train", "sweep", "evaluate", "fetch", "check", "address", "registry"]
 
 
 @pytest.fixture
@@ -65,6 +65,8 @@ def test_version(run):
         ("train", "simple_rnn", "--epochs", "0"),
         ("train", "simple_rnn", "--epochs", "many"),
         ("train", "simple_rnn", "--seed", "-1"),
+        ("sweep",),
+        ("sweep", "lstm", "--workers", "2", "--address", "tcp://host:8786"),
         ("check", "06.attention"),
     ],
 )
@@ -109,7 +111,7 @@ def test_nothing_named(run, command):
     assert "--all" in one_sentence(err)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "sweep", "evaluate"])
 def test_unknown_model(run, command):
     status, out, err = run(command, "simple_rn")
     assert (status, out) == (1, "")
@@ -128,11 +130,29 @@ def test_train_passes_its_options_on(run, monkeypatch, tmp_path):
     monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
     arguments = ("train", "lstm", "--seed", "3", "--epochs", "2", "--output", str(tmp_path))
     assert run(*arguments) == (0, "", "")
-    assert run("train", "lstm")[0] == 0
+    assert run("train", "lstm", "--resume", "--other-data")[0] == 0
+    usual = {"resume": False, "other_data": False}
     assert calls == [
-        ("lstm", {"seed": 3, "epochs": 2, "output": tmp_path}),
-        ("lstm", {"seed": None, "epochs": None, "output": None}),
+        ("lstm", {"seed": 3, "epochs": 2, "output": tmp_path, **usual}),
+        ("lstm", {**dict.fromkeys(("seed", "epochs", "output")), **dict.fromkeys(usual, True)}),
     ]
+
+
+def test_sweep_passes_its_options_on(run, monkeypatch):
+    calls = []
+
+    class Sweeping:
+        @staticmethod
+        def sweep(names, **options):
+            calls.append((names, options))
+
+    monkeypatch.setitem(sys.modules, "attention_course.sweep", Sweeping)
+    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    arguments = ("sweep", "lstm", "simple_rnn", "--seeds", "3", "4", "--workers", "2", "--resume")
+    assert run(*arguments) == (0, "", "")
+    options = dict.fromkeys(("epochs", "output", "address"))
+    options |= {"seeds": [3, 4], "workers": 2, "resume": True, "other_data": False}
+    assert calls == [(["lstm", "simple_rnn"], options)]
 
 
 @pytest.mark.parametrize(("agree", "status"), [(True, 0), (False, 1)])

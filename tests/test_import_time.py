@@ -11,12 +11,13 @@ LIMIT = 0.3  # seconds
 
 # These need Keras. Every other module must do without, a new one too.
 HEAVY = {
+    "attention_course.benchmarks.implementations",
+    "attention_course.benchmarks.training",
     "attention_course.lag_profiles",
     "attention_course.layers",
-    "attention_course.timing",
     "attention_course.training",
 }
-FOLDERS = ("", "checks/", "datasets/")
+FOLDERS = ("", "benchmarks/", "checks/", "datasets/")
 
 
 def light_modules():
