@@ -19,7 +19,7 @@ class SentimentReader:
     """A sentiment model together with the vocabulary and the input length on its card.
 
     Args:
-        name: one of ``attention_course.models.SENTIMENT``.
+        name: one of ``attention_course.models.READ_REVIEWS``.
 
     Attributes:
         name, card, model, vocabulary: as loaded.
@@ -28,9 +28,9 @@ class SentimentReader:
     """
 
     def __init__(self, name: str) -> None:
-        if name not in models.SENTIMENT:
+        if name not in models.READ_REVIEWS:
             models.recipe(name)  # an unknown name is answered with a suggestion
-            raise ModelError(f"{name} does not read reviews: try {', '.join(models.SENTIMENT)}.")
+            raise ModelError(f"{name} does not read reviews: try {', '.join(models.READ_REVIEWS)}.")
         self.name = name
         self.card: dict[str, Any] = cards.load_card(name)
         data = self.card["data"]

@@ -68,9 +68,7 @@ def test_model_and_card_are_written_and_belong_together(use, tmp_path):
 def test_same_seed_gives_same_weights_and_another_seed_others():
     recipe = tiny_recipe()
     splits = recipe.load_data()
-    (one, _), (same, _), (other, _) = (
-        training.fit(recipe, splits, seed, 2) for seed in (5, 5, 6)
-    )
+    (one, _), (same, _), (other, _) = (training.fit(recipe, splits, seed, 2) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one.get_weights()[0], same.get_weights()[0])
     assert np.abs(one.get_weights()[0] - other.get_weights()[0]).max() > 1e-3
 

@@ -11,7 +11,7 @@ from attention_course.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from attention_course.training import Recipe
+    from attention_course.recipes import Recipe
 
 NAMES: dict[str, str] = {
     "simple_rnn": "sentiment",
@@ -21,6 +21,8 @@ NAMES: dict[str, str] = {
     "lstm": "sentiment",
     "lstm_attention": "sentiment",
     "bilstm_attention": "sentiment",
+    "ngram_average": "ngram",
+    "ngram_attention": "ngram",
     "recall_simple_rnn": "recall",
     "recall_lstm": "recall",
     "recall_rnn_attention": "recall",
@@ -35,6 +37,8 @@ NAMES: dict[str, str] = {
 """Model name -> the module of this package that builds it."""
 
 SENTIMENT = tuple(name for name, module in NAMES.items() if module == "sentiment")
+READ_REVIEWS = tuple(name for name, module in NAMES.items() if module in ("sentiment", "ngram"))
+"""The models that ``reader.SentimentReader`` can give a text to."""
 
 
 def recipe(name: str) -> "Recipe":
@@ -68,7 +72,8 @@ def load_file(path: Path) -> "keras.Model":
     """Return the model stored in ``path``; see :func:`load`."""
     import keras
 
-    import_module("attention_course.layers")  # registers the course's own layers
+    for module in ("layers", "ngram_layers"):
+        import_module(f"attention_course.{module}")  # registers the course's own layers
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # h5py, zipfile and Keras raise a dozen kinds

@@ -19,6 +19,7 @@ from attention_course.recipes import Recipe, Splits
 
 VALIDATION = 5_000
 """The last so many of the 25,000 training reviews choose the epoch to keep."""
+SEEDS = (0, 1, 2)
 
 
 def simple_rnn(num_words: int = 10_000, length: int = 200) -> keras.Model:
@@ -137,6 +138,7 @@ def _recipe(
     num_words: int,
     length: int,
     keep: str,
+    patience: int | None = None,
 ) -> Recipe:
     return Recipe(
         name=build.__name__,
@@ -146,6 +148,8 @@ def _recipe(
         evaluate=evaluate,
         epochs=epochs,
         batch_size=batch_size,
+        patience=patience,
+        seeds=SEEDS,
         settings={"num_words": num_words, "length": length, "keep": keep},
     )
 
@@ -159,7 +163,14 @@ _LAST_400 = {"num_words": 5_000, "length": 400, "keep": "last"}
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        _recipe(simple_rnn, "SimpleRNN, last state", epochs=50, batch_size=128, **_FIRST_200),
+        _recipe(
+            simple_rnn,
+            "SimpleRNN, last state",
+            epochs=50,
+            batch_size=128,
+            patience=10,
+            **_FIRST_200,
+        ),
         _recipe(rnn_attention, "SimpleRNN + attention", epochs=5, batch_size=128, **_FIRST_200),
         _recipe(self_attention, "Self-attention", epochs=10, batch_size=64, **_LAST_400),
         _recipe(word_average, "Average of words", epochs=30, batch_size=64, **_LAST_400),
