@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, summary, folder in (
         ("baselines", _baselines, "measure the baselines on IMDB again: baselines.json", "models"),
         ("lags", _lags, "learn every pair of lags of chapter 6 again: lag_profiles.json", "data"),
+        ("search", _search, "try the settings of ngram_attention again: ngram_search.json", "data"),
     ):
         command = _add(commands, name, run, summary)
         command.add_argument(
@@ -230,6 +231,19 @@ def _lags(options: argparse.Namespace) -> int:
     from attention_course import lag_profiles
 
     lag_profiles.record(options.output or _checkout() / "data")
+    return 0
+
+
+def _search(options: argparse.Namespace) -> int:
+    from attention_course import ngram_search
+
+    folder = options.output or _checkout() / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "ngram_search.json"
+    table = ngram_search.search(path)
+    for row in table["tries"]:
+        print(f"{row['validation_accuracy']:.4f} {row['validation_loss']:.4f} {row['changed']}")
+    print(f"{path} holds all tries; what stood in it was not repeated. --output makes a new one.")
     return 0
 
 

@@ -11,7 +11,8 @@ from attention_course import __version__, address, assets
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["train", "sweep", "evaluate", "fetch", "check", "address", "registry"]
+COMMANDS = ["train", "sweep", "search", "bench", "evaluate"]
+COMMANDS += ["fetch", "check", "address", "registry"]
 
 
 @pytest.fixture

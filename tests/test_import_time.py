@@ -15,6 +15,10 @@ HEAVY = {
     "attention_course.benchmarks.training",
     "attention_course.lag_profiles",
     "attention_course.layers",
+    "attention_course.ngram_layers",
+    "attention_course.ngram_search",
+    "attention_course.progress",
+    "attention_course.recipes",
     "attention_course.training",
 }
 FOLDERS = ("", "benchmarks/", "checks/", "datasets/")

@@ -135,9 +135,9 @@ def test_a_card_cannot_hold_nan_and_a_failed_write_leaves_the_old_one(tmp_path):
     not imdb.available(),
     reason=f"the IMDB reviews are not on this machine; set {imdb.PATH_VARIABLE} to test with them",
 )
-@pytest.mark.parametrize("name", ["word_average", "ngram_attention"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.READ_REVIEWS)
 def test_the_test_reviews_give_the_card_again(name):
-    """Two quick ones; ``python -m attention_course evaluate --all`` does all of them."""
     recipe = models.recipe(name)
     measured = recipe.evaluate(models.load(name), recipe.load_data())
     assert list(differences(measured, cards.load_card(name)["test"])) == []

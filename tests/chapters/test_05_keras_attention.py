@@ -8,6 +8,7 @@ import pytest
 from attention_course import assets, cards, models
 from attention_course.checks import EXERCISES, check, hint
 from attention_course.checks.reading import masked_mean, received
+from attention_course.evaluation import mcnemar, unpack_answers
 from attention_course.quiz import load_quiz
 
 EXERCISE_NAMES = ("05.received", "05.mean")
@@ -32,6 +33,15 @@ def test_quiz_weight_on_forty_words():
     weights = np.exp(np.zeros(400))
     weights /= weights.sum()
     assert right_number("padding_weight") == pytest.approx(weights[-40:].sum(), abs=0.005)
+
+
+def test_quiz_mcnemar():
+    answers = {q["id"]: q for q in load_quiz("05_keras_attention")}["mcnemar_by_hand"]["answers"]
+    low, high = next(answer["range"] for answer in answers if answer.get("correct"))
+    first = np.array([1] * 9 + [0] + [1] * 990)
+    second = np.array([0] * 9 + [1] + [1] * 990)
+    assert low <= mcnemar(first, second)["p_value"] <= high
+    assert not low <= mcnemar(first, second)["p_value"] / 2 <= high
 
 
 # --- the exercises ----------------------------------------------------------------------------
@@ -136,17 +146,32 @@ def test_solution_runs_by_itself_and_hints_come_in_stages(name):
 # --- what the text claims ---------------------------------------------------------------------
 
 
-def score(name):
-    return cards.load_card(name)["test"]["score"]
+def scores(name):
+    return cards.load_card(name)["scores"]["by_seed"]
 
 
 def baseline():
     content = json.loads(assets.fetch("models/baselines.json").read_text(encoding="utf-8"))
-    return content["nb_logistic_regression"]["test"]["score"]
+    return content["nb_logistic_regression"]
 
 
-def test_no_network_of_the_chapter_beats_the_baseline():
-    assert max(score(name) for name in models.SENTIMENT) < baseline()
+def test_no_published_network_beats_the_baseline_with_any_seed():
+    best = max(max(scores(name)) for name in models.SENTIMENT)
+    assert best < baseline()["test"]["score"]
+
+
+def test_the_champion_beats_the_baseline_with_every_seed():
+    card = cards.load_card("ngram_attention")
+    regression = card["baseline"]["test"]  # computed in the same run
+    assert regression["score"] == pytest.approx(baseline()["test"]["score"], abs=1e-3)
+    assert min(scores("ngram_attention")) >= max(0.914, regression["score"])
+    for run in card["runs"]:
+        test = mcnemar(unpack_answers(regression), unpack_answers(run["test"]))
+        assert test["difference"] > 0
+        assert test["p_value"] < 1e-4
+    for run in card["runs"]:
+        assert sum(run["seconds_per_epoch"] + run["refit"]["seconds_per_epoch"]) < 15 * 60
+    assert card["search"]["tries"]
 
 
 @pytest.mark.parametrize(
@@ -156,14 +181,23 @@ def test_no_network_of_the_chapter_beats_the_baseline():
         ("rnn_attention", 0.83),
         ("lstm_attention", 0.86),
         ("bilstm_attention", 0.85),
+        ("ngram_attention", 0.92),
     ],
 )
 def test_models_reach_what_the_course_promises(name, at_least):
-    assert score(name) >= at_least
+    assert cards.load_card(name)["test"]["score"] >= at_least
+
+
+@pytest.mark.parametrize("name", models.READ_REVIEWS)
+def test_every_model_of_the_comparison_has_three_seeds_and_their_answers(name):
+    card = cards.load_card(name)
+    assert card["seeds"] == [0, 1, 2]
+    for run in card["runs"]:
+        assert unpack_answers(run["test"]).mean() == pytest.approx(run["test"]["score"], abs=1e-5)
 
 
 def test_timing_covers_every_model_of_the_table():
-    timing = json.loads(assets.fetch("models/timing.json").read_text(encoding="utf-8"))
-    assert set(timing["models"]) == set(models.SENTIMENT)
-    for seconds in timing["models"].values():
+    timing = json.loads(assets.fetch("benchmarks/training.json").read_text(encoding="utf-8"))
+    for seconds in timing["training"]["models"].values():
         assert 0 < seconds["lowest"] <= seconds["median"] <= seconds["highest"]
+    assert set(models.SENTIMENT) <= set(timing["training"]["models"])
