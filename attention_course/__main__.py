@@ -33,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        place = error.filename or "a file"
+        print(f"{place}: {error.strerror or error}. Choose another folder.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

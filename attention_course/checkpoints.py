@@ -7,8 +7,8 @@ is kept until the next is complete: whenever the process dies, a whole checkpoin
 
 import json
 import re
-import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from attention_course.storage import write_whole
 
 KEPT = 2
 """Checkpoints on disk: the newest, and one to fall back on."""
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file raises; RuntimeError where it seems to be encrypted."""
 _NAME = re.compile(r"epoch-(\d{5})\.npz")
 
 
@@ -81,7 +83,7 @@ class Checkpoints:
         for path in paths:
             try:
                 state, identity = _read(path)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            except _DAMAGED:
                 continue
             self._check(identity)
             return state
@@ -91,10 +93,6 @@ class Checkpoints:
                 "run again."
             )
         return None
-
-    def remove(self) -> None:
-        """Delete the folder of this run."""
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
         """The checkpoints, newest first."""

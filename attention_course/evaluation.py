@@ -253,9 +253,24 @@ def contradictions(card: dict[str, Any]) -> Iterator[str]:
         yield "the scores are not those of the runs"
     first = card["runs"][0]
     for run in card["runs"]:
+        if run["test"].get("metric") != card["test"].get("metric"):
+            yield f"seed {run['seed']}: the metric is not that of the first run"
+        losses = run["history"].get("val_loss")
+        chosen = card["recipe"]["epoch_kept"] == "lowest val_loss"
+        if losses and chosen and losses[run["kept_epoch"] - 1] != min(losses):
+            yield f"seed {run['seed']}: the epoch kept is not that of the lowest loss"
         # Of later seeds, older cards hold the score without the answers.
         if run["test"].get("metric") == "accuracy" and (run is first or "right" in run["test"]):
             yield from (f"seed {run['seed']}: {told}" for told in _accuracy_faults(run["test"]))
+    if "baseline" in card:
+        yield from (f"baseline: {told}" for told in _accuracy_faults(card["baseline"]["test"]))
+    seconds = sum(
+        sum(part.get("seconds_per_epoch", []))
+        for run in card["runs"]
+        for part in (run, run.get("refit", {}))
+    )
+    if abs(seconds - card["training"]["seconds_total"]) > 0.06:
+        yield "the seconds of the epochs do not add up to those of the training"
 
 
 def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
@@ -263,6 +278,11 @@ def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
         if report[key] != value:
             yield f"{key} {report[key]} does not follow from the answers, which give {value}"
     groups = report.get("by_length")
+    for group in groups or []:
+        right = round(group["accuracy"] * group["examples"])
+        ends = [round(end, 5) for end in wilson_interval(right, group["examples"])]
+        if group["interval"] != ends:
+            yield f"the interval of {group['words']} words does not follow from its accuracy"
     if groups is not None:
         share = sum(g["accuracy"] * g["examples"] for g in groups) / report["examples"]
         if abs(share - report["score"]) > 2e-5:

@@ -199,7 +199,7 @@ def all_keys(tokens: Any, orders: int) -> list[Any]:
     """Return the keys of the n-grams that end at each place, one array per order.
 
     Args:
-        tokens: int64 (batch, length), at most 2^20.
+        tokens: int64 (batch, length), below 2^20.
         orders: length of the longest n-gram.
 
     Where an n-gram would begin before the text, in the padding, the key is that of the shorter

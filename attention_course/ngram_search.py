@@ -5,7 +5,6 @@ The test reviews are not looked at. The table keeps the order in which things we
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 import keras
 
 from attention_course import cards
+from attention_course.benchmarks.common import cores
+from attention_course.errors import DataError
 from attention_course.models.ngram import settings_recipe
 from attention_course.recipes import Recipe
 from attention_course.training import fit
@@ -47,11 +48,20 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
         seed: of every try.
 
     Raises:
-        DataError: the IMDB reviews are not to be had.
+        DataError: the IMDB reviews are not to be had, or the table at ``path`` is damaged or of
+            another seed.
     """
     table = {"seed": seed, "tries": []}
     if path.exists():
-        table = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            if table["seed"] != seed:
+                raise ValueError(f"its seed is {table['seed']}, not {seed}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"The table {path} cannot be continued ({error}): restore it with 'git checkout', "
+                "or choose another folder with --output."
+            ) from error
     for changed in tries:
         recipe = _recipe(changed)
         if all(row["settings"] != recipe.settings for row in table["tries"]):
@@ -73,7 +83,7 @@ def run(recipe: Recipe, seed: int = SEED) -> dict[str, Any]:
         "kept_epoch": kept,
         "epochs": recipe.epochs,
         "seconds": round(sum(result["seconds_per_epoch"]), 1),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
     }
 
 

@@ -1,5 +1,6 @@
 """Write a file whole or not at all: beside its final place first, then renamed."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -37,4 +38,5 @@ def write_whole(path: Path, write: Callable[[Path], None], scratch: Path | None 
             "or choose another folder, then repeat the command. The earlier file is untouched."
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -5,6 +5,7 @@ epoch a checkpoint is written, so a run that was killed goes on where it stopped
 weights of an unbroken one. A model file and a card appear whole or not at all.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -135,9 +136,11 @@ def finish(plan: Plan, splits: Splits, finished: Sequence[Result]) -> dict[str, 
         finished: the result of every seed, in the order of ``plan.seeds``.
     """
     card = write_model(plan.recipe, splits, finished, plan.epochs, plan.folder, plan.unfinished)
-    shutil.rmtree(plan.unfinished)
-    if not any(plan.unfinished.parent.iterdir()):
-        plan.unfinished.parent.rmdir()
+    for seed in plan.seeds:
+        shutil.rmtree(plan.seed_folder(seed), ignore_errors=True)
+    for folder in (plan.unfinished, plan.unfinished.parent):
+        with contextlib.suppress(OSError):  # not empty: other seeds or models wait there
+            folder.rmdir()
     return card
 
 
@@ -157,17 +160,17 @@ def write_model(
         folder: where to write.
         scratch: where files are made before they are renamed; on the same file system.
     """
+    runs = [run for _, run in finished]
+    # What takes long comes first, so that model and card are renamed right after each other.
+    further = recipe.further(recipe.name, runs, epochs) if recipe.further else {}
     model = recipe.build()
     model.set_weights(finished[0][0])
-    runs = [run for _, run in finished]
     path = folder / f"{recipe.name}.keras"
     # A copy made from the configuration holds no optimiser: the file is a third of the size.
     copy = type(model).from_config(model.get_config())
     copy.set_weights(model.get_weights())
     write_whole(path, copy.save, scratch)
-    card = _card(recipe, splits, model, runs, epochs, path)
-    if recipe.further:
-        card.update(recipe.further(recipe.name, runs, epochs))
+    card = _card(recipe, splits, model, runs, epochs, path) | further
     cards.write_json(folder / f"{recipe.name}.json", card, scratch)
     return card
 
@@ -358,6 +361,11 @@ class _Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._stop_clock()
+        if not np.isfinite(list((logs or {}).values())).all():
+            raise ModelError(
+                f"The loss is no longer a finite number in epoch {epoch + 1}: lower the learning "
+                "rate, or look at the data."
+            )
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
         if self.monitor:
@@ -397,8 +405,12 @@ def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str
         "epochs": epochs,
         "batch_size": recipe.batch_size,
         "settings": recipe.settings,
+        "monitor": recipe.monitor,
+        "restore_best": recipe.restore_best,
+        "refit": recipe.refit,
+        "patience": recipe.patience,
         "data_sha256": splits.sha256,
-        "keras": keras.__version__,
+        **versions(),
     }
 
 

@@ -157,9 +157,21 @@ def card(monkeypatch, tmp_path):
     scores = [report["score"] for report in reports]
     return {
         "seeds": [0, 1],
-        "runs": [{"seed": seed, "test": test} for seed, test in enumerate(reports)],
+        "runs": [
+            {
+                "seed": seed,
+                "kept_epoch": 2,
+                "history": {"val_loss": [0.5, 0.4, 0.6]},
+                "seconds_per_epoch": [1.0, 2.0, 3.0],
+                "test": test,
+            }
+            for seed, test in enumerate(reports)
+        ],
+        "recipe": {"epoch_kept": "lowest val_loss"},
+        "training": {"seconds_total": 12.0},
         "test": copy.deepcopy(reports[0]),
         "scores": {"by_seed": scores, **mean_interval(scores)},
+        "baseline": {"test": report_of(rng.random(400) < 0.7)},
         "file": {"path": "any.keras", "sha256": hashlib.sha256(b"weights").hexdigest()},
     }
 
@@ -191,6 +203,12 @@ def test_a_card_that_agrees_with_itself(card):
         (("seeds",), lambda v: [0, 2], "seeds are not"),
         (("test", "score"), lambda v: v + 0.01, "not that of the first run"),
         (("file", "sha256"), lambda v: "0" * 64, "sha256"),
+        (("runs", 1, "kept_epoch"), lambda v: 1, "epoch kept"),
+        (("runs", 0, "history", "val_loss"), lambda v: [*v[::-1], 0.1], "epoch kept"),
+        (("runs", 1, "test", "metric"), lambda v: "share", "metric"),
+        (("runs", 1, "test", "by_length", 1, "interval"), lambda v: [0.1, 0.2], "interval of"),
+        (("training", "seconds_total"), lambda v: 1.0, "seconds"),
+        (("baseline", "test", "score"), lambda v: v + 0.01, "baseline: score"),
     ],
 )
 def test_a_card_that_lies_is_found_out_without_the_data(card, path, by, told):
@@ -252,7 +270,8 @@ def test_a_card_that_differs_is_noticed(
         **card,
         "seeds": [0],
         "test": test,
-        "runs": [{"seed": 0, "test": test}],
+        "runs": [{**card["runs"][0], "test": test}],
+        "training": {"seconds_total": 6.0},
         "scores": {"by_seed": [stored], **mean_interval([stored])},
     }
     monkeypatch.setattr("attention_course.cards.load_card", lambda name: card)
