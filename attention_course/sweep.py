@@ -171,15 +171,13 @@ class _Collected:
             print(f"{self.plan.recipe.name}: model and card are in {self.plan.folder}", flush=True)
 
 
-def train_unit(
-    unit: Unit, identity: dict[str, Any], versions: dict[str, str], folder: Path
-) -> Result:
+def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
     """Train one unit. This runs on a worker.
 
     Args:
         unit: what to train.
-        identity, versions: the client's; a worker with other data or packages must refuse,
-            because the card would not tell.
+        identity: the client's; a worker with other data or packages must refuse, because the
+            card would not tell.
         folder: for checkpoints. A relative one lies in this machine's temporary directory and is
             removed at the end; the client cannot reach it.
 
@@ -194,10 +192,9 @@ def train_unit(
         _part_generators()
         recipe = find_recipe(unit.name)
         splits = _data(unit.name)
-        here = training.identity(recipe, splits, unit.seed, unit.epochs) | training.versions()
-        there = identity | versions
+        here = training.identity(recipe, splits, unit.seed, unit.epochs)
         different = [
-            f"{key} {here[key]}, not {there[key]}" for key in there if here[key] != there[key]
+            f"{key} {here[key]}, not {identity[key]}" for key in here if here[key] != identity[key]
         ]
         if different:
             raise DataError(
@@ -246,8 +243,6 @@ def _outcomes(
     shared_disk: bool,
 ) -> Iterator[tuple[Unit, Result | str]]:
     """Yield each unit once, as it ends, with its result or with the sentence that says why not."""
-    from attention_course import training
-
     # Nobody else's results on a scheduler that others use too, and no folder of an earlier sweep.
     this = f"attention-course-{uuid.uuid4().hex}"
     unit_of: dict[str, Unit] = {}
@@ -257,7 +252,7 @@ def _outcomes(
             key = f"{this}-{unit.name}-{unit.seed}"
             unit_of[key] = unit
             folder = model.plan.seed_folder(unit.seed).resolve() if shared_disk else Path(key)
-            arguments = (unit, model.identities[unit], training.versions(), folder)
+            arguments = (unit, model.identities[unit], folder)
             futures.append(client.submit(train_unit, *arguments, key=key, pure=False))
     try:
         for future in engine.as_completed(futures):

@@ -101,7 +101,7 @@ def test_sweep_makes_one_row_per_lag(monkeypatch):
 
     calls = []
 
-    def fake_fit(recipe, splits, seed, epochs, verbose):
+    def fake_fit(recipe, splits, seed, epochs):
         calls.append((recipe.settings["lag"], seed))
         return None, {"seed": seed, "test": {"score": 0.25 + 0.1 * seed}}
 

@@ -395,7 +395,7 @@ def test_counting_the_lines_can_fail():
 
 def test_a_worker_with_other_data_or_packages_refuses(tmp_path, monkeypatch, address, tiny):
     versions = training.versions()
-    answers = iter([versions | {"numpy": "1.0"}])
+    answers = iter([versions | {"numpy": "1.0"}])  # the client asks first
     monkeypatch.setattr(training, "versions", lambda: next(answers, versions))
     with pytest.raises(SweepError, match=r"tiny, seed 3: .*numpy [\d.]+, not 1\.0"):
         sweep.sweep(["tiny"], output=tmp_path, address=address)
