@@ -196,12 +196,11 @@ def test_two_trainings_in_one_process_do_not_share_random_numbers(tmp_path, tiny
     # Before the scheduler of the tests below starts.
     recipe = find_tiny("tiny")
     splits = recipe.load_data()
-    versions = training.versions()
 
     def train(seed):
         unit = sweep.Unit("tiny", seed, recipe.epochs)
         identity = training.identity(recipe, splits, seed, recipe.epochs)
-        return seed, sweep.train_unit(unit, identity, versions, tmp_path / str(seed))
+        return seed, sweep.train_unit(unit, identity, tmp_path / str(seed))
 
     with ThreadPoolExecutor(2) as threads:
         results = dict(threads.map(train, (3, 4)))
