@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from building import course_site
 
 from attention_course.notebooks import fix_environment
 
@@ -25,3 +26,12 @@ def chapters(checkout: Path) -> list[Path]:
     found = sorted((checkout / "chapters").glob("[0-9][0-9]_*.ipynb"))
     assert found, "no chapters found"
     return found
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the built pages of the book."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which all workers of this run have in common
+    return course_site(folder)

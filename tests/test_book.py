@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -17,6 +15,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from building import build
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from attention_course import book, notebooks
@@ -27,36 +26,6 @@ STEMS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipy
 APPENDIX = ["benchmarks", "glossary", "bibliography"]
 PAGES = ["index", *(f"chapters/{stem}" for stem in STEMS), *APPENDIX]
 FILE_NAME = re.compile(r"[\w/-]+\.(png|svg|jpe?g|gif|webp|pdf|ipynb|html?)", re.IGNORECASE)
-
-# The command line of jupyter-book with this interpreter, wherever its script may be.
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
-
-
-def build(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    """Run jupyter-book as a reader would, and return what it printed and its exit status."""
-    return subprocess.run(
-        [sys.executable, "-c", JUPYTER_BOOK, "build", ".", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
-    """The book, built from the outputs stored in the chapters; other pages are executed."""
-    folder = tmp_path_factory.mktemp("book")
-    configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    configuration["execute"] |= {"execute_notebooks": "force", "exclude_patterns": ["chapters/*"]}
-    config = folder / "_config.yml"
-    config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    options = ("--config", str(config), "--path-output", str(folder), "-W", "--keep-going")
-    result = build(ROOT, *options)
-    assert result.returncode == 0, result.stderr
-    return folder / "_build" / "html"
 
 
 # --- one page ------------------------------------------------------------------------------

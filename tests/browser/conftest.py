@@ -21,21 +21,17 @@ import importlib.util
 import itertools
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 NEEDED = ("playwright", "axe_playwright_python")
 # The first is the same browser without windows, which needs half the processor time.
 NAMES = (
@@ -54,8 +50,6 @@ FLAGS = (
 )
 # Generous, for a machine that is busy with other things.
 PATIENCE_SECONDS = 90
-# The command line of jupyter-book with this interpreter, wherever its script may be.
-JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
 # --- where there is no browser -------------------------------------------------------------
@@ -109,56 +103,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-# --- the book ------------------------------------------------------------------------------
-
-
-def build(folder: Path) -> Path:
-    """Build the checkout's pages; a warning is an error.
-
-    The chapters show their stored outputs. Only the appendix, which stores none, is executed.
-    """
-    configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    configuration["execute"] |= {"execute_notebooks": "force", "exclude_patterns": ["chapters/*"]}
-    config = folder / "_config.yml"
-    config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    options = ("--config", str(config), "--path-output", str(folder), "-W", "--keep-going")
-    result = subprocess.run(
-        [sys.executable, "-c", JUPYTER_BOOK, "build", str(ROOT), *options],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
-    )
-    if result.returncode:
-        raise RuntimeError(f"The book does not build:\n{result.stderr[-3000:]}")
-    return folder / "_build" / "html"
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the built pages: one build for all workers of a test run."""
-    if given := os.environ.get("ATTENTION_COURSE_SITE"):
-        assert (Path(given) / "index.html").is_file(), f"there is no book in {given}"
-        return Path(given).resolve()
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # which all workers of this run have in common
-    folder /= "browser-site"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        failed = folder / "failed.txt"
-        if failed.exists():
-            pytest.fail(failed.read_text(encoding="utf-8"), pytrace=False)
-        if not (folder / "built").exists():
-            try:
-                build(folder)
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
-                failed.write_text(str(error), encoding="utf-8")
-                pytest.fail(str(error), pytrace=False)
-            (folder / "built").touch()
-    return folder / "_build" / "html"
+# --- the book on a server ------------------------------------------------------------------
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

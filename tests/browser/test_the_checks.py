@@ -357,12 +357,16 @@ def test_movement_is_noticed(look, style, reason):
 def run_tests(tmp_path: Path) -> Callable[..., str]:
     """Run one test with our fixtures on a book of one page; gives what pytest printed."""
     here = Path(__file__).parent
+    ours = tmp_path / "browser"
+    ours.mkdir()
+    for name in ("conftest.py", "building.py"):
+        shutil.copy(here.parent / name, tmp_path)
     for name in ("conftest.py", "checks.py", "checks.js"):
-        shutil.copy(here / name, tmp_path)
+        shutil.copy(here / name, ours)
     book = tmp_path / "book"
     book.mkdir()
     (book / "dot.png").write_bytes(PIXEL)
-    (tmp_path / "test_one.py").write_text("def test_one(open_page):\n    open_page('index')\n")
+    (ours / "test_one.py").write_text("def test_one(open_page):\n    open_page('index')\n")
 
     def run(script: str, **environment: str) -> str:
         (book / "index.html").write_text(GOOD.replace("<h1>", f"{script}<h1>"), encoding="utf-8")
@@ -395,7 +399,7 @@ def test_a_page_of_the_book_that_is_not_quiet_fails_its_test(run_tests):
 
 def test_a_skipped_test_fails_where_a_browser_is_required(run_tests, tmp_path):
     test = "import pytest\n\n\ndef test_two(open_page):\n    pytest.skip('too dull')\n"
-    (tmp_path / "test_two.py").write_text(test, encoding="utf-8")
+    (tmp_path / "browser" / "test_two.py").write_text(test, encoding="utf-8")
     assert "1 passed, 1 skipped" in run_tests("")
     assert "1 failed, 1 passed" in run_tests("", ATTENTION_COURSE_BROWSER="1")
 
