@@ -6,6 +6,8 @@ A command imports only what it needs, so TensorFlow is loaded for training and e
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import signal
 import sys
 import time
@@ -14,6 +16,9 @@ from pathlib import Path
 
 from attention_course import __version__, address, assets
 from attention_course.errors import AssetError, CourseError, ModelError
+
+# With oneDNN, numbers depend on the processor's kind and do not repeat those on the cards.
+TENSORFLOW_SETTINGS = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    for name, value in TENSORFLOW_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # It takes the models of several seeds, one after the other, for a mistake in the code.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         return options.run(options)
     except CourseError as error:

@@ -199,7 +199,8 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
         if different:
             raise DataError(
                 f"A worker would train {unit} differently ({'; '.join(different)}): give all "
-                "machines the same data and install requirements.txt on each."
+                "machines the same data, install requirements.txt on each, and start its worker "
+                "with TF_ENABLE_ONEDNN_OPTS=0."
             )
         place = Path(tempfile.gettempdir()) / folder
         result = training.run_seed(recipe, splits, unit.seed, unit.epochs, place)
@@ -321,8 +322,8 @@ def _check_machines(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
         raise SweepError(
-            f"The scheduler at {address} has no workers: start some with 'dask worker {address} "
-            "--nworkers auto --nthreads 1'."
+            f"The scheduler at {address} has no workers: start some with 'TF_ENABLE_ONEDNN_OPTS=0 "
+            f"dask worker {address} --nworkers auto --nthreads 1'."
         ) from error
     package = __package__
     found = {"the scheduler": client.run_on_scheduler(find_spec, package)}

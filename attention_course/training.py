@@ -410,6 +410,7 @@ def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str
         "refit": recipe.refit,
         "patience": recipe.patience,
         "data_sha256": splits.sha256,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
         **versions(),
     }
 

@@ -1,5 +1,7 @@
 """``python -m attention_course``: exit statuses, one sentence for an error, nothing heavy."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from attention_course import __version__, address, assets
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["train", "sweep", "search", "bench", "evaluate"]
+COMMANDS = ["train", "sweep", "baselines", "search", "lags", "bench", "evaluate"]
 COMMANDS += ["fetch", "check", "address", "registry"]
 
 
@@ -43,7 +45,7 @@ def test_help_names_every_command(run):
     status, out, err = run("--help")
     assert (status, err) == (0, "")
     for command in COMMANDS:
-        assert f"\n    {command} " in out
+        assert re.search(rf"^    {command}\s", out, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -51,6 +53,18 @@ def test_help_of_a_command(run, command):
     status, out, err = run(command, "--help")
     assert (status, err) == (0, "")
     assert f"usage: python -m attention_course {command}" in out
+
+
+def test_tensorflow_computes_as_for_the_cards_unless_told_otherwise(run, monkeypatch):
+    for name in cli.TENSORFLOW_SETTINGS:
+        monkeypatch.delenv(name)
+    run("--version")
+    assert not set(cli.TENSORFLOW_SETTINGS) & set(os.environ)
+    assert run("fetch", "images/masks.svg")[0] == 0
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    assert run("fetch", "images/masks.svg")[0] == 0
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
 
 def test_version(run):

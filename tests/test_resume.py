@@ -206,6 +206,12 @@ def test_other_data_is_refused(broken_off, monkeypatch):
         training.train("tiny", output=broken_off, verbose=False, resume=True)
 
 
+def test_arithmetic_that_gives_other_numbers_is_refused(broken_off, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    with pytest.raises(CheckpointError, match="onednn False then, True now"):
+        training.train("tiny", output=broken_off, verbose=False, resume=True)
+
+
 def test_a_model_that_no_longer_fits_its_checkpoint_is_refused(broken_off, monkeypatch):
     def wider():
         words = keras.Input((4,), dtype="int32")

@@ -447,7 +447,7 @@ def test_an_address_that_is_none(tmp_path, monkeypatch, tiny, capsys):
 def test_a_scheduler_without_workers(tmp_path, monkeypatch, tiny, capsys):
     with local_cluster(n_workers=0) as cluster:
         assert run_sweep(monkeypatch, tmp_path, cluster.scheduler_address) == 1
-    assert "has no workers: start some with 'dask worker tcp://" in one_sentence(capsys)
+    assert re.search("has no workers: .* dask worker tcp://", one_sentence(capsys))
 
 
 def test_without_the_engine_it_says_how_to_install_it(tmp_path, monkeypatch, tiny, capsys):
