@@ -10,7 +10,7 @@ from proof import accepts
 from attention_course import gradients
 from attention_course.cards import load_card
 from attention_course.datasets.recall import CHANCE
-from attention_course.evaluation import mean_interval
+from attention_course.evaluation import mcnemar, mean_interval, unpack_answers
 from attention_course.interactive.gradient_norm import layer
 from attention_course.quiz import load_quiz
 
@@ -152,6 +152,25 @@ def test_what_the_text_says_of_the_recall_task():
     assert min(scores) < 0.3
     open_gates = means("recall_lstm", "by_lag_high_forget_bias")
     assert all(open_gates[lag] > lstm[lag] + 0.1 for lag in open_gates)
+
+
+def test_what_the_text_says_of_the_meetings_of_two_networks():
+    def meetings(first, second):
+        pairs = zip(load_card(first)["runs"], load_card(second)["runs"], strict=True)
+        return [
+            mcnemar(unpack_answers(one["test"]), unpack_answers(other["test"]))
+            for one, other in pairs
+        ]
+
+    tests = meetings("recall_lstm", "recall_simple_rnn")
+    assert max(test["p_value"] for test in tests) < 1e-4
+    assert [test["only_first"] > test["only_second"] for test in tests].count(True) == 2
+    tests = meetings("recall_simple_rnn", "recall_rnn_attention")
+    lost = [test["only_second"] > 0 for test in tests]
+    assert lost.count(True) == 3
+    assert all(test["only_first"] == 0 for test in tests)
+    for run, loses in zip(load_card("recall_simple_rnn")["runs"], lost, strict=True):
+        assert loses or run["test"]["score"] == 1
 
 
 @pytest.fixture(scope="module")
