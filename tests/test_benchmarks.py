@@ -18,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from attention_course import assets, benchmarks, models
-from attention_course.benchmarks import book, common, fits, report
+from attention_course.benchmarks import book, common, fits, report, scaling
 from attention_course.benchmarks.common import BenchmarkError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -174,6 +174,25 @@ def test_the_length_at_which_one_line_overtakes_another():
     assert fits.crossing(LENGTHS[:2], linear[:2], quadratic[:2]) is None
 
 
+def series(*rounds):
+    """The summaries of one part, a curve over the lengths for each round."""
+    return [common.summary(times) for times in zip(*rounds, strict=True)]
+
+
+def test_a_crossing_is_found_in_every_round_anew():
+    linear, quadratic = 1e-3 * LENGTHS, 2e-6 * LENGTHS.astype(float) ** 2
+    parts = {
+        "projections": series(linear, 2 * linear),
+        "products": series(quadratic, quadratic),
+        "attention": series(quadratic, 1e-6 * linear),
+        "layer": series(linear + quadratic, 2 * linear + quadratic),
+    }
+    found = scaling.crossings(parts, LENGTHS, LENGTHS > 0)
+    for way in ("products", "fitted"):
+        assert found[way]["rounds"] == pytest.approx([500, 1000], rel=2e-3)
+    assert found["attention"] is None, "one of its rounds has no crossing"
+
+
 # --- running them --------------------------------------------------------------------------
 
 
@@ -220,14 +239,16 @@ def check_training(record, names):
         reference = group["models"]["self_attention"]["rounds"]
         for name, found in group["ratios"].items():
             assert found == common.ratio(group["models"][name]["rounds"], reference)
-    lengths = record["lengths"]
-    slower, faster = (lengths["models"][name] for name in ("lstm_attention", "self_attention"))
-    assert lengths["ratios"] == [
-        common.ratio(a["rounds"], b["rounds"]) for a, b in zip(slower, faster, strict=True)
-    ]
-    assert len(slower) == len(lengths["lengths"])
-    for layer in record["parts"]["layers"].values():
-        assert len(layer["forward"]) == len(layer["both"]) == len(record["parts"]["lengths"])
+    for found in (record, record["kept"]):
+        lengths = found["lengths"]
+        slower, faster = (lengths["models"][name] for name in ("lstm_attention", "self_attention"))
+        assert lengths["ratios"] == [
+            common.ratio(a["rounds"], b["rounds"]) for a, b in zip(slower, faster, strict=True)
+        ]
+        assert len(slower) == len(lengths["lengths"])
+        for layer in found["parts"]["layers"].values():
+            assert len(layer["forward"]) == len(layer["both"]) == len(lengths["lengths"])
+    assert record["kept"]["settings"] == common.KEEP_MEMORY
 
 
 def check_implementations(record):
@@ -255,8 +276,7 @@ def check_scaling(record):
         long, fitted = lengths >= record["long"], lengths >= record["fit_from"]
         assert found["exponent"] == fits.power_law(lengths[long], medians["attention"][long])
         assert found["fit"] == fits.linear_and_quadratic(lengths[fitted], medians["layer"][fitted])
-        for part, crossing in found["crossings"].items():
-            assert crossing == fits.crossing(lengths, medians["projections"], medians[part])
+        assert found["crossings"] == scaling.crossings(found["parts"], lengths, fitted)
     pages = record["pages"]
     assert pages["fit"] == fits.power_law(pages["lengths"], report.medians(pages["times"]))
     assert len(record["memory"]["numpy"]) == len(record["memory"]["lengths"])
@@ -271,7 +291,7 @@ def check_book(record):
 
 
 @pytest.mark.slow
-def test_training_runs():
+def test_training_runs(same_process):
     from attention_course.benchmarks import training
 
     names = ("word_average", "self_attention")
@@ -312,8 +332,6 @@ def test_a_way_that_disagrees_is_refused(monkeypatch):
 
 
 def test_scaling_runs(same_process):
-    from attention_course.benchmarks import scaling
-
     record = scaling.measure(
         (4, 8, 16),
         long=4,
@@ -328,7 +346,6 @@ def test_scaling_runs(same_process):
 
 def test_the_parts_of_both_libraries_are_the_same_computation():
     from attention_course import functional
-    from attention_course.benchmarks import scaling
 
     ours, theirs = scaling.numpy_parts(6, 4), scaling.keras_parts(6, 4)
     x, weights = scaling._inputs(6, 4)
@@ -343,8 +360,6 @@ def test_the_parts_of_both_libraries_are_the_same_computation():
 
 def test_numpy_memory_counts_whole_tables():
     """Three tables of T x T at once, for long sequences; and always the same number."""
-    from attention_course.benchmarks import scaling
-
     found = scaling.numpy_memory((256, 512), width=4)
     assert [peak / (8 * T**2) for peak, T in zip(found, (256, 512), strict=True)] == [
         pytest.approx(3, abs=0.2),
@@ -478,17 +493,27 @@ def test_the_book_as_stored(stored):
     assert set(stored["book"]["pages"]) == {*chapters, "benchmarks"}
 
 
+def crossings_of(record):
+    return record["libraries"]["numpy"]["crossings"]
+
+
 MUTANTS = {
     "a median": ("training", lambda r: r["training"]["models"]["lstm"].update(median=1e-3)),
     "a ratio": ("training", lambda r: r["training"]["ratios"]["lstm"].update(median=9.0)),
     "a ratio of a length": ("training", lambda r: r["lengths"]["ratios"][0].update(highest=9.0)),
+    "memory not kept": ("training", lambda r: r["kept"].update(settings={})),
+    "a ratio, memory kept": (
+        "training",
+        lambda r: r["kept"]["lengths"]["ratios"][0].update(median=9.0),
+    ),
     "a model left out": ("training", lambda r: r["inference"]["batch"]["models"].pop("lstm")),
     "no version": ("implementations", lambda r: r["versions"].pop("keras")),
     "no repeats": ("implementations", lambda r: r.update(repeats={})),
     "no processor": ("implementations", lambda r: r["machine"].update(processor="")),
     "ways that differ": ("implementations", lambda r: r["ways"]["loop"].update(difference=[1e-4])),
     "an exponent": ("scaling", lambda r: r["libraries"]["keras"]["exponent"].update(exponent=2.0)),
-    "a crossing": ("scaling", lambda r: r["libraries"]["numpy"]["crossings"].update(products=512)),
+    "a crossing": ("scaling", lambda r: crossings_of(r)["products"].update(median=512)),
+    "no crossing": ("scaling", lambda r: crossings_of(r).update(fitted=None)),
     "a fitted term": ("scaling", lambda r: r["libraries"]["numpy"]["fit"].update(a=1.0)),
     "a round left out": ("book", lambda r: r["warm"]["rounds"].pop()),
     "a path": ("book", lambda r: r.update(what=f"built in {ROOT}")),
@@ -528,14 +553,25 @@ def test_long_sequences_take_quadratic_time(stored, library):
 
 def test_the_records_bear_out_what_the_appendix_says(stored):
     training, ways = stored["training"], stored["implementations"]["ways"]
-    ratios = report.medians(training["lengths"]["ratios"])
+    ratios, kept_ratios = (
+        report.medians(found["lengths"]["ratios"]) for found in (training, training["kept"])
+    )
     assert ratios[0] > ratios[-1] > 1, "the ratio shrinks with the length"
-    parts = {
-        name: report.medians(layer["both"]) for name, layer in training["parts"]["layers"].items()
-    }
+    assert ratios[-1] < kept_ratios[-1] < kept_ratios[0], "and less with memory kept"
+    assert max(*ratios, *kept_ratios) < 8, "well below nine"
+    parts, kept = (
+        {name: report.medians(layer["both"]) for name, layer in found["parts"]["layers"].items()}
+        for found in (training, training["kept"])
+    )
     growth = {name: times[-1] / times[0] for name, times in parts.items()}
     assert growth["lstm"] < min(growth["attention_32"], growth["attention_100"])
     assert parts["attention_32"][-1] < parts["attention_100"][-1]
+    doubled = {name: times[-1] / times[-2] for name, times in kept.items()}
+    assert doubled["lstm"] < 2.2
+    assert max(doubled["attention_32"], doubled["attention_100"]) < 4.2 < (
+        parts["attention_32"][-1] / parts["attention_32"][-2]
+    ), "with memory kept, nothing grows by more than counting said"
+    assert kept["lstm"][-1] == pytest.approx(parts["lstm"][-1], rel=0.15)
 
     loop = report.medians(ways["loop"]["ratios"])
     assert loop[-1] > 50

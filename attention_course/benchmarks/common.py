@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import logging
 import math
 import multiprocessing
 import os
@@ -30,6 +31,8 @@ SPEED_SETTINGS = (
     "TF_NUM_INTRAOP_THREADS",
     "CUDA_VISIBLE_DEVICES",
 )
+#: The C library of Linux keeps what is given back, instead of returning it to the system.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
 class BenchmarkError(CourseError, RuntimeError):
@@ -169,8 +172,13 @@ def in_fresh_process(
     """
     with _environment(settings):
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        with ProcessPoolExecutor(1, mp_context=context, initializer=_quieten) as pool:
             return pool.submit(function, *arguments).result()
+
+
+def _quieten() -> None:
+    # TensorFlow takes many graphs for a mistake; here each length has its own.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -32,8 +32,6 @@ LONG = 1024
 #: The sum of both terms is fitted from here on: below, the cost of the call itself shows.
 CALLS_COUNT_BELOW = 256
 MEMORY_LENGTHS = (1024, 2048, 4096, 8192)
-#: The C library of Linux keeps what is given back, instead of returning it to the system.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 
 
 def measure(
@@ -56,7 +54,7 @@ def measure(
         rounds: measurements per task and length.
         least: seconds that one measurement lasts at least.
     """
-    call = partial(common.in_fresh_process, settings=KEEP_MEMORY)
+    call = partial(common.in_fresh_process, settings=common.KEEP_MEMORY)
     times = {
         "numpy": call(seconds, "numpy", lengths, width, rounds, least),
         "keras": call(seconds, "keras", lengths, width, rounds, least),
@@ -69,7 +67,7 @@ def measure(
         "what": "full attention with one head and its four projections, one sequence",
         "repeats": {"rounds": rounds, "least_seconds": least},
         **common.surroundings(),
-        "memory_kept": KEEP_MEMORY,
+        "memory_kept": common.KEEP_MEMORY,
         "width": width,
         "lengths": list(lengths),
         "long": long,
@@ -99,17 +97,44 @@ def _described(
     medians = {part: np.array(_medians(series)) for part, series in found.items()}
     lengths = np.array(lengths)
     longer, fitted = lengths >= long, lengths >= fit_from
+    parts = {part: [common.summary(values) for values in series] for part, series in found.items()}
     return {
-        "parts": {
-            part: [common.summary(values) for values in series] for part, series in found.items()
-        },
+        "parts": parts,
         "exponent": fits.power_law(lengths[longer], medians["attention"][longer]),
         "fit": fits.linear_and_quadratic(lengths[fitted], medians["layer"][fitted]),
-        "crossings": {
-            part: fits.crossing(lengths, medians["projections"], medians[part])
-            for part in ("products", "attention")
-        },
+        "crossings": crossings(parts, lengths, fitted),
     }
+
+
+def crossings(
+    parts: Mapping[str, Sequence[Mapping[str, Any]]], lengths: np.ndarray, fitted: np.ndarray
+) -> dict[str, dict[str, Any] | None]:
+    """Return from which length on attention costs more than the projections, found in three ways.
+
+    Each is found anew in every round, so it has a spread as every time has. None where a round
+    has no crossing.
+
+    Args:
+        parts: for each part, the summary of its rounds at every length.
+        lengths: vectors per sequence, shape (n,).
+        fitted: which of them the sum of a linear and a quadratic term is fitted to, shape (n,).
+    """
+    rounds = {
+        part: np.array([summary["rounds"] for summary in series]).T
+        for part, series in parts.items()
+    }
+    met = {
+        part: [
+            fits.crossing(lengths, projections, times)
+            for projections, times in zip(rounds["projections"], rounds[part], strict=True)
+        ]
+        for part in ("products", "attention")
+    }
+    met["fitted"] = [
+        fits.linear_and_quadratic(lengths[fitted], times[fitted])["crossing"]
+        for times in rounds["layer"]
+    ]
+    return {way: None if None in found else common.summary(found) for way, found in met.items()}
 
 
 def _medians(series: Sequence[Sequence[float]]) -> list[float]:
@@ -171,9 +196,6 @@ def keras_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
     """Return the same parts in Keras, each as one graph; the layer is MultiHeadAttention."""
     import keras
     import tensorflow as tf
-
-    # TensorFlow suspects a mistake where many graphs are made; each length here has its own.
-    tf.get_logger().setLevel("ERROR")
 
     numbers, matrices = _inputs(length, width)
     x = tf.constant(numbers[None], dtype=tf.float32)

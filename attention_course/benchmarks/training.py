@@ -4,7 +4,9 @@ Word numbers are random, because the time of a step does not depend on them: the
 repeated without the IMDB data. No word is padding.
 
 The models have a length and a vocabulary of their own, those of their recipes. So ``lengths``
-measures two of them again at the same lengths, and ``parts`` measures their layers alone.
+measures two of them again at the same lengths, and ``parts`` measures their layers alone. Both are
+measured twice, each time in a process of its own: as the system handles memory by default, and
+with memory kept (see :mod:`attention_course.benchmarks.scaling`).
 """
 
 from __future__ import annotations
@@ -53,12 +55,26 @@ def measure(
     """
     run = partial(common.interleave, rounds=rounds, least=least)
     built = {name: _prepared(name, batch_size) for name in names}
+    by_length = partial(
+        common.in_fresh_process, measure_by_length, lengths, rounds, least, batch_size
+    )
     return {
         "what": "training and inference time of the sentiment models, on random words",
         "repeats": {"rounds": rounds, "least_seconds": least, "batch_size": batch_size},
         **common.surroundings(),
         "training": _training(built, batch_size, run),
         "inference": _inference(built, batch_size, run),
+        **by_length(settings={}),
+        "kept": {"settings": common.KEEP_MEMORY, **by_length(settings=common.KEEP_MEMORY)},
+    }
+
+
+def measure_by_length(
+    lengths: Sequence[int], rounds: int, least: float, batch_size: int
+) -> dict[str, Any]:
+    """Return the parts ``lengths`` and ``parts`` of the record; see :func:`measure`."""
+    run = partial(common.interleave, rounds=rounds, least=least)
+    return {
         "lengths": _lengths(lengths, batch_size, run),
         "parts": _parts(lengths, batch_size, run),
     }
