@@ -114,7 +114,7 @@ class Killer(threading.Thread):
 def test_a_killed_worker_is_replaced_and_every_result_arrives_once(
     tmp_path, monkeypatch, capfd, finished
 ):
-    name, seeds, epochs = "lagged_rnn", (0, 1, 2), 8
+    name, seeds, epochs = "lagged_rnn", (0, 1, 2), 5
     killers = []
 
     class Cluster(distributed.LocalCluster):
@@ -172,14 +172,7 @@ def test_a_unit_that_kills_every_worker_is_given_up(tmp_path, monkeypatch, tiny,
 
 
 def find_tiny(name):
-    """A model of some milliseconds; tracing its functions would take seconds."""
-
-    def build():
-        model = tiny_training.build()
-        model.compile("adam", "binary_crossentropy", metrics=["accuracy"], run_eagerly=True)
-        return model
-
-    return tiny_training.recipe(name=name, build=build, epochs=1)
+    return tiny_training.recipe(name=name, epochs=1)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """A model of a few milliseconds with all that a resumed run has to restore; also a program.
 
-Dropout has a generator of its own, and Adam has moments. As a program,
-``python tiny_training.py FOLDER SECONDS [--resume]`` trains it with a pause of SECONDS in every
-step, so that a test can kill it.
+Dropout has a generator of its own, and Adam has moments. Steps run eagerly, since tracing their
+graphs would take ten times as long as all else. As a program,
+``python tiny_training.py FOLDER SECONDS [--resume]`` trains it as real models are trained, in
+graphs, and with a pause of SECONDS in every step, so that a test can kill it.
 """
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,13 +19,15 @@ from attention_course.evaluation import accuracy_report
 from attention_course.recipes import Recipe, Splits
 
 
-def build() -> keras.Model:
+def build(run_eagerly: bool = True) -> keras.Model:
     words = keras.Input((4,), dtype="int32", name="words")
     vectors = keras.layers.Embedding(20, 6, name="embedding")(words)
     kept = keras.layers.Dropout(0.3, name="dropout")(keras.layers.Flatten(name="flat")(vectors))
     outputs = keras.layers.Dense(1, activation="sigmoid", name="probability")(kept)
     model = keras.Model(words, outputs, name="tiny")
-    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    model.compile(
+        "adam", "binary_crossentropy", metrics=["accuracy"], run_eagerly=run_eagerly
+    )
     return model
 
 
@@ -52,8 +56,12 @@ def recipe(**changes) -> Recipe:
     return Recipe(**(settings | changes))
 
 
+def graph_recipe() -> Recipe:
+    return recipe(build=partial(build, run_eagerly=False))
+
+
 def main(folder: str, seconds: str, *options: str) -> None:
-    training.find_recipe = lambda name: recipe()
+    training.find_recipe = lambda name: graph_recipe()
 
     def pause(recorder, batch, logs=None) -> None:
         print("batch", flush=True)

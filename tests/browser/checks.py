@@ -176,7 +176,9 @@ NEED_A_NAME = frozenset(
 # and axe takes a second for every two thousand. So what looks alike is looked at once. Two pieces
 # of text look alike when colour, size and weight are the same, and what every element around them
 # puts behind them; the first, the middle and the last of each look are kept, and what else is
-# in a formula or in code is put aside while axe works. A formula keeps its place and its size.
+# in a formula or in code is put aside while axe works. A formula keeps its place and its size. So
+# does a drawing, at which axe does not look anyway; its title stays. Where only a part of the page
+# is asked about, the paragraphs, tables and outputs that have nothing to do with it go too.
 _THINNED = """(selector) => {
   const around = new Map();
   const layers = (element) => {
@@ -208,7 +210,8 @@ _THINNED = """(selector) => {
     const words = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
     while (words.nextNode()) {
       const element = words.currentNode.parentElement;
-      if (words.currentNode.data.trim() && seen(element)) add(element);
+      const drawn = element.closest("svg");
+      if (words.currentNode.data.trim() && !drawn && seen(element)) add(element);
     }
     [...part.querySelectorAll("input, select, textarea")].filter(seen).forEach(add);
   }
@@ -233,6 +236,14 @@ _THINNED = """(selector) => {
     replace(box, []);
     box.style.cssText += `display: inline-block; width: ${width}px; height: ${height}px`;
   });
+  for (const drawing of document.querySelectorAll("svg[role=img]")) {
+    replace(drawing, [...drawing.children].filter((part) => /^(title|desc)$/.test(part.localName)));
+  }
+  const asked = selector ? [...document.querySelectorAll(selector)] : [];
+  const apart = (block) => !asked.some((part) => part.contains(block) || block.contains(part));
+  for (const block of asked.length ? document.querySelectorAll("article section > *") : []) {
+    if (!/^(section|h\\d)$/.test(block.localName) && apart(block)) replace(block, []);
+  }
   for (const code of document.querySelectorAll("pre")) {
     replace(code, [...code.childNodes].map((node) =>
       node.nodeType !== 1 || needed(node) ? node : document.createTextNode(node.textContent)));
@@ -240,7 +251,7 @@ _THINNED = """(selector) => {
   chosen.forEach((element) => element.setAttribute("data-course-look", ""));
   window.coursePutBack = () => {
     chosen.forEach((element) => element.removeAttribute("data-course-look"));
-    for (const [box, children, style] of aside) {
+    for (const [box, children, style] of aside.reverse()) {
       box.replaceChildren(...children);
       if (style === null) box.removeAttribute("style");
       else box.setAttribute("style", style);
@@ -292,12 +303,16 @@ def axe_problems(
         thin: of formulas and code that look alike, look at samples only.
         colours_only: leave out the rules that do not depend on colours.
     """
+    with thinned(page, context) if thin else contextlib.nullcontext():
+        return _run_axe(page, context, thin, colours_only)
+
+
+def _run_axe(page: Page, context: str | None, thin: bool, colours_only: bool) -> list[str]:
     from axe_playwright_python.base import AXE_SCRIPT
 
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE_SCRIPT)
-    with thinned(page, context) if thin else contextlib.nullcontext():
-        violations = page.evaluate(_RUN_AXE, [context, list(TAGS), thin, colours_only])
+    violations = page.evaluate(_RUN_AXE, [context, list(TAGS), thin, colours_only])
     return [
         f"axe {violation['id']}: {_target(node)}: {_summary(node)}"
         for violation in violations
@@ -421,23 +436,30 @@ def page_problems(page: Page, *, colours_only: bool = False, names: bool = True)
     Args:
         page: an opened page.
         colours_only: leave out what takes long and does not depend on colours: most rules of axe.
-        names: look for controls without a name, which takes long too.
+        names: look for controls without a name, which takes long too. (No formula and no word
+            of code is a control, so the thinned page is enough.)
     """
     found = overflow(page) + raw_tex(page) + unrendered_maths(page) + undescribed_images(page)
     found += faint_drawings(page) + faint_bars(page) + still_figures(page)
     if page.evaluate("document.documentElement.dataset.theme") == "dark":
         found += light_boxes(page)
-    if names:
-        found += unnamed_controls(page)
-    return found + axe_problems(page, colours_only=colours_only)
+    with thinned(page):
+        if names:
+            found += unnamed_controls(page)
+        return found + _run_axe(page, None, True, colours_only)
+
+
+def show(page: Page, scheme: str, width: int) -> None:
+    """Let a page be seen light or dark, in a window of so many pixels."""
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(
+        "(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme
+    )
+    page.set_viewport_size({"width": width, "height": 900})
 
 
 def in_two_looks(page: Page) -> Iterator[tuple[str, int]]:
     """Show a page light and wide, then dark and narrow; gives scheme and width."""
     for scheme, width in (("light", 1280), ("dark", 360)):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(
-            "(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme
-        )
-        page.set_viewport_size({"width": width, "height": 900})
+        show(page, scheme, width)
         yield scheme, width

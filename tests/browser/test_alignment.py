@@ -250,7 +250,7 @@ def test_bars_and_triangle_stand_side_by_side(alone, figure):
 
 
 def test_a_phone_shows_sliders_in_one_line_and_weights_without_scrolling(open_page):
-    page = open_page(f"chapters/{CHAPTER}", width=360)
+    page = open_page(f"chapters/{CHAPTER}", width=360, formulas=False)
     operate(page, FIGURE, [{"temperature": len(TEMPERATURES) - 1}])
     for slider in page.locator(f"#{FIGURE} input[type=range]").all():
         value = slider.locator("xpath=following-sibling::span").bounding_box()
@@ -300,7 +300,7 @@ def test_by_keyboard_alone(alone):
 
 
 def test_in_the_book(open_page):
-    page = open_page(f"chapters/{CHAPTER}")
+    page = open_page(f"chapters/{CHAPTER}", formulas=False)
     for scheme, _ in checks.in_two_looks(page):
         for masked, place in (((False,) * 3, ONE), ((True,) * 3, 7), ((False, True, False), 0)):
             settings = {"preset": 1, "temperature": place, **masks(masked)}
@@ -314,7 +314,7 @@ def test_in_the_book(open_page):
 
 
 def test_a_second_figure_leaves_the_first_alone(open_page):
-    page = open_page(f"chapters/{CHAPTER}")
+    page = open_page(f"chapters/{CHAPTER}", formulas=False)
     [before] = operate(page, FIGURE)
     operate(page, PUSH, [set_scores([1, 2, 3])])
     assert operate(page, FIGURE) == [before]

@@ -43,7 +43,7 @@ def said(figure) -> str:
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_figure_answers_keys_and_mouse_in_its_page(open_page, name, scheme, width):
-    page = open_page(name, scheme=scheme, width=width)
+    page = open_page(name, scheme=scheme, width=width, formulas=False)
     figures = page.locator(FIGURES).all()
     assert figures, "every chapter has an interactive figure"
     for figure in figures:

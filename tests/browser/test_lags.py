@@ -278,7 +278,7 @@ def test_by_keyboard_alone(alone):
 
 
 def test_in_the_book(open_page):
-    page = open_page(f"chapters/{CHAPTER}")
+    page = open_page(f"chapters/{CHAPTER}", formulas=False)
     page.locator(f"#{FIGURE} summary").click()
     for scheme, _ in checks.in_two_looks(page):
         for state in ((*LAGS, True, SEED), (19, 20, False, SEEDS[0]), (5, 5, True, SEEDS[1])):
@@ -291,7 +291,7 @@ def test_in_the_book(open_page):
 
 def test_the_tables_fit_a_phone(open_page):
     """No column lies beyond the right edge, for any pair of lags."""
-    page = open_page(f"chapters/{CHAPTER}", width=360)
+    page = open_page(f"chapters/{CHAPTER}", width=360, formulas=False)
     page.locator(f"#{FIGURE} summary").click()
     beyond = page.locator(f"#{FIGURE}").evaluate(
         """(figure, states) => states.flatMap((settings) => {

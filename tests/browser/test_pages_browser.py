@@ -32,26 +32,21 @@ def test_no_page_is_left_out(site):
     assert built - set(PAGES) <= UNLISTED
 
 
-@pytest.mark.parametrize(
-    ("scheme", "first", "then", "over"),
-    [("light", 1280, 360, "file"), ("dark", 360, 1280, "http")],
-    ids=["light", "dark"],
-)
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_in_order(open_page, name, scheme, first, then, over):
-    """In a window of either width, also when the window becomes narrower or wider.
+LOOKS = [("light", 1280), ("dark", 360)]
+if os.environ.get("ATTENTION_COURSE_THOROUGH"):
+    LOOKS += [("light", 360), ("dark", 1280)]
 
-    Light and wide, dark and narrow; with ATTENTION_COURSE_THOROUGH, both widths of both.
-    """
-    page = open_page(name, scheme=scheme, width=first, over=over)
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
-    for width in (first, then) if os.environ.get("ATTENTION_COURSE_THOROUGH") else (first,):
-        page.set_viewport_size({"width": width, "height": 900})
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_in_order(open_page, name):
+    page = open_page(name, over="http" if PAGES.index(name) % 2 else "file")
+    for scheme, width in LOOKS:
+        checks.show(page, scheme, width)
         checks.open_everything(page)
-        dark = scheme == "dark"
         # Roles and sizes are the same in the dark, and most menus of a narrow window are closed.
-        found = checks.page_problems(page, colours_only=dark, names=not dark and width == 1280)
-        assert found == []
+        light, wide = scheme == "light", width == 1280
+        found = checks.page_problems(page, colours_only=not light, names=light and wide)
+        assert found == [], (scheme, width)
     assert page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
     assert checks.movements(page) == []
 
