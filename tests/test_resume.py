@@ -324,11 +324,11 @@ def test_later_seeds_lose_patience_and_the_first_does_not(monkeypatch, tmp_path)
             data.x_train, data.y_train, data.x_val, 1 - data.y_val, data.x_test, data.y_test, {}
         )
 
-    patient = recipe(load_data=contrary, patience=1, epochs=20)
-    first = training.fit(patient, contrary(), 3, 20)[1]
-    later = training.fit(patient, contrary(), 4, 20)[1]
-    assert len(first["history"]["loss"]) == 20
-    assert len(later["history"]["loss"]) == later["kept_epoch"] + 1 < 20
+    patient = recipe(load_data=contrary, patience=1, epochs=9)
+    first = training.fit(patient, contrary(), 3, 9)[1]
+    later = training.fit(patient, contrary(), 4, 9)[1]
+    assert len(first["history"]["loss"]) == 9
+    assert len(later["history"]["loss"]) == later["kept_epoch"] + 1 < 9
 
 
 def test_a_polite_end_says_how_to_go_on(tmp_path):

@@ -32,8 +32,9 @@ def test_no_page_is_left_out(site):
     assert built - set(PAGES) <= UNLISTED
 
 
+THOROUGH = bool(os.environ.get("ATTENTION_COURSE_THOROUGH"))
 LOOKS = [("light", 1280), ("dark", 360)]
-if os.environ.get("ATTENTION_COURSE_THOROUGH"):
+if THOROUGH:
     LOOKS += [("light", 360), ("dark", 1280)]
 
 
@@ -51,6 +52,7 @@ def test_a_page_is_in_order(open_page, name):
     assert checks.movements(page) == []
 
 
+@pytest.mark.skipif(not THOROUGH, reason="takes long; set ATTENTION_COURSE_THOROUGH=1")
 def test_every_formula_and_every_word_of_code_is_in_order(open_page):
     """The other tests let axe see samples of them."""
     page = open_page("chapters/04_qkv_from_scratch")
