@@ -32,9 +32,8 @@ def test_no_page_is_left_out(site):
     assert built - set(PAGES) <= UNLISTED
 
 
-THOROUGH = bool(os.environ.get("ATTENTION_COURSE_THOROUGH"))
 LOOKS = [("light", 1280), ("dark", 360)]
-if THOROUGH:
+if os.environ.get("ATTENTION_COURSE_THOROUGH"):
     LOOKS += [("light", 360), ("dark", 1280)]
 
 
@@ -52,7 +51,7 @@ def test_a_page_is_in_order(open_page, name):
     assert checks.movements(page) == []
 
 
-@pytest.mark.skipif(not THOROUGH, reason="takes long; set ATTENTION_COURSE_THOROUGH=1")
+@pytest.mark.thorough
 def test_every_formula_and_every_word_of_code_is_in_order(open_page):
     """The other tests let axe see samples of them."""
     page = open_page("chapters/04_qkv_from_scratch")
@@ -63,7 +62,7 @@ def test_every_formula_and_every_word_of_code_is_in_order(open_page):
 # --- what opens ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 def test_the_side_bars_of_a_small_screen_are_in_order(open_page, scheme):
     page = open_page(CHAPTERS[0], scheme=scheme, width=360, reduced_motion="no-preference")
     for side, button in [
@@ -133,7 +132,7 @@ def test_the_first_key_offers_to_skip_to_the_text(open_page, width):
     assert after["inside"], after
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 def test_every_place_the_keyboard_reaches_is_seen(open_page, scheme):
     """Go through a chapter with Tab until it starts again; each stop must look focused."""
     page = open_page(CHAPTERS[0], scheme=scheme, formulas=False)

@@ -666,8 +666,10 @@ def test_in_the_book(chapter):
         assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
     page.get_by_role("button", name=LOAD).click()
     sentence(page, "The model says")
+    texts = (review.EXAMPLES[3], "", LONG, "unbroken" * 100 + " film")
     for scheme, _ in checks.in_two_looks(page):
-        for text in (review.EXAMPLES[3], "", LONG, "unbroken" * 100 + " film"):
+        # In a narrow window the long ones are enough; their colours are those of the others.
+        for text in texts if scheme == "light" else texts[2:]:
             write(page, text)
             checks.open_everything(page)
             assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []

@@ -20,6 +20,9 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+# They depend on nothing but the checks, so nobody needs them who changes only the course.
+pytestmark = pytest.mark.thorough
+
 GOOD = """<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><title>A page</title>
 <link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">
 <style>
@@ -56,27 +59,53 @@ PIXEL = bytes.fromhex(
 )
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page lies."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "dot.png").write_bytes(PIXEL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def watched(browser: Browser, folder: Path) -> Iterator[checks.Watch]:
+    """A context for all pages that are opened as files; a new one each time takes longer."""
+    context = browser.new_context(viewport={"width": 360, "height": 900}, offline=True)
+    yield checks.Watch(context, folder.as_uri() + "/")
+    context.close()
+
+
 @pytest.fixture
-def look(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., tuple[Page, list[str]]]]:
+def look(
+    browser: Browser, folder: Path, watched: checks.Watch
+) -> Iterator[Callable[..., tuple[Page, list[str]]]]:
     """Open a page as ``open_page`` does, and return it with everything that is wrong with it."""
-    (tmp_path / "dot.png").write_bytes(PIXEL)
     contexts = []
 
     def open_one(html: str, over: str = "file") -> tuple[Page, list[str]]:
-        (tmp_path / "page.html").write_text(html, encoding="utf-8")
-        base = tmp_path.as_uri() + "/" if over == "file" else over
-        context = browser.new_context(
-            viewport={"width": 360, "height": 900}, offline=over == "file"
-        )
-        contexts.append(context)
-        watch = checks.Watch(context, base)
-        page = context.new_page()
-        page.goto(f"{base}page.html")
+        (folder / "page.html").write_text(html, encoding="utf-8")
+        if over == "file":
+            watch = watched
+            forget(watch)
+        else:
+            contexts.append(browser.new_context(viewport={"width": 360, "height": 900}))
+            watch = checks.Watch(contexts[-1], over)
+        page = watch.context.new_page()
+        page.goto(f"{watch.own[0]}page.html")
         return page, checks.page_problems(page) + watch.problems()
 
     yield open_one
+    forget(watched)
     for context in contexts:
         context.close()
+
+
+def forget(watch: checks.Watch) -> None:
+    """Close the pages of a watched context, and forget what they did."""
+    for page in watch.context.pages:
+        page.close()
+    for seen in (watch.requested, watch.failed, watch.said, watch.raised):
+        seen.clear()
 
 
 def test_a_good_page_passes(look):
@@ -301,8 +330,8 @@ def test_a_broken_page_is_refused_with_the_reason(look, name):
     assert any(reason in sentence for sentence in found), found
 
 
-def test_a_404_and_what_lies_outside_are_seen_on_a_server(look, tmp_path):
-    with conftest.serve(tmp_path) as address:
+def test_a_404_and_what_lies_outside_are_seen_on_a_server(look, folder):
+    with conftest.serve(folder) as address:
         assert look(GOOD, over=address)[1] == []
         _, found = look(GOOD.replace("dot.png", "lost.png"), over=address)
         assert f"does not get {address}lost.png (404)" in found
