@@ -123,7 +123,7 @@ def test_killed_at_any_write_it_goes_on_to_the_same_weights(monkeypatch, tmp_pat
 
 def run_program(folder, *options):
     return subprocess.Popen(
-        [sys.executable, str(PROGRAM), str(folder), "0.1", *options],
+        [sys.executable, str(PROGRAM), str(folder), "0.25", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -142,7 +142,7 @@ def test_sigkill_at_three_random_moments(tmp_path):
         # Until the first batch, the process is busy with starting.
         while program.stdout.readline() not in ("batch\n", ""):
             pass
-        # An epoch of five steps takes 0.5 s here and more, the whole training three of them.
+        # An epoch of two steps takes 0.5 s here and more, the whole training three of them.
         wait = moments.uniform(0.1, 1.3)
         time.sleep(wait)
         program.send_signal(signal.SIGKILL)

@@ -50,7 +50,7 @@ def recipe(**changes) -> Recipe:
         "load_data": load_data,
         "evaluate": evaluate,
         "epochs": 3,
-        "batch_size": 8,
+        "batch_size": 20,
         "seeds": (3,),
     }
     return Recipe(**(settings | changes))
