@@ -218,10 +218,11 @@ def _part_generators() -> None:
     spec = find_spec("random")
     own = module_from_spec(spec)
     spec.loader.exec_module(own)
-    for name, module in list(sys.modules.items()):
+    # Copies are made in one piece, whatever the engine's own thread imports meanwhile.
+    for name, module in sys.modules.copy().items():
         if name.partition(".")[0] not in ("dask", "distributed", "tornado"):
             continue
-        for attribute, value in list(vars(module).items()):
+        for attribute, value in vars(module).copy().items():
             if value is random:
                 setattr(module, attribute, own)
             elif isinstance(value, MethodType) and value.__self__ is random.random.__self__:
@@ -254,7 +255,9 @@ def _outcomes(
             unit_of[key] = unit
             folder = model.plan.seed_folder(unit.seed).resolve() if shared_disk else Path(key)
             arguments = (unit, model.identities[unit], folder)
-            futures.append(client.submit(train_unit, *arguments, key=key, pure=False))
+            # Libraries that two threads of a new worker load at once may fail, the first time.
+            future = client.submit(train_unit, *arguments, key=key, pure=False, retries=1)
+            futures.append(future)
     try:
         for future in engine.as_completed(futures):
             yield unit_of[future.key], _outcome(engine, future)

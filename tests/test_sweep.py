@@ -324,6 +324,24 @@ def test_a_failing_unit_does_not_stop_the_others(tmp_path, address, tiny, capsys
     assert read_card(tmp_path, "tiny")["seeds"] == seeds
 
 
+def test_a_unit_that_failed_by_accident_is_tried_once_more(
+    tmp_path, monkeypatch, address, tiny, capsys
+):
+    tries = Counter()
+    fit = training._fit
+
+    def failing(recipe, splits, seed, *arguments):
+        tries[seed] += 1
+        if seed == 4 and tries[seed] == 1:
+            raise RuntimeError("dictionary changed size during iteration")
+        return fit(recipe, splits, seed, *arguments)
+
+    monkeypatch.setattr(training, "_fit", failing)
+    sweep.sweep(["tiny"], [3, 4], output=tmp_path, address=address)
+    assert tries == {3: 1, 4: 2}
+    assert_each_once(capsys.readouterr().out, "tiny", [3, 4])
+
+
 def test_interrupted_it_keeps_what_has_arrived(tmp_path, monkeypatch, address, tiny, finished):
     keep = sweep._Collected.keep
     kept = []
