@@ -1,7 +1,4 @@
-"""Every question of every quiz in its page: answered wrongly and rightly, by mouse and by keys.
-
-The mouse chooses every option; the keys every right one, and two wrong ones where there are more.
-"""
+"""Every question of every quiz in its page: answered wrongly and rightly, by mouse and by keys."""
 
 from __future__ import annotations
 
@@ -220,8 +217,8 @@ def test_with_the_mouse(open_page, name):
     with_the_mouse(sitting, correct=False)
     sitting.in_order()
     with_the_mouse(sitting, correct=True)
-    pasting(sitting)
     sitting.in_order()
+    pasting(sitting)
 
 
 # --- the keyboard --------------------------------------------------------------------------
@@ -230,11 +227,10 @@ def test_with_the_mouse(open_page, name):
 def choose_by_keys(
     sitting: Sitting, question: dict[str, Any], stop: dict[str, Any], correct: bool
 ) -> None:
-    """Go to two wrong options, or to every right one, with arrows; moving must not answer."""
+    """Go to every wrong or right option with arrows; moving must not answer."""
     page, place = sitting.page, stop["place"]
     number = len(question["answers"])
-    options = sitting.options(question, correct)
-    for turn, (wanted, feedback) in enumerate(options if correct else options[:2]):
+    for turn, (wanted, feedback) in enumerate(sitting.options(question, correct)):
         before = page.evaluate(STOP)["feedback"]
         forward = (wanted - place) % number
         backward = (place - wanted) % number

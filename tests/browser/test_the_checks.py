@@ -382,6 +382,20 @@ def test_movement_is_noticed(look, style, reason):
     assert any(sentence.startswith(reason) for sentence in checks.movements(page))
 
 
+@pytest.mark.parametrize(("colour", "faint"), [("#1c2733", False), ("#c4c4c4", True)])
+def test_axe_sees_the_part_that_it_is_asked_about(look, colour, faint):
+    """What lies beside it is put aside meanwhile, and is there again afterwards."""
+    part = f'<div id="part"><p style="color: {colour}">Words to be judged</p></div>'
+    beside = '<p id="beside" style="color: #c4c4c4">Words beside it</p>'
+    article = f"<article><section>{beside}{part}</section></article></main>"
+    page, _ = look(GOOD.replace("</main>", article))
+    found = checks.axe_problems(page, "#part")
+    assert bool(found) is faint
+    assert all("#part" in sentence or "color-contrast" in sentence for sentence in found)
+    assert page.locator("#beside").text_content() == "Words beside it"
+    assert any("#beside" in sentence for sentence in checks.axe_problems(page))
+
+
 @pytest.fixture
 def run_tests(tmp_path: Path) -> Callable[..., str]:
     """Run one test with our fixtures on a book of one page; gives what pytest printed."""

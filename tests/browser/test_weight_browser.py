@@ -49,10 +49,10 @@ def milliseconds(browser, url: str) -> float:
 
 
 def is_ready_soon(browser, url: str) -> bool:
-    """Whether the median of three loads is within the limit; two that agree decide."""
-    times = [milliseconds(browser, url) for _ in range(2)]
+    """Whether the median of five loads is within the limit, decided by the first three if alike."""
+    times = [milliseconds(browser, url) for _ in range(3)]
     if min(times) <= MILLISECONDS < max(times):
-        times.append(milliseconds(browser, url))
+        times += [milliseconds(browser, url) for _ in range(2)]
     return median(times) <= MILLISECONDS
 
 
