@@ -436,17 +436,14 @@ def page_problems(page: Page, *, colours_only: bool = False, names: bool = True)
     Args:
         page: an opened page.
         colours_only: leave out what takes long and does not depend on colours: most rules of axe.
-        names: look for controls without a name, which takes long too. (No formula and no word
-            of code is a control, so the thinned page is enough.)
+        names: look for controls without a name, which takes long too.
     """
     found = overflow(page) + raw_tex(page) + unrendered_maths(page) + undescribed_images(page)
     found += faint_drawings(page) + faint_bars(page) + still_figures(page)
     if page.evaluate("document.documentElement.dataset.theme") == "dark":
         found += light_boxes(page)
-    with thinned(page):
-        if names:
-            found += unnamed_controls(page)
-        return found + _run_axe(page, None, True, colours_only)
+    found += axe_problems(page, colours_only=colours_only)
+    return found + unnamed_controls(page) if names else found
 
 
 def show(page: Page, scheme: str, width: int) -> None:
