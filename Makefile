@@ -30,7 +30,7 @@ test: $(STAMP) ## Run the tests, and run every chapter again and compare
 	  --numprocesses $(JOBS) --dist loadfile
 
 notebooks: $(STAMP) ## Execute all chapters and store their outputs (STEM=04_qkv_from_scratch for one)
-	$(BIN)/python -m attention_course.notebooks $(STEM)
+	$(BIN)/python -m attention_course.book.notebooks $(STEM)
 
 # Only a NAME given to make counts: some systems keep the machine's name in a variable NAME.
 bench: $(STAMP) ## Measure the benchmarks of the appendix again (NAME=scaling for one)

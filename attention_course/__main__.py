@@ -174,7 +174,7 @@ def _positive(text: str) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     _known_models([options.name])
-    from attention_course.training import train
+    from attention_course.training.runs import train
 
     return _resumable(
         lambda: train(
@@ -190,7 +190,7 @@ def _train(options: argparse.Namespace) -> int:
 
 def _sweep(options: argparse.Namespace) -> int:
     _known_models(options.names)
-    from attention_course.sweep import sweep
+    from attention_course.training.sweep import sweep
 
     return _resumable(
         lambda: sweep(
@@ -221,7 +221,7 @@ def _resumable(work: Callable[[], object]) -> int:
 
 
 def _baselines(options: argparse.Namespace) -> int:
-    from attention_course import baselines
+    from attention_course.training import baselines
 
     test = baselines.write(options.output or _checkout() / "models")
     print(f"logistic regression: {test['nb_logistic_regression']['test']['score']:.4f}")
@@ -229,7 +229,7 @@ def _baselines(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from attention_course import benchmarks
+    from attention_course.experiments import benchmarks
 
     folder = options.output or _checkout() / "benchmarks"
     for name in benchmarks.known(options.names):
@@ -241,14 +241,14 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _lags(options: argparse.Namespace) -> int:
-    from attention_course import lag_profiles
+    from attention_course.experiments import lag_profiles
 
     lag_profiles.record(options.output or _checkout() / "data")
     return 0
 
 
 def _search(options: argparse.Namespace) -> int:
-    from attention_course import ngram_search
+    from attention_course.experiments import ngram_search
 
     folder = options.output or _checkout() / "data"
     folder.mkdir(parents=True, exist_ok=True)
@@ -267,7 +267,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if not names:
         raise ModelError("Name the models to evaluate, or pass --all.")
     _known_models(names)
-    from attention_course.evaluation import evaluate_cards
+    from attention_course.training.audit import evaluate_cards
 
     return 0 if evaluate_cards(names) else 1
 
@@ -290,7 +290,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from attention_course.checks.files import check_file
+    from attention_course.exercises.files import check_file
 
     verdict = check_file(options.exercise, options.file)
     print(verdict)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from building import course_site
 
-from attention_course.notebooks import fix_environment
+from attention_course.book.notebooks import fix_environment
 
 # Before any test imports TensorFlow, which reads these settings once.
 fix_environment(os.environ)

@@ -1,6 +1,6 @@
 """Prove a checker: it accepts right answers and tells wrong ones apart."""
 
-from attention_course.checks import EXERCISES, check
+from attention_course.exercises import EXERCISES, check
 
 
 def accepts(name, *answers):

@@ -141,7 +141,7 @@ def test_train_passes_its_options_on(run, monkeypatch, tmp_path):
         def train(name, **options):
             calls.append((name, options))
 
-    monkeypatch.setitem(sys.modules, "attention_course.training", Training)
+    monkeypatch.setitem(sys.modules, "attention_course.training.runs", Training)
     monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
     arguments = ("train", "lstm", "--seed", "3", "--epochs", "2", "--output", str(tmp_path))
     assert run(*arguments) == (0, "", "")
@@ -161,7 +161,7 @@ def test_sweep_passes_its_options_on(run, monkeypatch):
         def sweep(names, **options):
             calls.append((names, options))
 
-    monkeypatch.setitem(sys.modules, "attention_course.sweep", Sweeping)
+    monkeypatch.setitem(sys.modules, "attention_course.training.sweep", Sweeping)
     monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
     arguments = ("sweep", "lstm", "simple_rnn", "--seeds", "3", "4", "--workers", "2", "--resume")
     assert run(*arguments) == (0, "", "")
@@ -180,7 +180,7 @@ def test_evaluate_all(run, monkeypatch, agree, status):
         calls.append(names)
         return agree
 
-    monkeypatch.setattr("attention_course.evaluation.evaluate_cards", evaluate_cards, raising=False)
+    monkeypatch.setattr("attention_course.training.audit.evaluate_cards", evaluate_cards)
     monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
     assert run("evaluate", "--all")[0] == status
     assert calls == [list(NAMES)]
@@ -188,7 +188,7 @@ def test_evaluate_all(run, monkeypatch, agree, status):
 
 @pytest.mark.parametrize(("status", "code"), [("passed", 0), ("wrong", 1), ("unanswered", 1)])
 def test_check(run, monkeypatch, status, code):
-    from attention_course.checks import Verdict
+    from attention_course.exercises import Verdict
 
     calls = []
 
@@ -196,7 +196,7 @@ def test_check(run, monkeypatch, status, code):
         calls.append((name, path))
         return Verdict(name, status, "So it is.")
 
-    monkeypatch.setattr("attention_course.checks.files.check_file", check_file)
+    monkeypatch.setattr("attention_course.exercises.files.check_file", check_file)
     result, out, _ = run("check", "06.attention", "answer.py")
     assert result == code
     assert "So it is." in out

@@ -14,9 +14,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from attention_course import training
-from attention_course.evaluation import accuracy_report
-from attention_course.recipes import Recipe, Splits
+from attention_course.statistics import accuracy_report
+from attention_course.training import runs as training
+from attention_course.training.recipe import Recipe, Splits
 
 
 def build(run_eagerly: bool = True) -> keras.Model:

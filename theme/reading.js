@@ -1,5 +1,5 @@
 // Reading aids: definitions of terms, names for the theme's small buttons, and the reader's
-// progress. attention_course/pages.py adds this script to every page, together with the hidden
+// progress. attention_course/book/pages.py adds this script to every page, together with the hidden
 // definitions (.reading-tip) and the list of chapters (#attention-course-pages).
 //
 // Nothing leaves the browser. Progress is one JSON text in localStorage, under the key

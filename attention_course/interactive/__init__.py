@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attention_course.display.plots import require_description
 from attention_course.errors import CourseError
-from attention_course.plots import require_description
 
 _FOLDER = Path(__file__).parent
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attention_course import assets, cards, functional
+from attention_course import assets, functional
 from attention_course.datasets.vocabulary import OFFSET, Vocabulary, tokens
 from attention_course.errors import ModelError
+from attention_course.models import cards
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -103,7 +104,7 @@ def pack(model: ReviewModel) -> dict[str, Any]:
     """Return the model as ``review.js`` reads it: plain values, the embedding in 16 bits.
 
     Every number of the embedding is rounded to a multiple of one step. That changes the
-    probability of the course's reviews by less than 1e-4 (tests/test_interactive_export.py).
+    probability of the course's reviews by less than 1e-4 (tests/interactive/test_export.py).
     """
     step = float(np.abs(model.embedding).max()) / _LARGEST
     integers = np.round(model.embedding / step).astype("<i2")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from attention_course import functional, interactive, plots
+from attention_course import functional, interactive
+from attention_course.display import plots
 
 #: What the temperature slider offers.
 TEMPERATURES = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 1000)

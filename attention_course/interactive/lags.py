@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from attention_course import interactive, plots
+from attention_course import interactive
 from attention_course.assets import fetch
+from attention_course.display import plots
 
 #: What is smaller than this share of the largest value is not called large.
 LARGE = 0.5
@@ -24,7 +25,7 @@ NAMES = {"bounded": "with tanh", "unbounded": "without tanh"}
 def load_profiles() -> dict[str, Any]:
     """Return the recorded runs, ``data/lag_profiles.json``.
 
-    ``python -m attention_course lags`` writes them; ``attention_course.lag_profiles`` says how.
+    Written by ``python -m attention_course lags``; see ``experiments.lag_profiles``.
 
     Raises:
         AssetError: the file is missing, damaged or out of reach.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from attention_course import assets, interactive, plots
+from attention_course import assets, interactive
 from attention_course.datasets.vocabulary import tokens
+from attention_course.display import plots
 from attention_course.interactive import export
 
 #: The first one is there at the start; the second has the same words and the opposite meaning.
@@ -21,7 +22,7 @@ EXAMPLES = (
 def show_review() -> None:
     """Show a box to type in; the page runs the model and shades each word by its weight.
 
-    While the book is executed (``attention_course.notebooks.EXECUTION_ENVIRONMENT``), the output
+    While the book is executed (``book.notebooks.EXECUTION_ENVIRONMENT``), the output
     only names the model's script, which the book has in its ``_static`` folder. Everywhere else,
     as in JupyterLab or on Colab, there is no such file, and the output holds the model itself.
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from attention_course import gradients, interactive, plots
+from attention_course import interactive
+from attention_course.display import plots
+from attention_course.functional import gradients
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆"
 

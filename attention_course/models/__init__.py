@@ -11,7 +11,7 @@ from attention_course.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from attention_course.recipes import Recipe
+    from attention_course.training.recipe import Recipe
 
 NAMES: dict[str, str] = {
     "simple_rnn": "sentiment",
@@ -72,8 +72,7 @@ def load_file(path: Path) -> "keras.Model":
     """Return the model stored in ``path``; see :func:`load`."""
     import keras
 
-    for module in ("layers", "ngram_layers"):
-        import_module(f"attention_course.{module}")  # registers the course's own layers
+    import_module("attention_course.layers")  # registers the course's own layers
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # h5py, zipfile and Keras raise a dozen kinds

@@ -19,7 +19,7 @@ from keras import layers
 from attention_course.datasets.fibonacci import fibonacci_windows, lagged_sum
 from attention_course.functional import softmax
 from attention_course.layers import TimeAttention
-from attention_course.recipes import Recipe, Splits
+from attention_course.training.recipe import Recipe, Splits
 
 STEPS = 20
 LAGS = (7, 17)

@@ -15,11 +15,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from attention_course import assets, baselines
+from attention_course import assets
 from attention_course.datasets import imdb
 from attention_course.datasets.vocabulary import START, UNKNOWN
-from attention_course.models.sentiment import evaluate, load_splits
-from attention_course.ngram_layers import (
+from attention_course.layers.ngram import (
     SCORED_BY,
     UNUSED,
     WORD_BITS,
@@ -28,14 +27,16 @@ from attention_course.ngram_layers import (
     all_keys,
     words_of,
 )
-from attention_course.recipes import Recipe, Splits
+from attention_course.models.sentiment import evaluate, load_splits
+from attention_course.training import baselines
+from attention_course.training.recipe import Recipe, Splits
 
 SMOOTHING = 3.0
 """Added to every count before the logarithm: a rare n-gram proves little."""
 MIN_COUNT = 2
 """Reviews an n-gram has to occur in, to be in the table."""
 SEARCH_FILE = "data/ngram_search.json"
-"""What was tried, written by :mod:`attention_course.ngram_search`."""
+"""What was tried, written by :mod:`attention_course.experiments.ngram_search`."""
 EPOCHS, BATCH, LEARNING_RATE = 8, 128, 0.002
 CHUNK = 1_000
 """Reviews whose n-grams are collected at a time."""
@@ -187,9 +188,9 @@ def settings_recipe(
         name, title: of the model.
         num_words: word numbers from here on are unknown words.
         length: words read of a review; the last ones are kept.
-        size, orders, scored_by: as in :class:`attention_course.ngram_layers.NGramAttention`.
+        size, orders, scored_by: as in :class:`attention_course.layers.ngram.NGramAttention`.
         smoothing: added to every count, see :func:`log_count_ratio`.
-        further: as in :class:`attention_course.recipes.Recipe`.
+        further: as in :class:`attention_course.training.recipe.Recipe`.
     """
     return Recipe(
         name=name,

@@ -20,9 +20,9 @@ import numpy as np
 from keras import layers
 
 from attention_course.datasets.recall import CHANCE, CUES, SYMBOLS, one_hot, recall
-from attention_course.evaluation import accuracy_report, mean_interval
-from attention_course.recipes import Recipe, Splits
-from attention_course.training import fit
+from attention_course.statistics import accuracy_report, mean_interval
+from attention_course.training.recipe import Recipe, Splits
+from attention_course.training.runs import fit
 
 UNITS = 16
 LEARNING_RATE = 0.005

@@ -13,9 +13,9 @@ import numpy as np
 from keras import layers
 
 from attention_course.datasets import imdb
-from attention_course.evaluation import accuracy_report
 from attention_course.layers import AdditiveSelfAttention
-from attention_course.recipes import Recipe, Splits
+from attention_course.statistics import accuracy_report
+from attention_course.training.recipe import Recipe, Splits
 
 VALIDATION = 5_000
 """The last so many of the 25,000 training reviews choose the epoch to keep."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from figure_reading import fixed, magnitude, operate, output_of
 
-from attention_course import gradients
+from attention_course.functional import gradients
 from attention_course.interactive.gradient_norm import layer
 
 CHAPTER = "02_vanishing_gradients"

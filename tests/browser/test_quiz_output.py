@@ -8,7 +8,7 @@ import checks
 import pytest
 import samples
 
-from attention_course import quiz
+from attention_course.display import quiz
 
 # A page with MathJax 3 that is still being loaded, where jupyterquiz would fetch another one.
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A quiz</title>

@@ -58,7 +58,7 @@ API = "createReader, createSplitter, decode"
 
 @pytest.fixture(scope="module")
 def keras_reader():
-    from attention_course.reader import SentimentReader
+    from attention_course.models.reader import SentimentReader
 
     return SentimentReader("self_attention")
 

@@ -11,17 +11,17 @@ from proof import accepts, refuses
 
 from attention_course import models
 from attention_course.assets import fetch
-from attention_course.cards import load_card
-from attention_course.checks import EXERCISES, check
-from attention_course.checks import rnn as exercises
 from attention_course.datasets import reviews
 from attention_course.datasets.vocabulary import OFFSET, Vocabulary
+from attention_course.display.quiz import load_quiz
 from attention_course.errors import DataError
-from attention_course.evaluation import wilson_interval
+from attention_course.exercises import EXERCISES, check
+from attention_course.exercises import rnn as exercises
 from attention_course.interactive import FigureError
 from attention_course.interactive.rnn_steps import show_rnn_steps
-from attention_course.quiz import load_quiz
-from attention_course.reader import SentimentReader
+from attention_course.models.cards import load_card
+from attention_course.models.reader import SentimentReader
+from attention_course.statistics import wilson_interval
 
 STEM = "01_rnn_recap"
 CHAPTER = Path(__file__).parents[2] / "chapters" / f"{STEM}.ipynb"

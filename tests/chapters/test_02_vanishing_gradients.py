@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from proof import accepts
 
-from attention_course import gradients
-from attention_course.cards import load_card
 from attention_course.datasets.recall import CHANCE
-from attention_course.evaluation import mcnemar, mean_interval, unpack_answers
+from attention_course.display.quiz import load_quiz
+from attention_course.functional import gradients
 from attention_course.interactive.gradient_norm import layer
-from attention_course.quiz import load_quiz
+from attention_course.models.cards import load_card
+from attention_course.statistics import mcnemar, mean_interval, unpack_answers
 
 ROOT = Path(__file__).resolve().parents[2]
 RECALL = ("recall_simple_rnn", "recall_lstm", "recall_rnn_attention")
@@ -214,7 +214,7 @@ def test_solutions_of_the_chapter_pass(notebook):
     ]
     assert len(cells) == 3
     for cell in cells:
-        exec("from attention_course.checks import check\n" + cell, namespace)
+        exec("from attention_course.exercises import check\n" + cell, namespace)
     accepts("02.jacobian", namespace["step_jacobian"])
     accepts("02.product", namespace["through_time"])
     accepts("02.clip", namespace["clip"])

@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 
 from attention_course import functional
-from attention_course.checks import EXERCISES, check, hint
-from attention_course.checks.alignment import (
-    additive_attention,
-    luong_scores,
-    score_gradient,
-)
+from attention_course.display.quiz import load_quiz
+from attention_course.exercises import EXERCISES, check, hint
+from attention_course.exercises.alignment import additive_attention, luong_scores, score_gradient
 from attention_course.interactive import FigureError
 from attention_course.interactive.alignment import show_alignment
-from attention_course.quiz import load_quiz
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "03_bahdanau_attention.ipynb"
 

@@ -9,11 +9,11 @@ import pytest
 from proof import accepts, refuses
 
 from attention_course import functional
-from attention_course.checks import check
-from attention_course.checks.qkv import attend_in_heads, attention
+from attention_course.display.quiz import load_quiz
+from attention_course.exercises import check
+from attention_course.exercises.qkv import attend_in_heads, attention
 from attention_course.interactive import FigureError
 from attention_course.interactive.four_words import TEMPERATURES, show_four_words
-from attention_course.quiz import load_quiz
 
 CHAPTER = Path(__file__).parents[2] / "chapters" / "04_qkv_from_scratch.ipynb"
 

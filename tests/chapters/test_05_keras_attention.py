@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from attention_course import assets, cards, models
-from attention_course.checks import EXERCISES, check, hint
-from attention_course.checks.reading import masked_mean, received
-from attention_course.evaluation import mcnemar, unpack_answers
-from attention_course.quiz import load_quiz
+from attention_course import assets, models
+from attention_course.display.quiz import load_quiz
+from attention_course.exercises import EXERCISES, check, hint
+from attention_course.exercises.reading import masked_mean, received
+from attention_course.models import cards
+from attention_course.statistics import mcnemar, unpack_answers
 
 EXERCISE_NAMES = ("05.received", "05.mean")
 

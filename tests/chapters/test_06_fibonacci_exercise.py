@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from attention_course.cards import load_card
 from attention_course.datasets.fibonacci import fibonacci_windows, lagged_sum
+from attention_course.display.quiz import load_quiz
 from attention_course.functional import softmax
-from attention_course.quiz import load_quiz
+from attention_course.models.cards import load_card
 
 QUIZ = {question["id"]: question for question in load_quiz("06_fibonacci_exercise")}
 ATTENTION = ("lagged_attention", "lagged_attention_unbounded")

@@ -1,0 +1,1 @@
+"""The book: how chapters are run and stored, and how pages are made."""

@@ -1,0 +1,55 @@
+"""Records as the appendix shows them: numbers with their spread, and where they were measured."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attention_course.experiments.benchmarks.common import significant
+
+WIDTH = 40
+"""Characters of a line that a narrow screen shows without scrolling."""
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits, never as a power of ten.
+
+    >>> number(0.016804), number(45.33), number(5875.2)
+    ('0.0168', '45.3', '5,880')
+    """
+    value = significant(value, 3)
+    decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:,.{decimals}f}"
+
+
+def spread(summary: Mapping[str, Any]) -> str:
+    """Return a median with the lowest and highest round, such as ``"45.3 (44.5–60.5)"``."""
+    middle, low, high = (number(summary[key]) for key in ("median", "lowest", "highest"))
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def medians(summaries: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Return the medians of several summaries."""
+    return [summary["median"] for summary in summaries]
+
+
+def surroundings(record: Mapping[str, Any]) -> str:
+    """Return what a record says about machine, versions, settings and repeats, in short lines."""
+    machine = record["machine"]
+    entries = {
+        "machine": [
+            f"{machine['processor']} ({machine['architecture']})",
+            f"cores used: {machine['cores']}",
+            f"memory: {machine['memory_gb']} GB",
+            f"system: {machine['system']}",
+        ],
+        "versions": [f"{name} {version}" for name, version in record["versions"].items()],
+        "settings": [f"{name}={value}" for name, value in record["settings"].items()] or ["none"],
+        "repeats": [f"{name.replace('_', ' ')}: {n}" for name, n in record["repeats"].items()],
+    }
+    return "\n".join(
+        textwrap.fill(", ".join(parts), WIDTH, initial_indent=f"{title}: ", subsequent_indent="  ")
+        for title, parts in entries.items()
+    )

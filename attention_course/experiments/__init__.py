@@ -1,0 +1,1 @@
+"""What was measured and recorded: searches, profiles, benchmarks."""

@@ -1,0 +1,97 @@
+"""Benchmarks side by side: what is measured, how it is run, and where a record is read.
+
+Each benchmark is a module of this package with a function ``measure()`` that returns a record.
+:func:`record` runs it in a Python process of its own, under fixed settings, and stores the record
+as ``benchmarks/NAME.json``. The appendix of the book shows these files.
+
+Importing this package loads neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attention_course import assets
+from attention_course.experiments.benchmarks import common
+from attention_course.models import cards
+
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+#: Benchmark -> environment variables that its process gets, beside those of every chapter. What
+#: compares libraries uses one thread: else the number of threads would be compared.
+SETTINGS: dict[str, dict[str, str]] = {
+    "training": {},
+    "implementations": ONE_THREAD,
+    "scaling": ONE_THREAD,
+    "book": {},
+}
+NAMES = tuple(SETTINGS)
+
+
+def known(names: Sequence[str]) -> list[str]:
+    """Return the named benchmarks, or all of them when none is named.
+
+    Raises:
+        BenchmarkError: a name is unknown.
+    """
+    for name in names:
+        if name not in NAMES:
+            raise common.BenchmarkError(
+                f"There is no benchmark called {name!r}; known are {', '.join(NAMES)}."
+            )
+    return list(names or NAMES)
+
+
+def record(name: str, folder: Path) -> Path:
+    """Run one benchmark and store its record; returns the path of the file.
+
+    Args:
+        name: one of ``NAMES``.
+        folder: where to write ``NAME.json``; made if it is missing.
+
+    Raises:
+        BenchmarkError: the name is unknown, or the benchmark says why it could not be run.
+    """
+    # Needs nbformat, which reading a record does not.
+    from attention_course.book.notebooks import EXECUTION_ENVIRONMENT
+
+    known([name])
+    settings = {**EXECUTION_ENVIRONMENT, **SETTINGS[name]}
+    measured = common.in_fresh_process(measure, name, settings=settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    cards.write_json(path, measured)
+    return path
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Return the record of one benchmark, measured in this process."""
+    # TensorFlow suspects a mistake where many graphs are made; each task here has its own.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return importlib.import_module(f"attention_course.experiments.benchmarks.{name}").measure()
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return the stored record of a benchmark.
+
+    Raises:
+        AssetError: the file cannot be fetched.
+        BenchmarkError: the name is unknown or the file is damaged.
+    """
+    known([name])
+    path = assets.fetch(f"benchmarks/{name}.json")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise common.BenchmarkError(
+            f"The record {path.name} is damaged ({error}): restore it with 'git checkout', or "
+            f"measure again with 'python -m attention_course bench {name}'."
+        ) from error

@@ -1,0 +1,98 @@
+"""Cold and warm builds of the book, and the seconds each chapter takes to run.
+
+The checkout is copied into a temporary folder without what was built before. The first build there
+runs every chapter (cold); the next ones find nothing changed (warm).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from attention_course import assets
+from attention_course.experiments.benchmarks import common
+
+LEFT_OUT = (".*", "_build", "build", "dist", "__pycache__", "*.egg-info")
+CACHE = Path("_build", ".jupyter_cache")
+# The command line of jupyter-book with this interpreter, wherever its script may be.
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
+
+
+def measure(root: Path | None = None, cold_rounds: int = 2, warm_rounds: int = 3) -> dict[str, Any]:
+    """Return the record of the benchmark of the book.
+
+    Args:
+        root: folder of the book; this checkout by default.
+        cold_rounds: builds from nothing, each in a folder of its own.
+        warm_rounds: builds in the last of these folders, with nothing changed.
+
+    Raises:
+        BenchmarkError: there is no checkout, or the book does not build.
+    """
+    root = root or assets.checkout_root()
+    if root is None:
+        raise common.BenchmarkError(
+            "The book can be built only in a clone of the course; run the command there."
+        )
+    cold, chapters = [], []
+    for number in range(cold_rounds):
+        with tempfile.TemporaryDirectory(prefix="attention-course-") as folder:
+            copy = Path(folder, "book")
+            shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+            cold.append(build(copy))
+            chapters.append(execution_seconds(copy))
+            last = number == cold_rounds - 1
+            warm = [build(copy) for _ in range(warm_rounds)] if last else []
+    return {
+        "what": "jupyter-book build of a copy of the checkout",
+        "repeats": {"cold_rounds": cold_rounds, "warm_rounds": warm_rounds},
+        **common.surroundings(),
+        "unit": "seconds",
+        "cold": common.summary(cold),
+        "warm": common.summary(warm),
+        "pages": {
+            name: common.summary([found[name] for found in chapters]) for name in chapters[0]
+        },
+    }
+
+
+def build(folder: Path) -> float:
+    """Build the book in a folder; returns the seconds, as the reader waits for them."""
+    begun = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", JUPYTER_BOOK, "build", "."],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+    )
+    if result.returncode:
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr).strip()
+        lines = plain.splitlines() or ["jupyter-book said nothing."]
+        raise common.BenchmarkError(
+            f"The book does not build, so its time cannot be measured: {lines[-1]} "
+            "Correct it until 'make book' passes."
+        )
+    return time.perf_counter() - begun
+
+
+def execution_seconds(folder: Path) -> dict[str, float]:
+    """Return what the build noted for each page it ran: the time of its whole Python process."""
+    from jupyter_cache import get_cache
+
+    records = get_cache(folder / CACHE).list_cache_records()
+    found = {
+        Path(record.uri).relative_to(folder.resolve()).with_suffix("").as_posix(): record.data[
+            "execution_seconds"
+        ]
+        for record in records
+    }
+    return dict(sorted(found.items()))

@@ -1,0 +1,267 @@
+"""Time and memory of full attention against sequence length.
+
+One head of width d with its four projections, on one sequence of T vectors. Counting each
+multiplication and each addition, the projections need 8·T·d² operations and the two products of
+the attention part 4·T²·d. So by counting, both are equal at T = 2d.
+
+NumPy computes in 64 bits and Keras in 32. Between two calls, memory is kept: by default the C
+library gives every array above 32 MB back to the operating system, which then has to clear new
+pages at the next call. That costs as much as the arithmetic and makes a step in the curve, so it is
+measured apart, as ``pages``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import tracemalloc
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attention_course import functional
+from attention_course.experiments.benchmarks import common, fits
+
+WIDTH = 256
+LENGTHS = (64, 128, 256, 512, 1024, 1448, 2048, 2896, 4096, 5793, 8192)
+#: The exponent is fitted from this length on: shorter sequences fit into the processor's cache.
+LONG = 1024
+#: The sum of both terms is fitted from here on: below, the cost of the call itself shows.
+CALLS_COUNT_BELOW = 256
+MEMORY_LENGTHS = (1024, 2048, 4096, 8192)
+
+
+def measure(
+    lengths: Sequence[int] = LENGTHS,
+    long: int = LONG,
+    fit_from: int = CALLS_COUNT_BELOW,
+    memory_lengths: Sequence[int] = MEMORY_LENGTHS,
+    width: int = WIDTH,
+    rounds: int = 5,
+    least: float = 0.02,
+) -> dict[str, Any]:
+    """Return the record of the scaling benchmark.
+
+    Args:
+        lengths: vectors per sequence, in rising order.
+        long: the exponent is fitted from this length on.
+        fit_from: the sum of a linear and a quadratic term is fitted from this length on.
+        memory_lengths: lengths at which memory is measured, in rising order.
+        width: d, the width of the vectors and of the head.
+        rounds: measurements per task and length.
+        least: seconds that one measurement lasts at least.
+    """
+    call = partial(common.in_fresh_process, settings=common.KEEP_MEMORY)
+    times = {
+        "numpy": call(seconds, "numpy", lengths, width, rounds, least),
+        "keras": call(seconds, "keras", lengths, width, rounds, least),
+    }
+    longer = [length for length in lengths if length >= long]
+    default = common.in_fresh_process(
+        seconds, "numpy", longer, width, rounds, least, ("attention",), settings={}
+    )
+    return {
+        "what": "full attention with one head and its four projections, one sequence",
+        "repeats": {"rounds": rounds, "least_seconds": least},
+        **common.surroundings(),
+        "memory_kept": common.KEEP_MEMORY,
+        "width": width,
+        "lengths": list(lengths),
+        "long": long,
+        "fit_from": fit_from,
+        "unit": "seconds per call",
+        "predicted_crossing": 2 * width,
+        "libraries": {
+            name: _described(found, lengths, long, fit_from) for name, found in times.items()
+        },
+        "pages": {
+            "lengths": longer,
+            "times": [common.summary(values) for values in default["attention"]],
+            "fit": fits.power_law(longer, _medians(default["attention"])),
+        },
+        "memory": {
+            "unit": "bytes",
+            "lengths": list(memory_lengths),
+            "numpy": common.in_fresh_process(numpy_memory, memory_lengths, width, settings={}),
+            "keras": common.in_fresh_process(keras_memory, memory_lengths, width, settings={}),
+        },
+    }
+
+
+def _described(
+    found: Mapping[str, list[list[float]]], lengths: Sequence[int], long: int, fit_from: int
+) -> dict[str, Any]:
+    medians = {part: np.array(_medians(series)) for part, series in found.items()}
+    lengths = np.array(lengths)
+    longer, fitted = lengths >= long, lengths >= fit_from
+    parts = {part: [common.summary(values) for values in series] for part, series in found.items()}
+    return {
+        "parts": parts,
+        "exponent": fits.power_law(lengths[longer], medians["attention"][longer]),
+        "fit": fits.linear_and_quadratic(lengths[fitted], medians["layer"][fitted]),
+        "crossings": crossings(parts, lengths, fitted),
+    }
+
+
+def crossings(
+    parts: Mapping[str, Sequence[Mapping[str, Any]]], lengths: np.ndarray, fitted: np.ndarray
+) -> dict[str, dict[str, Any] | None]:
+    """Return from which length on attention costs more than the projections, found in three ways.
+
+    Each is found anew in every round, so it has a spread as every time has. None where a round
+    has no crossing.
+
+    Args:
+        parts: for each part, the summary of its rounds at every length.
+        lengths: vectors per sequence, shape (n,).
+        fitted: which of them the sum of a linear and a quadratic term is fitted to, shape (n,).
+    """
+    rounds = {
+        part: np.array([summary["rounds"] for summary in series]).T
+        for part, series in parts.items()
+    }
+    met = {
+        part: [
+            fits.crossing(lengths, projections, times)
+            for projections, times in zip(rounds["projections"], rounds[part], strict=True)
+        ]
+        for part in ("products", "attention")
+    }
+    met["fitted"] = [
+        fits.linear_and_quadratic(lengths[fitted], times[fitted])["crossing"]
+        for times in rounds["layer"]
+    ]
+    return {way: None if None in found else common.summary(found) for way, found in met.items()}
+
+
+def _medians(series: Sequence[Sequence[float]]) -> list[float]:
+    return [common.summary(values)["median"] for values in series]
+
+
+# --- time ----------------------------------------------------------------------------------
+
+
+def seconds(
+    library: str,
+    lengths: Sequence[int],
+    width: int,
+    rounds: int,
+    least: float,
+    parts: Sequence[str] = ("projections", "products", "attention", "layer"),
+) -> dict[str, list[list[float]]]:
+    """Return, for each part, the seconds of every round at every length.
+
+    The parts are the four ``projections``; the two matrix ``products`` without what is between
+    them; the ``attention`` part, which is these products with scaling and softmax; and the whole
+    ``layer``.
+
+    Args:
+        library: "numpy" or "keras".
+        lengths: vectors per sequence.
+        width: d.
+        rounds: measurements per task.
+        least: seconds that one measurement lasts at least.
+        parts: those to measure.
+    """
+    make = {"numpy": numpy_parts, "keras": keras_parts}[library]
+    made = {length: make(length, width) for length in lengths}
+    tasks = {(part, length): made[length][part] for length in lengths for part in parts}
+    found = common.interleave(tasks, rounds, least)
+    return {part: [found[part, length] for length in lengths] for part in parts}
+
+
+def _inputs(length: int, width: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One sequence (T, d), and four matrices (d, d) that keep the size of its numbers."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(length, width))
+    return x, [random.normal(size=(width, width)) / math.sqrt(width) for _ in range(4)]
+
+
+def numpy_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
+    """Return the parts in NumPy, as functions without arguments."""
+    x, weights = _inputs(length, width)
+    query, key, value = (x @ W for W in weights[:3])
+    return {
+        "projections": lambda: [x @ W for W in weights],
+        "products": lambda: (query @ key.T) @ value,
+        "attention": partial(functional.scaled_dot_product_attention, query, key, value),
+        "layer": partial(functional.multi_head_attention, x, x, *weights, 1),
+    }
+
+
+def keras_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
+    """Return the same parts in Keras, each as one graph; the layer is MultiHeadAttention."""
+    import keras
+    import tensorflow as tf
+
+    numbers, matrices = _inputs(length, width)
+    x = tf.constant(numbers[None], dtype=tf.float32)
+    weights = [tf.constant(W, dtype=tf.float32) for W in matrices]
+    query, key, value = (x @ W for W in weights[:3])
+    layer = keras.layers.MultiHeadAttention(1, width, use_bias=False)
+    layer(x, x)
+    pairs = zip(matrices, layer.weights, strict=True)
+    layer.set_weights([W.reshape(weight.shape) for W, weight in pairs])
+
+    def products(query: Any, key: Any, value: Any) -> Any:
+        return keras.ops.matmul(keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))), value)
+
+    def attention(query: Any, key: Any, value: Any) -> Any:
+        scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))) / math.sqrt(width)
+        return keras.ops.matmul(keras.ops.softmax(scores), value)
+
+    return {
+        "projections": partial(tf.function(lambda x: [x @ W for W in weights]), x),
+        "products": partial(tf.function(products), query, key, value),
+        "attention": partial(tf.function(attention), query, key, value),
+        "layer": partial(tf.function(layer), x, x),
+    }
+
+
+# --- memory --------------------------------------------------------------------------------
+
+
+def numpy_memory(lengths: Sequence[int], width: int) -> list[int]:
+    """Return the peak of what NumPy has allocated at once during one call of the layer.
+
+    NumPy reports each array to ``tracemalloc``, so this is exact to the byte and the same on
+    every machine. The input and the weights are not counted.
+    """
+    found = []
+    for length in lengths:
+        layer = numpy_parts(length, width)["layer"]
+        tracemalloc.start()
+        layer()
+        found.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return found
+
+
+def keras_memory(lengths: Sequence[int], width: int) -> list[int] | None:
+    """Return how much more memory the process holds during one call of the layer than before.
+
+    TensorFlow reports its arrays to nobody, so this is the peak of the process as Linux counts it,
+    in pages. None on other systems.
+    """
+    if not Path("/proc/self/clear_refs").exists():
+        return None
+    found = []
+    for length in lengths:
+        layer = keras_parts(length, width)["layer"]
+        layer()  # traces the graph
+        time.sleep(0.1)  # threads that free their last arrays
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+        before = _process_bytes("VmRSS")
+        layer()
+        found.append(max(_process_bytes("VmHWM") - before, 0))
+    return found
+
+
+def _process_bytes(name: str) -> int:
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise common.BenchmarkError(f"Linux does not say {name} in /proc/self/status.")

@@ -1,0 +1,216 @@
+"""Training and inference time of the sentiment models, and what the time is spent on.
+
+Word numbers are random, because the time of a step does not depend on them: the measurement can be
+repeated without the IMDB data. No word is padding.
+
+The models have a length and a vocabulary of their own, those of their recipes. So ``lengths``
+measures two of them again at the same lengths, and ``parts`` measures their layers alone. Both are
+measured twice, each time in a process of its own: as the system handles memory by default, and
+with memory kept (see :mod:`attention_course.experiments.benchmarks.scaling`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from attention_course import models
+from attention_course.experiments.benchmarks import common
+from attention_course.models import sentiment
+from attention_course.training.recipe import Splits
+
+TRAINING_REVIEWS = 20_000
+BATCH_SIZE = 64
+REFERENCE = "self_attention"
+#: The pair whose ratio is published, slower one first.
+PAIR = ("lstm_attention", REFERENCE)
+LENGTHS = (50, 100, 200, 400)
+#: Layer -> width of what it reads, as in ``self_attention`` and ``lstm_attention``.
+PARTS = {"lstm": 32, "attention_32": 32, "attention_100": 100}
+UNITS = 100
+# All models know at least so many words, however they store them.
+WORDS = 5_000
+
+
+def measure(
+    names: Sequence[str] = models.READ_REVIEWS,
+    lengths: Sequence[int] = LENGTHS,
+    rounds: int = 7,
+    least: float = 0.4,
+    batch_size: int = BATCH_SIZE,
+) -> dict[str, Any]:
+    """Return the record of the training benchmark.
+
+    Args:
+        names: models that read reviews; ``self_attention`` has to be among them.
+        lengths: words per review in the measurements of the pair and of the parts.
+        rounds: measurements per task.
+        least: seconds that one measurement lasts at least.
+        batch_size: the same for all models, whatever their recipe says.
+    """
+    run = partial(common.interleave, rounds=rounds, least=least)
+    built = {name: _prepared(name, batch_size) for name in names}
+    by_length = partial(
+        common.in_fresh_process, measure_by_length, lengths, rounds, least, batch_size
+    )
+    return {
+        "what": "training and inference time of the sentiment models, on random words",
+        "repeats": {"rounds": rounds, "least_seconds": least, "batch_size": batch_size},
+        **common.surroundings(),
+        "training": _training(built, batch_size, run),
+        "inference": _inference(built, batch_size, run),
+        **by_length(settings={}),
+        "kept": {"settings": common.KEEP_MEMORY, **by_length(settings=common.KEEP_MEMORY)},
+    }
+
+
+def measure_by_length(
+    lengths: Sequence[int], rounds: int, least: float, batch_size: int
+) -> dict[str, Any]:
+    """Return the parts ``lengths`` and ``parts`` of the record; see :func:`measure`."""
+    run = partial(common.interleave, rounds=rounds, least=least)
+    return {
+        "lengths": _lengths(lengths, batch_size, run),
+        "parts": _parts(lengths, batch_size, run),
+    }
+
+
+def _training(built: dict[str, keras.Model], batch_size: int, run: Callable) -> dict[str, Any]:
+    steps = {name: _training_step(model, batch_size) for name, model in built.items()}
+    seconds = common.scaled(run(steps), TRAINING_REVIEWS / batch_size)
+    return {
+        "unit": f"seconds per epoch of {TRAINING_REVIEWS:,} reviews",
+        "models": {
+            name: {
+                "title": models.recipe(name).title,
+                "length": built[name].inputs[0].shape[1],
+                **common.summary(found),
+            }
+            for name, found in seconds.items()
+        },
+        "ratios": _ratios(seconds),
+    }
+
+
+def _inference(built: dict[str, keras.Model], batch_size: int, run: Callable) -> dict[str, Any]:
+    found = {"unit": "milliseconds per review", "reference": REFERENCE}
+    for kind, count in (("batch", batch_size), ("single", 1)):
+        calls = {
+            name: partial(model.predict_on_batch, random_words(model, count))
+            for name, model in built.items()
+        }
+        ms = common.scaled(run(calls), 1000 / count)
+        found[kind] = {
+            "reviews": count,
+            "models": {name: common.summary(values) for name, values in ms.items()},
+            "ratios": _ratios(ms),
+        }
+    return found
+
+
+def _lengths(lengths: Sequence[int], batch_size: int, run: Callable) -> dict[str, Any]:
+    """Train the pair on reviews of several lengths; the shorter ones are nothing but shorter."""
+    steps = {
+        (name, length): _training_step(getattr(sentiment, name)(WORDS, length), batch_size)
+        for name in PAIR
+        for length in lengths
+    }
+    seconds = common.scaled(run(steps), TRAINING_REVIEWS / batch_size)
+    slower, faster = PAIR
+    return {
+        "unit": f"seconds per epoch of {TRAINING_REVIEWS:,} reviews",
+        "lengths": list(lengths),
+        "models": {
+            name: [common.summary(seconds[name, length]) for length in lengths] for name in PAIR
+        },
+        "ratios": [
+            common.ratio(seconds[slower, length], seconds[faster, length]) for length in lengths
+        ],
+    }
+
+
+def _parts(lengths: Sequence[int], batch_size: int, run: Callable) -> dict[str, Any]:
+    """Time single layers, masked as in the models: the result alone, and with all gradients."""
+    tasks = {
+        (name, length, kind): task
+        for name, width in PARTS.items()
+        for length in lengths
+        for kind, task in _layer_tasks(name, (batch_size, length, width)).items()
+    }
+    ms = common.scaled(run(tasks), 1000)
+    return {
+        "unit": "milliseconds per batch",
+        "lengths": list(lengths),
+        "layers": {
+            name: {
+                kind: [common.summary(ms[name, length, kind]) for length in lengths]
+                for kind in ("forward", "both")
+            }
+            for name in PARTS
+        },
+    }
+
+
+def _layer_tasks(name: str, shape: tuple[int, int, int]) -> dict[str, Callable[[], object]]:
+    x = tf.random.stateless_normal(shape, (0, 0))
+    mask = tf.ones(shape[:2], dtype=bool)
+    if name == "lstm":
+        layer = keras.layers.LSTM(UNITS, return_sequences=True)
+        call = partial(layer, mask=mask)
+    else:
+        layer = keras.layers.Attention()
+
+        def call(x: Any) -> Any:
+            return layer([x, x], mask=[mask, mask])
+
+    call(x)  # makes the layer's weights
+
+    @tf.function
+    def forward() -> Any:
+        return tf.reduce_sum(call(x))
+
+    @tf.function
+    def both() -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(tf.square(call(x)))
+        return tape.gradient(total, [x, *[weight.value for weight in layer.trainable_weights]])
+
+    return {"forward": forward, "both": both}
+
+
+def _training_step(model: keras.Model, batch_size: int) -> Callable[[], object]:
+    labels = np.arange(batch_size)[:, None] % 2
+    return partial(model.train_on_batch, random_words(model, batch_size), labels)
+
+
+def _prepared(name: str, batch_size: int) -> keras.Model:
+    """Build a model. One that counts n-grams first knows all of the batch, its slowest case."""
+    recipe = models.recipe(name)
+    model = recipe.build()
+    if recipe.prepare:
+        # Twice, because an n-gram of a single review is left out.
+        twice = np.repeat(random_words(model, batch_size), 2, axis=0)
+        labels = np.arange(2 * batch_size) // 2 % 2
+        others = dict.fromkeys(("x_val", "y_val", "x_test", "y_test"))
+        recipe.prepare(model, Splits(x_train=twice, y_train=labels, **others, provenance={}))
+    return model
+
+
+def random_words(model: keras.Model, count: int) -> Any:
+    """Random word numbers in the shape and kind that a model reads; none is padding."""
+    random = np.random.default_rng(0)
+    arrays = [
+        random.integers(1, WORDS, (count, *tensor.shape[1:])).astype(tensor.dtype)
+        for tensor in model.inputs
+    ]
+    return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _ratios(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    return {name: common.ratio(found, values[REFERENCE]) for name, found in values.items()}

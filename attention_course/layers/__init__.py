@@ -1,0 +1,16 @@
+"""Attention as Keras layers; importing this registers all of them for loading."""
+
+from attention_course.layers.attention import (
+    AdditiveSelfAttention,
+    BahdanauAttention,
+    LayerError,
+    LuongAttention,
+    SumOverTime,
+    TimeAttention,
+)
+from attention_course.layers.ngram import NGramAttention, NGrams
+
+__all__ = [
+    "AdditiveSelfAttention", "BahdanauAttention", "LayerError", "LuongAttention", "NGramAttention",
+    "NGrams", "SumOverTime", "TimeAttention",
+]

@@ -1,0 +1,1 @@
+"""Recipes, runs that survive, cards and their audit; heavy modules load Keras."""

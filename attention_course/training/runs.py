@@ -1,0 +1,520 @@
+"""Train a model by its recipe and write its file and its card.
+
+Weights are stored without the optimiser, by the Keras version named on the card. After every
+epoch a checkpoint is written, so a run that was killed goes on where it stopped and ends with the
+weights of an unbroken one. A model file and a card appear whole or not at all.
+"""
+
+import contextlib
+import hashlib
+import os
+import platform
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from attention_course import assets
+from attention_course.errors import AssetError, DataError, ModelError
+from attention_course.models import cards
+from attention_course.models import recipe as find_recipe
+from attention_course.statistics import mean_interval
+from attention_course.storage import write_whole
+from attention_course.training.checkpoints import CheckpointError, Checkpoints, State
+from attention_course.training.progress import ShowProgress
+from attention_course.training.recipe import Recipe, Splits
+
+UNFINISHED = ".unfinished"
+"""Folder beside the models for runs that are not done; a finished training removes its part."""
+
+Result = tuple[list[np.ndarray], dict[str, Any]]
+"""What a finished seed leaves: weights as ``get_weights()`` orders them, what the card says."""
+
+
+def train(
+    name: str,
+    seed: int | None = None,
+    epochs: int | None = None,
+    output: Path | None = None,
+    verbose: bool = True,
+    resume: bool = False,
+    other_data: bool = False,
+) -> dict[str, Any]:
+    """Train the model ``name``, write ``NAME.keras`` and ``NAME.json``, return the card.
+
+    Args:
+        name: a key of ``attention_course.models.NAMES``.
+        seed: train this one seed instead of the recipe's.
+        epochs: train this many epochs instead of the recipe's.
+        output: folder to write to; by default ``models/`` of the checkout.
+        verbose: show progress.
+        resume: go on with a training that was interrupted.
+        other_data: train although the data is not that of the course's card.
+
+    Raises:
+        ModelError: the name is unknown, or there is nowhere to write to.
+        DataError: the data the recipe needs is not to be had, or is not that of the card.
+        CheckpointError: an unfinished training is there and ``resume`` is False, or it is
+            damaged or has other settings.
+        StorageError: the disk is full. What was there before is untouched.
+    """
+    plan = make_plan(name, None if seed is None else (seed,), epochs, output, resume)
+    splits = plan.recipe.load_data()
+    if not other_data:
+        check_data(name, splits)
+    plan.unfinished.mkdir(parents=True, exist_ok=True)
+    finished = [
+        run_seed(
+            plan.recipe,
+            splits,
+            one,
+            plan.epochs,
+            plan.seed_folder(one),
+            f"{name}, seed {one} ({position} of {len(plan.seeds)})" if verbose else None,
+        )
+        for position, one in enumerate(plan.seeds, start=1)
+    ]
+    return finish(plan, splits, finished)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which seeds of a model are trained for how many epochs, and where the files go."""
+
+    recipe: Recipe
+    seeds: tuple[int, ...]
+    epochs: int
+    folder: Path
+
+    @property
+    def unfinished(self) -> Path:
+        """Folder of what this training leaves until it is finished."""
+        return self.folder / UNFINISHED / self.recipe.name
+
+    def seed_folder(self, seed: int) -> Path:
+        """The part of it that belongs to one seed."""
+        return self.unfinished / f"seed-{seed}"
+
+
+def make_plan(
+    name: str,
+    seeds: Sequence[int] | None = None,
+    epochs: int | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+) -> Plan:
+    """Return what a training of ``name`` consists of; seeds and epochs are the recipe's if None.
+
+    Raises:
+        ModelError: the name is unknown, or there is nowhere to write to.
+        CheckpointError: an unfinished training is there and ``resume`` is False.
+    """
+    recipe = find_recipe(name)
+    plan = Plan(
+        recipe=recipe,
+        seeds=tuple(recipe.seeds if seeds is None else seeds),
+        epochs=recipe.epochs if epochs is None else epochs,
+        folder=output or _models_folder(),
+    )
+    if any(plan.unfinished.rglob("*.npz")) and not resume:
+        raise CheckpointError(
+            f"An unfinished training of {name} lies in {plan.unfinished}: go on with it with the "
+            "same command and --resume, or delete that folder to start anew."
+        )
+    return plan
+
+
+def finish(plan: Plan, splits: Splits, finished: Sequence[Result]) -> dict[str, Any]:
+    """Write model and card, remove what was unfinished, and return the card.
+
+    Args:
+        plan, splits: what was trained.
+        finished: the result of every seed, in the order of ``plan.seeds``.
+    """
+    card = write_model(plan.recipe, splits, finished, plan.epochs, plan.folder, plan.unfinished)
+    for seed in plan.seeds:
+        shutil.rmtree(plan.seed_folder(seed), ignore_errors=True)
+    for folder in (plan.unfinished, plan.unfinished.parent):
+        with contextlib.suppress(OSError):  # not empty: other seeds or models wait there
+            folder.rmdir()
+    return card
+
+
+def write_model(
+    recipe: Recipe,
+    splits: Splits,
+    finished: Sequence[Result],
+    epochs: int,
+    folder: Path,
+    scratch: Path,
+) -> dict[str, Any]:
+    """Write the model file and the card of finished seeds, and return the card.
+
+    Args:
+        recipe, splits, epochs: what was trained.
+        finished: what :func:`run_seed` returned for each seed; the file holds the first.
+        folder: where to write.
+        scratch: where files are made before they are renamed; on the same file system.
+    """
+    runs = [run for _, run in finished]
+    # What takes long comes first, so that model and card are renamed right after each other.
+    further = recipe.further(recipe.name, runs, epochs) if recipe.further else {}
+    model = recipe.build()
+    model.set_weights(finished[0][0])
+    path = folder / f"{recipe.name}.keras"
+    # A copy made from the configuration holds no optimiser: the file is a third of the size.
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    write_whole(path, copy.save, scratch)
+    card = _card(recipe, splits, model, runs, epochs, path) | further
+    cards.write_json(folder / f"{recipe.name}.json", card, scratch)
+    return card
+
+
+def fit(
+    recipe: Recipe, splits: Splits, seed: int, epochs: int
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Fit one seed of ``recipe``, leaving nothing on disk.
+
+    Returns the model with the weights that are kept, and what the card says of this run.
+    """
+    model, run = _fit(recipe, splits, seed, epochs, None, None)
+    return model, run
+
+
+def run_seed(
+    recipe: Recipe,
+    splits: Splits,
+    seed: int,
+    epochs: int,
+    folder: Path,
+    title: str | None = None,
+) -> Result:
+    """Fit one seed, from its start or from where an earlier process was killed.
+
+    Args:
+        recipe, splits, seed, epochs: what to train.
+        folder: of this run alone; it keeps the result until the caller removes it.
+        title: show progress under this title; None shows nothing.
+
+    Raises:
+        CheckpointError: what lies in ``folder`` is damaged or belongs to another run.
+        StorageError: the disk is full. Run again with the same folder to go on.
+    """
+    this = identity(recipe, splits, seed, epochs)
+    result = load_result(folder, this)
+    if result is None:
+        model, run = _fit(recipe, splits, seed, epochs, folder, title)
+        result = model.get_weights(), run
+        store_result(folder, this, result)
+    return result
+
+
+def load_result(folder: Path, identity: dict[str, Any]) -> Result | None:
+    """Return what :func:`store_result` wrote for a seed, or None.
+
+    Raises:
+        CheckpointError: it is damaged or belongs to another run.
+    """
+    stored = Checkpoints(folder / "result", identity).load()
+    return None if stored is None else (list(stored.arrays), stored.record)
+
+
+def store_result(folder: Path, identity: dict[str, Any], result: Result) -> None:
+    """Keep the result of a seed in its folder, in place of the checkpoints that led to it."""
+    weights, run = result
+    Checkpoints(folder / "result", identity).save(State(run["kept_epoch"], weights, run))
+    for part in ("choose", "refit"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+
+
+def _fit(
+    recipe: Recipe,
+    splits: Splits,
+    seed: int,
+    epochs: int,
+    folder: Path | None,
+    title: str | None,
+) -> tuple[keras.Model, dict[str, Any]]:
+    model, recorder = _run_epochs(recipe, splits, seed, epochs, folder, "choose", title)
+    run = {
+        "seed": seed,
+        "kept_epoch": recorder.best_epoch if recipe.restore_best else epochs,
+        "seconds_per_epoch": [round(s, 1) for s in recorder.seconds],
+        "history": {
+            key: [float(f"{value:.5g}") for value in values]
+            for key, values in recorder.history.items()
+        },
+    }
+    if recipe.refit:
+        together, kept = splits.all_training(), run["kept_epoch"]
+        title = title and f"{title}, all training data"
+        model, again = _run_epochs(recipe, together, seed, kept, folder, "refit", title)
+        run["refit"] = {
+            "examples": len(together.y_train),
+            "epochs": kept,
+            "seconds_per_epoch": [round(s, 1) for s in again.seconds],
+        }
+    elif recipe.restore_best:
+        model.set_weights(recorder.best_weights)
+    run["test"] = recipe.evaluate(model, splits)
+    return model, run
+
+
+def _run_epochs(
+    recipe: Recipe,
+    splits: Splits,
+    seed: int,
+    epochs: int,
+    folder: Path | None,
+    phase: str,
+    title: str | None,
+) -> tuple[keras.Model, "_Recorder"]:
+    """Train the epochs that are not done yet; see :func:`run_seed`.
+
+    With the generators of Python, NumPy and TensorFlow seeded, Keras draws the same order of
+    examples in every epoch, whichever epoch comes first: nothing but the variables has to be
+    restored. The layers' own generators (dropout) are among these.
+    """
+    keras.utils.set_random_seed(seed)
+    model = recipe.build()
+    if recipe.prepare:
+        recipe.prepare(model, splits)
+    model.optimizer.build(model.trainable_variables)
+    choosing = phase == "choose"
+    checkpoints = None
+    if folder is not None:
+        checkpoints = Checkpoints(folder / phase, identity(recipe, splits, seed, epochs))
+    patience = recipe.patience if choosing and seed != recipe.seeds[0] else None
+    recorder = _Recorder(recipe.monitor if choosing else None, patience, checkpoints)
+    recorder.set_model(model)
+    done = recorder.restore(checkpoints.load() if checkpoints else None)
+    if done < epochs and not recorder.out_of_patience(done):
+        callbacks: list[keras.callbacks.Callback] = [recorder]
+        options = {
+            "epochs": epochs,
+            "initial_epoch": done,
+            "batch_size": recipe.batch_size,
+            "validation_data": (splits.x_val, splits.y_val) if choosing else None,
+            "verbose": 0,
+        }
+        if title is None:
+            model.fit(splits.x_train, splits.y_train, callbacks=callbacks, **options)
+        else:
+            with ShowProgress(title, epochs, done) as progress:
+                callbacks.append(progress)
+                model.fit(splits.x_train, splits.y_train, callbacks=callbacks, **options)
+    return model, recorder
+
+
+class _Recorder(keras.callbacks.Callback):
+    """History, seconds and the best epoch's weights of a run; writes them after every epoch.
+
+    Training seconds leave validation and checkpoints out.
+    """
+
+    def __init__(
+        self, monitor: str | None, patience: int | None, checkpoints: Checkpoints | None
+    ) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.patience = patience
+        self.checkpoints = checkpoints
+        self.history: dict[str, list[float]] = {}
+        self.seconds: list[float] = []
+        self.best_value: float | None = None
+        self.best_epoch = 0
+        self.best_weights: list[np.ndarray] = []
+        self._begun: float | None = None
+
+    def out_of_patience(self, epoch: int) -> bool:
+        """Say whether the run may stop after ``epoch``."""
+        return self.patience is not None and epoch - self.best_epoch >= self.patience
+
+    def restore(self, state: State | None) -> int:
+        """Put model, optimiser and this record back as they were; return the epochs done."""
+        if state is None:
+            return 0
+        variables = self._variables()
+        best = len(self.model.weights) if state.record["best_epoch"] else 0
+        if len(state.arrays) != len(variables) + best:
+            raise CheckpointError(
+                f"The checkpoint in {self.checkpoints.folder} does not fit the model: delete that "
+                "folder and start the run again."
+            )
+        for variable, array in zip(variables, state.arrays, strict=False):
+            variable.assign(array)
+        self.best_weights = list(state.arrays[len(variables) :])
+        for name in ("history", "seconds", "best_value", "best_epoch"):
+            setattr(self, name, state.record[name])
+        return state.epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._begun = time.perf_counter()
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._stop_clock()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._stop_clock()
+        if not np.isfinite(list((logs or {}).values())).all():
+            raise ModelError(
+                f"The loss is no longer a finite number in epoch {epoch + 1}: lower the learning "
+                "rate, or look at the data."
+            )
+        for key, value in (logs or {}).items():
+            self.history.setdefault(key, []).append(float(value))
+        if self.monitor:
+            value = float((logs or {})[self.monitor])
+            if self.best_value is None or value < self.best_value:
+                self.best_value, self.best_epoch = value, epoch + 1
+                self.best_weights = self.model.get_weights()
+        if self.checkpoints:
+            self.checkpoints.save(self._state(epoch + 1))
+        if self.out_of_patience(epoch + 1):
+            self.model.stop_training = True
+
+    def _stop_clock(self) -> None:
+        if self._begun is not None:
+            self.seconds.append(time.perf_counter() - self._begun)
+            self._begun = None
+
+    def _variables(self) -> list[Any]:
+        # Weights, the state of dropout's generators, and the optimiser's moments.
+        metrics = {id(variable) for variable in self.model.metrics_variables}
+        own = [variable for variable in self.model.variables if id(variable) not in metrics]
+        return [*own, *self.model.optimizer.variables]
+
+    def _state(self, epoch: int) -> State:
+        arrays = [np.asarray(variable) for variable in self._variables()]
+        record = {
+            name: getattr(self, name) for name in ("history", "seconds", "best_value", "best_epoch")
+        }
+        return State(epoch, [*arrays, *self.best_weights], record)
+
+
+def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str, Any]:
+    """Return what has to be the same wherever and whenever a run goes on."""
+    return {
+        "model": recipe.name,
+        "seed": seed,
+        "epochs": epochs,
+        "batch_size": recipe.batch_size,
+        "settings": recipe.settings,
+        "monitor": recipe.monitor,
+        "restore_best": recipe.restore_best,
+        "refit": recipe.refit,
+        "patience": recipe.patience,
+        "data_sha256": splits.sha256,
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        **versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a card names: Python's and those of the packages that compute."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": __import__("tensorflow").__version__,
+        "numpy": np.__version__,
+    }
+
+
+def check_data(name: str, splits: Splits) -> None:
+    """Compare the data with the card that the course has of this model, before an hour is spent.
+
+    Raises:
+        DataError: it is not the data that the card names.
+    """
+    try:
+        known = cards.load_card(name)["data"]
+    except (AssetError, ModelError):
+        return  # a new model
+    if known.get("sha256", splits.sha256) != splits.sha256:
+        raise DataError(
+            f"The data for {name} (sha256 {splits.sha256[:12]}) is not that of its card "
+            f"({known['sha256'][:12]}): get the original data, or pass --other-data to train on "
+            "this."
+        )
+
+
+def _models_folder() -> Path:
+    root = assets.checkout_root()
+    if root is None:
+        raise ModelError(
+            "Training writes into the models folder of a checkout, and this is an installed "
+            "package: clone the repository and train there, or pass --output FOLDER."
+        )
+    return root / "models"
+
+
+def _describe(operation: keras.Operation) -> dict[str, Any]:
+    """Return name, type, output shape and parameter count of a layer or a bare operation."""
+    is_layer = isinstance(operation, keras.Layer)
+    return {
+        "name": operation.name,
+        "type": type(operation).__name__,
+        "output_shape": list(operation.output.shape),
+        "parameters": operation.count_params() if is_layer else 0,
+    }
+
+
+def _card(
+    recipe: Recipe,
+    splits: Splits,
+    model: keras.Model,
+    runs: list[dict[str, Any]],
+    epochs: int,
+    path: Path,
+) -> dict[str, Any]:
+    seconds = [
+        s
+        for run in runs
+        for part in (run, run.get("refit", {}))
+        for s in part.get("seconds_per_epoch", [])
+    ]
+    return {
+        "name": recipe.name,
+        "title": recipe.title,
+        "recipe": {
+            "epochs": epochs,
+            "batch_size": recipe.batch_size,
+            "optimizer": model.optimizer.name if model.optimizer else None,
+            "learning_rate": round(float(model.optimizer.learning_rate), 8),
+            "loss": model.loss if isinstance(model.loss, str) else model.loss.name,
+            "epoch_kept": f"lowest {recipe.monitor}" if recipe.restore_best else "last",
+            "patience_after_first_seed": recipe.patience,
+            "refit_on_all_training_data": recipe.refit,
+            "layers": [_describe(operation) for operation in model.operations],
+            "parameters": model.count_params(),
+            **recipe.settings,
+        },
+        "data": {**splits.provenance, "sha256": splits.sha256},
+        "seeds": [run["seed"] for run in runs],
+        "versions": versions(),
+        "runs": runs,
+        "test": runs[0]["test"],
+        "scores": {
+            "by_seed": [run["test"]["score"] for run in runs],
+            **mean_interval([run["test"]["score"] for run in runs]),
+        },
+        "training": {
+            "seconds_per_epoch_median": round(float(np.median(seconds)), 2),
+            "seconds_total": round(float(np.sum(seconds)), 1),
+            "cores": len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count(),
+            "machine": platform.machine(),
+        },
+        "file": {
+            "path": f"models/{path.name}",
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "bytes": path.stat().st_size,
+        },
+    }

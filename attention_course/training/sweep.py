@@ -1,0 +1,363 @@
+"""Train many seeds or models at once, on this machine's cores or on several machines.
+
+The engine is Dask's ``distributed``, because:
+
+- it runs what a lost worker had on another one,
+- one client serves the processes of this machine and a scheduler elsewhere,
+- it is pure Python for 3.11 to 3.13, a wheel of one megabyte and some small packages it needs;
+  Ray is a binary wheel of over sixty megabytes for each version and system.
+
+What is sent to a worker is a name, a seed and a number of epochs. The worker finds the recipe and
+the data by the name, and sends weights and record back. This module loads neither TensorFlow nor
+``distributed`` when it is imported: a scheduler unpacks what passes through it, and needs no more
+than this package.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, closing, contextmanager
+from functools import lru_cache
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from types import MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attention_course.errors import CourseError, DataError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from attention_course.training.recipe import Splits
+    from attention_course.training.runs import Plan, Result
+
+PATIENCE = 10
+"""Seconds to wait for a scheduler to answer, and for its first worker."""
+
+_one_at_a_time = threading.Lock()
+
+
+class SweepError(CourseError):
+    """The engine is missing or not to be reached, or a part of a sweep failed."""
+
+
+class Unit(NamedTuple):
+    """What one worker does at a time: one seed of one model."""
+
+    name: str
+    seed: int
+    epochs: int
+
+    def __str__(self) -> str:
+        return f"{self.name}, seed {self.seed}"
+
+
+def sweep(
+    names: Sequence[str],
+    seeds: Sequence[int] | None = None,
+    epochs: int | None = None,
+    output: Path | None = None,
+    address: str | None = None,
+    workers: int | None = None,
+    resume: bool = False,
+    other_data: bool = False,
+) -> None:
+    """Train every seed of every model, and write each model and card when its seeds are there.
+
+    Prints a line for every finished unit. Whatever has arrived is kept under ``.unfinished`` in
+    the output folder, so that an interrupted sweep goes on with ``resume``.
+
+    Args:
+        names: of the models; one that is named twice is trained once.
+        seeds, epochs: instead of the recipes'. The files hold the first seed's model.
+        output: folder to write to; by default ``models/`` of the checkout.
+        address: of a running scheduler; None starts worker processes here.
+        workers: how many of those; by default one for each core.
+        resume: go on with a sweep that was interrupted.
+        other_data: train although the data is not that of the course's cards.
+
+    Raises:
+        ModelError: a name is unknown, or there is nowhere to write to.
+        DataError: the data a recipe needs is not to be had, or is not that of the card.
+        CheckpointError: an unfinished training is there and ``resume`` is False, or it is
+            damaged or has other settings.
+        SweepError: the engine cannot be had, or units failed; the other units are kept.
+    """
+    from attention_course.training import runs as training
+
+    engine = _engine()
+    seeds = None if seeds is None else tuple(dict.fromkeys(seeds))
+    collected = [
+        _Collected(training.make_plan(name, seeds, epochs, output, resume), other_data)
+        for name in dict.fromkeys(names)
+    ]
+    of_unit = {unit: model for model in collected for unit in model.units}
+    waiting = {unit for unit, model in of_unit.items() if unit not in model.results}
+    for model in collected:
+        model.plan.unfinished.mkdir(parents=True, exist_ok=True)
+        for unit, result in model.results.items():
+            print(f"{unit}: {_told(result)}, from before", flush=True)
+    failed: dict[Unit, str] = {}
+    if waiting:
+        with _connect(engine, address, min(workers or _cores(), len(waiting))) as client:
+            side_by_side = len(client.nthreads())
+            arriving = _outcomes(engine, client, waiting, of_unit, address is None)
+            with closing(arriving):
+                for unit, outcome in arriving:
+                    waiting.remove(unit)  # a second result of one unit would be a KeyError
+                    if isinstance(outcome, str):
+                        failed[unit] = outcome
+                        print(f"{unit}: failed", flush=True)
+                        continue
+                    of_unit[unit].keep(unit, outcome, side_by_side)
+                    done = sum(len(model.results) for model in collected)
+                    print(f"{unit}: {_told(outcome)}, {done} of {len(of_unit)}", flush=True)
+    # Not before the engine is closed: some models train a little more for their card.
+    for model in collected:
+        model.write_if_complete()
+    if failed:
+        told = "; ".join(f"{unit}: {sentence.rstrip('.')}" for unit, sentence in failed.items())
+        raise SweepError(
+            f"{len(failed)} of {len(of_unit)} failed ({told}): remove the cause, and the same "
+            "command with --resume trains what is missing."
+        )
+    assert not waiting, f"no result came for {waiting}"
+
+
+class _Collected:
+    """What has arrived of one model."""
+
+    def __init__(self, plan: Plan, other_data: bool) -> None:
+        from attention_course.training import runs as training
+
+        self.plan = plan
+        self.units = [Unit(plan.recipe.name, seed, plan.epochs) for seed in plan.seeds]
+        splits = _data(plan.recipe.name)
+        if not other_data:
+            training.check_data(plan.recipe.name, splits)
+        self.identities = {
+            unit: training.identity(plan.recipe, splits, unit.seed, unit.epochs)
+            for unit in self.units
+        }
+        self.results: dict[Unit, Result] = {}
+        for unit in self.units:
+            stored = training.load_result(plan.seed_folder(unit.seed), self.identities[unit])
+            if stored is not None:
+                self.results[unit] = stored
+
+    def keep(self, unit: Unit, result: Result, side_by_side: int) -> None:
+        """Write a result to disk as an unbroken training does, before it counts."""
+        from attention_course.training import runs as training
+
+        result[1]["side_by_side"] = side_by_side  # the seconds on the card depend on it
+        training.store_result(self.plan.seed_folder(unit.seed), self.identities[unit], result)
+        self.results[unit] = result
+
+    def write_if_complete(self) -> None:
+        from attention_course.training import runs as training
+
+        if len(self.results) == len(self.units):
+            in_order = [self.results[unit] for unit in self.units]
+            training.finish(self.plan, _data(self.plan.recipe.name), in_order)
+            print(f"{self.plan.recipe.name}: model and card are in {self.plan.folder}", flush=True)
+
+
+def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
+    """Train one unit. This runs on a worker.
+
+    Args:
+        unit: what to train.
+        identity: the client's; a worker with other data or packages must refuse, because the
+            card would not tell.
+        folder: for checkpoints. A relative one lies in this machine's temporary directory and is
+            removed at the end; the client cannot reach it.
+
+    Raises:
+        CourseError: this worker cannot train it, or would train something else.
+    """
+    from attention_course.models import recipe as find_recipe
+    from attention_course.training import runs as training
+
+    # Random numbers are drawn from generators of the process: two trainings would mix them up.
+    with _one_at_a_time:
+        _part_generators()
+        recipe = find_recipe(unit.name)
+        splits = _data(unit.name)
+        here = training.identity(recipe, splits, unit.seed, unit.epochs)
+        different = [
+            f"{key} {here[key]}, not {identity[key]}" for key in here if here[key] != identity[key]
+        ]
+        if different:
+            raise DataError(
+                f"A worker would train {unit} differently ({'; '.join(different)}): give all "
+                "machines the same data, install requirements.txt on each, and start its worker "
+                "with TF_ENABLE_ONEDNN_OPTS=0."
+            )
+        place = Path(tempfile.gettempdir()) / folder
+        result = training.run_seed(recipe, splits, unit.seed, unit.epochs, place)
+        if not folder.is_absolute():
+            shutil.rmtree(place)
+        return result
+
+
+def _part_generators() -> None:
+    """Give the engine a copy of the module ``random``, with a global generator of its own.
+
+    Its event loop draws samples to guess the size of a message. It would do so between the moment
+    when a training seeds the global generator and the moment when Keras draws from it.
+    """
+    spec = find_spec("random")
+    own = module_from_spec(spec)
+    spec.loader.exec_module(own)
+    # Copies are made in one piece, whatever the engine's own thread imports meanwhile.
+    for name, module in sys.modules.copy().items():
+        if name.partition(".")[0] not in ("dask", "distributed", "tornado"):
+            continue
+        for attribute, value in vars(module).copy().items():
+            if value is random:
+                setattr(module, attribute, own)
+            elif isinstance(value, MethodType) and value.__self__ is random.random.__self__:
+                setattr(module, attribute, getattr(own, value.__name__))
+
+
+@lru_cache(maxsize=2)
+def _data(name: str) -> Splits:
+    """The data of a model, loaded once by a process that trains one of its seeds after another."""
+    from attention_course.models import recipe as find_recipe
+
+    return find_recipe(name).load_data()
+
+
+def _outcomes(
+    engine: ModuleType,
+    client: Client,
+    units: set[Unit],
+    of_unit: dict[Unit, _Collected],
+    shared_disk: bool,
+) -> Iterator[tuple[Unit, Result | str]]:
+    """Yield each unit once, as it ends, with its result or with the sentence that says why not."""
+    # Nobody else's results on a scheduler that others use too, and no folder of an earlier sweep.
+    this = f"attention-course-{uuid.uuid4().hex}"
+    unit_of: dict[str, Unit] = {}
+    futures = []
+    for unit, model in of_unit.items():
+        if unit in units:
+            key = f"{this}-{unit.name}-{unit.seed}"
+            unit_of[key] = unit
+            folder = model.plan.seed_folder(unit.seed).resolve() if shared_disk else Path(key)
+            arguments = (unit, model.identities[unit], folder)
+            # Libraries that two threads of a new worker load at once may fail, the first time.
+            future = client.submit(train_unit, *arguments, key=key, pure=False, retries=1)
+            futures.append(future)
+    try:
+        for future in engine.as_completed(futures):
+            yield unit_of[future.key], _outcome(engine, future)
+            future.release()
+    finally:
+        if not shared_disk and client.status == "running":
+            client.run(_remove, this, on_error="ignore")
+
+
+def _outcome(engine: ModuleType, future: Any) -> Result | str:
+    try:
+        return future.result()
+    except CourseError as error:
+        return str(error)
+    except engine.KilledWorker as error:
+        return (
+            f"{error.allowed_failures + 1} workers died while they had it, perhaps for want of "
+            "memory; fewer workers need less"
+        )
+    except CancelledError as error:
+        raise SweepError(
+            "The scheduler is gone: start it again, and the same command with --resume trains "
+            "what is missing."
+        ) from error
+    except Exception as error:  # whatever TensorFlow raised there; the other units go on
+        return f"{type(error).__name__}: {error}"
+
+
+def _remove(sweep: str) -> None:
+    """Remove what lost workers have left of a sweep on this machine. This runs on a worker."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{sweep}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _connect(engine: ModuleType, address: str | None, workers: int) -> Iterator[Client]:
+    """Give a client of the scheduler at ``address``, or of a cluster that lives for this block."""
+    # When something is lost, this module says so in one sentence, and the engine in pages.
+    quiet = logging.CRITICAL
+    with ExitStack() as stack:
+        stack.enter_context(engine.utils.silence_logging_cmgr(quiet))
+        if address is None:
+            cluster = engine.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",  # any free port
+                memory_limit=0,  # the engine would stop a worker that loads a large data set
+                silence_logs=quiet,
+            )
+            yield stack.enter_context(engine.Client(stack.enter_context(cluster)))
+            return
+        try:
+            client = stack.enter_context(engine.Client(address, timeout=PATIENCE))
+        except (OSError, ValueError) as error:
+            raise SweepError(
+                f"No scheduler answers at {address}: start one there with 'dask scheduler', "
+                "correct the address, or leave out --address to train on this machine."
+            ) from error
+        _check_machines(client, address)
+        yield client
+
+
+def _check_machines(client: Client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise SweepError(
+            f"The scheduler at {address} has no workers: start some with 'TF_ENABLE_ONEDNN_OPTS=0 "
+            f"dask worker {address} --nworkers auto --nthreads 1'."
+        ) from error
+    package = __package__
+    found = {"the scheduler": client.run_on_scheduler(find_spec, package)}
+    found |= client.run(find_spec, package)
+    lacking = [place for place, spec in found.items() if spec is None]
+    if lacking:
+        raise SweepError(
+            f"The course's package is missing at {', '.join(lacking)}: install it there with 'pip "
+            "install -r requirements.txt' in a checkout, and start that process again."
+        )
+
+
+def _engine() -> ModuleType:
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise SweepError(
+            "A sweep needs the package distributed: install it with 'pip install distributed', or "
+            "train one model after another with the command train."
+        ) from error
+    return distributed
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _told(result: Result) -> str:
+    _, run = result
+    parts = (run, run.get("refit", {}))
+    seconds = sum(sum(part.get("seconds_per_epoch", [])) for part in parts)
+    return f"score {run['test']['score']:.4g} after {seconds:.0f} s of training"

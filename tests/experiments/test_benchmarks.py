@@ -1,0 +1,615 @@
+"""Benchmarks: the arithmetic, the stored records, and that each benchmark runs.
+
+No test looks at how fast this machine is. The records are what was measured elsewhere; the tests
+ask whether they are complete, whether what follows from the rounds does follow, and whether they
+bear out what the appendix says about them.
+"""
+
+import copy
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from attention_course import assets, models
+from attention_course.display import records as report
+from attention_course.experiments import benchmarks
+from attention_course.experiments.benchmarks import book, common, fits, scaling
+from attention_course.experiments.benchmarks.common import BenchmarkError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def same_process(monkeypatch):
+    """Measure in this process: a new one takes seconds to load TensorFlow."""
+    monkeypatch.setattr(
+        common, "in_fresh_process", lambda function, *arguments, settings: function(*arguments)
+    )
+
+
+# --- numbers -------------------------------------------------------------------------------
+
+
+def test_a_summary_is_of_the_rounds():
+    found = common.summary([3.0, 1.0, 2.00049, 10.0])
+    assert found == {
+        "median": 2.5,
+        "lowest": 1.0,
+        "highest": 10.0,
+        "rounds": [3.0, 1.0, 2.0, 10.0],
+    }
+
+
+def test_a_ratio_is_taken_round_by_round():
+    # Each took twice as long in the second round: the ratio does not notice.
+    found = common.ratio([6.0, 12.0, 6.0], [2.0, 4.0, 2.0])
+    assert (found["median"], found["lowest"], found["highest"]) == (3.0, 3.0, 3.0)
+    with pytest.raises(ValueError, match="shorter"):
+        common.ratio([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("value", "rounded"), [(0.0123456, 0.01235), (12345.6, 12350.0), (0.0, 0.0), (-1.23456, -1.235)]
+)
+def test_significant_digits(value, rounded):
+    assert common.significant(value) == rounded
+
+
+def test_scaled_is_rounded_as_it_is_stored():
+    assert common.scaled({"a": [0.00123456, 2.0]}, 1000) == {"a": [1.235, 2000.0]}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.016804, "0.0168"),
+        (0.00012345, "0.000123"),
+        (0.9996, "1.00"),
+        (45.33, "45.3"),
+        (99.96, "100"),
+        (5875.2, "5,880"),
+    ],
+)
+def test_printed_numbers_have_three_digits_and_no_power_of_ten(value, text):
+    assert float(report.number(value).replace(",", "")) == pytest.approx(value, rel=5e-3)
+    if value:
+        assert report.number(value) == text
+
+
+def test_a_spread_names_median_lowest_and_highest():
+    assert report.spread(common.summary([45.33, 44.53, 60.46])) == "45.3 (44.5–60.5)"
+    assert report.spread(common.ratio([2.0, 3.0], [2.0, 3.0])) == "1.00"
+
+
+def test_where_it_was_measured_is_said_in_short_lines():
+    record = {**common.surroundings(), "repeats": {"warm_rounds": 3}}
+    text = report.surroundings(record)
+    for part in (record["machine"]["processor"], *record["versions"].values(), "warm rounds: 3"):
+        assert part in text.replace("\n ", "")
+    assert max(len(line) for line in text.splitlines()) <= report.WIDTH
+
+
+# --- rounds --------------------------------------------------------------------------------
+
+
+def test_rounds_are_interleaved_and_turned_around():
+    called = []
+    tasks = {name: lambda name=name: called.append(name) for name in "ab"}
+    found = common.interleave(tasks, rounds=3, least=1e-9)
+    assert "".join(called[:4]) == "aabb"  # not counted: the first call, and how long one takes
+    assert "".join(called[4:]) == "abbaab"
+    assert {name: len(values) for name, values in found.items()} == {"a": 3, "b": 3}
+
+
+def test_a_quick_task_is_called_until_it_can_be_timed(monkeypatch):
+    clock = iter(range(10**6))
+    monkeypatch.setattr(common.time, "perf_counter", lambda: next(clock) / 100)
+    calls = []
+    found = common.interleave({"a": lambda: calls.append(1)}, rounds=2, least=0.05)
+    assert len(calls) == 2 + 2 * 5  # one call takes 0.01 on this clock
+    assert found == {"a": pytest.approx([0.01 / 5] * 2)}
+
+
+def test_the_first_call_does_not_count(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(common.time, "perf_counter", lambda: now[0])
+    costs = iter([100.0, *[1.0] * 10])
+
+    def task():
+        now[0] += next(costs)
+
+    assert common.interleave({"a": task}, rounds=2, least=0.5) == {"a": [1.0, 1.0]}
+
+
+# --- fits ----------------------------------------------------------------------------------
+
+LENGTHS = np.array([64, 128, 256, 512, 1024, 2048, 4096])
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.7, 2.0, 3.0])
+def test_the_exponent_of_a_power_law_is_found(exponent):
+    found = fits.power_law(LENGTHS, 3e-6 * LENGTHS**exponent)
+    assert found["exponent"] == pytest.approx(exponent, abs=1e-3)
+    assert found["factor"] == pytest.approx(3e-6, rel=1e-3)
+    assert found["standard_error"] < 1e-6
+
+
+def test_the_interval_contains_the_exponent_about_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    hits = 0
+    for _ in range(400):
+        noise = np.exp(random.normal(scale=0.2, size=len(LENGTHS)))
+        low, high = fits.power_law(LENGTHS, 1e-6 * LENGTHS**2.0 * noise)["interval"]
+        hits += low <= 2 <= high
+    assert 0.91 <= hits / 400 <= 0.98
+
+
+def test_an_exponent_needs_three_lengths():
+    with pytest.raises(BenchmarkError, match="at least three lengths, not 2"):
+        fits.power_law([1, 2], [1.0, 2.0])
+
+
+def test_the_two_terms_and_their_crossing_are_found():
+    found = fits.linear_and_quadratic(LENGTHS, 2e-5 * LENGTHS + 4e-8 * LENGTHS**2)
+    assert found["a"] == pytest.approx(2e-5)
+    assert found["b"] == pytest.approx(4e-8)
+    assert found["crossing"] == pytest.approx(500)
+    assert found["misfit"] < 1e-6
+
+
+def test_a_curve_without_a_quadratic_term_has_no_crossing_and_another_curve_a_misfit():
+    assert fits.linear_and_quadratic(LENGTHS, LENGTHS - 1e-6 * LENGTHS**2)["crossing"] is None
+    assert fits.linear_and_quadratic(LENGTHS, 1e-9 * LENGTHS**3.0)["misfit"] > 0.3
+
+
+def test_the_length_at_which_one_line_overtakes_another():
+    linear, quadratic = 2e-5 * LENGTHS, 4e-8 * LENGTHS**2.0
+    assert fits.crossing(LENGTHS, linear, quadratic) == pytest.approx(500, rel=1e-3)
+    assert fits.crossing(LENGTHS, quadratic, linear) is None
+    assert fits.crossing(LENGTHS[:2], linear[:2], quadratic[:2]) is None
+
+
+def series(*rounds):
+    """The summaries of one part, a curve over the lengths for each round."""
+    return [common.summary(times) for times in zip(*rounds, strict=True)]
+
+
+def test_a_crossing_is_found_in_every_round_anew():
+    linear, quadratic = 1e-3 * LENGTHS, 2e-6 * LENGTHS.astype(float) ** 2
+    parts = {
+        "projections": series(linear, 2 * linear),
+        "products": series(quadratic, quadratic),
+        "attention": series(quadratic, 1e-6 * linear),
+        "layer": series(linear + quadratic, 2 * linear + quadratic),
+    }
+    found = scaling.crossings(parts, LENGTHS, LENGTHS > 0)
+    for way in ("products", "fitted"):
+        assert found[way]["rounds"] == pytest.approx([500, 1000], rel=2e-3)
+    assert found["attention"] is None, "one of its rounds has no crossing"
+
+
+# --- running them --------------------------------------------------------------------------
+
+
+def check_surroundings(record):
+    """Every record says what, on which machine, with which versions and how often."""
+    assert record["what"]
+    assert record["repeats"]
+    assert all(value > 0 for value in record["repeats"].values())
+    machine = record["machine"]
+    assert machine["processor"]
+    assert machine["cores"] >= 1
+    assert machine["memory_gb"] > 0
+    assert set(record["versions"]) == {"python", *common.PACKAGES}
+    assert str(ROOT) not in json.dumps(record)
+
+
+def every_summary(part):
+    """Every summary of rounds in a record, wherever it is."""
+    if isinstance(part, dict):
+        if "rounds" in part and "median" in part:
+            yield part
+        for value in part.values():
+            yield from every_summary(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from every_summary(value)
+
+
+def check_summaries(record):
+    summaries = list(every_summary(record))
+    assert summaries
+    for found in summaries:
+        again = common.summary(found["rounds"])
+        assert {key: found[key] for key in again} == again
+        assert found["lowest"] > 0
+
+
+def check_training(record, names):
+    check_surroundings(record)
+    check_summaries(record)
+    groups = [record["training"], record["inference"]["batch"], record["inference"]["single"]]
+    for group in groups:
+        assert set(group["models"]) == set(group["ratios"]) == set(names)
+        reference = group["models"]["self_attention"]["rounds"]
+        for name, found in group["ratios"].items():
+            assert found == common.ratio(group["models"][name]["rounds"], reference)
+    for found in (record, record["kept"]):
+        lengths = found["lengths"]
+        slower, faster = (lengths["models"][name] for name in ("lstm_attention", "self_attention"))
+        assert lengths["ratios"] == [
+            common.ratio(a["rounds"], b["rounds"]) for a, b in zip(slower, faster, strict=True)
+        ]
+        assert len(slower) == len(lengths["lengths"])
+        for layer in found["parts"]["layers"].values():
+            assert len(layer["forward"]) == len(layer["both"]) == len(lengths["lengths"])
+    assert record["kept"]["settings"] == common.KEEP_MEMORY
+
+
+def check_implementations(record):
+    check_surroundings(record)
+    check_summaries(record)
+    reference = record["ways"][record["reference"]]["times"]
+    for way in record["ways"].values():
+        assert max(way["difference"]) <= record["tolerance"] == 1e-5
+        assert way["ratios"] == [
+            common.ratio(a["rounds"], b["rounds"])
+            for a, b in zip(way["times"], reference, strict=True)
+        ]
+        assert len(way["times"]) == len(record["lengths"])
+
+
+def check_scaling(record):
+    check_surroundings(record)
+    check_summaries(record)
+    lengths = np.array(record["lengths"])
+    assert record["predicted_crossing"] == 2 * record["width"]
+    for found in record["libraries"].values():
+        medians = {
+            part: np.array(report.medians(series)) for part, series in found["parts"].items()
+        }
+        long, fitted = lengths >= record["long"], lengths >= record["fit_from"]
+        assert found["exponent"] == fits.power_law(lengths[long], medians["attention"][long])
+        assert found["fit"] == fits.linear_and_quadratic(lengths[fitted], medians["layer"][fitted])
+        assert found["crossings"] == scaling.crossings(found["parts"], lengths, fitted)
+    pages = record["pages"]
+    assert pages["fit"] == fits.power_law(pages["lengths"], report.medians(pages["times"]))
+    assert len(record["memory"]["numpy"]) == len(record["memory"]["lengths"])
+
+
+def check_book(record):
+    check_surroundings(record)
+    check_summaries(record)
+    assert len(record["cold"]["rounds"]) == record["repeats"]["cold_rounds"]
+    assert len(record["warm"]["rounds"]) == record["repeats"]["warm_rounds"]
+    assert sum(report.medians(record["pages"].values())) < record["cold"]["highest"]
+
+
+@pytest.mark.slow
+def test_training_runs(same_process):
+    from attention_course.experiments.benchmarks import training
+
+    names = ("word_average", "self_attention")
+    record = training.measure(names, lengths=(3,), rounds=2, least=1e-9, batch_size=2)
+    check_training(record, names)
+
+
+def test_every_model_is_fed_by_the_shape_of_its_inputs():
+    """A model may read several arrays, and need not have an embedding."""
+    import keras
+
+    from attention_course.experiments.benchmarks import training
+
+    inputs = [keras.Input((5,), dtype="int32"), keras.Input((2, 3))]
+    total = keras.ops.sum(keras.ops.cast(inputs[0], "float32"), axis=1, keepdims=True)
+    model = keras.Model(inputs, total + keras.ops.sum(inputs[1], axis=(1, 2))[:, None])
+    words, features = training.random_words(model, 4)
+    assert (words.shape, words.dtype) == ((4, 5), np.dtype("int32"))
+    assert (features.shape, features.dtype) == ((4, 2, 3), np.dtype("float32"))
+    assert words.min() >= 1, "0 is padding"
+
+
+def test_implementations_run():
+    from attention_course.experiments.benchmarks import implementations
+
+    record = implementations.measure(lengths=(2, 5), rounds=2, least=1e-9)
+    check_implementations(record)
+    assert set(record["ways"]) == set(implementations.TITLES)
+
+
+def test_a_way_that_disagrees_is_refused(monkeypatch):
+    from attention_course.experiments.benchmarks import implementations
+
+    right = implementations.by_loop
+    monkeypatch.setattr(implementations, "by_loop", lambda *arrays: right(*arrays) + 2e-5)
+    with pytest.raises(BenchmarkError, match="Python loop and NumPy.* differ by 2e-05 at length 2"):
+        implementations.measure(lengths=(2,), rounds=1, least=1e-9)
+
+
+def test_scaling_runs(same_process):
+    record = scaling.measure(
+        (4, 8, 16),
+        long=4,
+        fit_from=4,
+        memory_lengths=(8, 64),
+        width=4,
+        rounds=2,
+        least=1e-9,
+    )
+    check_scaling(record)
+
+
+def test_the_parts_of_both_libraries_are_the_same_computation():
+    from attention_course import functional
+
+    ours, theirs = scaling.numpy_parts(6, 4), scaling.keras_parts(6, 4)
+    x, weights = scaling._inputs(6, 4)
+    for projected, other in zip(ours["projections"](), theirs["projections"](), strict=True):
+        assert np.allclose(projected, other, atol=1e-5)
+    assert np.allclose(ours["products"](), theirs["products"](), atol=1e-4)
+    assert np.allclose(ours["attention"]()[0], theirs["attention"](), atol=1e-5)
+    assert np.allclose(ours["layer"]()[0], theirs["layer"](), atol=1e-5)
+    attended = functional.scaled_dot_product_attention(*(x @ W for W in weights[:3]))[0]
+    assert np.allclose(ours["layer"]()[0], attended @ weights[3])
+
+
+def test_numpy_memory_counts_whole_tables():
+    """Three tables of T x T at once, for long sequences; and always the same number."""
+    found = scaling.numpy_memory((256, 512), width=4)
+    assert [peak / (8 * T**2) for peak, T in zip(found, (256, 512), strict=True)] == [
+        pytest.approx(3, abs=0.2),
+        pytest.approx(3, abs=0.1),
+    ]
+
+
+@pytest.fixture
+def tiny_book(tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n  - file: one\n")
+    (folder / "_config.yml").write_text("title: Tiny\nexecute:\n  execute_notebooks: cache\n")
+    (folder / "index.md").write_text("# Tiny\n\nText.\n")
+    cell = new_code_cell("print(1)", id="cell")
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    nbformat.write(notebook, folder / "one.ipynb")
+    (folder / "_build").mkdir()
+    (folder / "_build" / "old").write_text("")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_the_book_is_built_cold_and_warm_in_a_copy(tiny_book):
+    record = book.measure(tiny_book, cold_rounds=1, warm_rounds=1)
+    check_book(record)
+    assert set(record["pages"]) == {"one"}
+    assert record["warm"]["median"] < record["cold"]["median"]
+    assert os.listdir(tiny_book / "_build") == ["old"], "the checkout itself is not touched"
+
+
+def test_a_book_that_does_not_build_says_so(tiny_book, monkeypatch):
+    monkeypatch.setattr(book, "JUPYTER_BOOK", "import sys; sys.exit('A page is missing.')")
+    words = r"does not build.*: A page is missing\. Correct it until 'make book' passes\."
+    with pytest.raises(BenchmarkError, match=words):
+        book.measure(tiny_book, cold_rounds=1, warm_rounds=1)
+
+
+def test_the_book_needs_a_checkout(monkeypatch):
+    monkeypatch.setattr(assets, "checkout_root", lambda: None)
+    with pytest.raises(BenchmarkError, match="clone of the course"):
+        book.measure()
+
+
+# --- recording and reading -----------------------------------------------------------------
+
+
+def test_a_record_is_written_whole_and_under_its_settings(same_process, monkeypatch, tmp_path):
+    monkeypatch.setattr(benchmarks, "measure", lambda name: {"what": name})
+    path = benchmarks.record("scaling", tmp_path / "new")
+    assert json.loads(path.read_text(encoding="utf-8")) == {"what": "scaling"}
+    assert [file.name for file in path.parent.iterdir()] == ["scaling.json"]
+
+
+def test_a_process_gets_its_settings_and_leaves_ours_alone():
+    settings = {"TF_NUM_INTRAOP_THREADS": "3"}
+    before = dict(os.environ)
+    found = common.in_fresh_process(common.settings, settings=settings)
+    assert found["TF_NUM_INTRAOP_THREADS"] == "3"
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("use", [benchmarks.load, lambda name: benchmarks.record(name, ROOT)])
+def test_an_unknown_name_is_refused(use):
+    with pytest.raises(BenchmarkError, match="no benchmark called 'speed'; known are training"):
+        use("speed")
+
+
+def test_a_damaged_record_is_refused(monkeypatch, tmp_path):
+    path = tmp_path / "book.json"
+    path.write_text("{")
+    monkeypatch.setattr(assets, "fetch", lambda name: path)
+    with pytest.raises(BenchmarkError, match=r"book\.json is damaged.*attention_course bench book"):
+        benchmarks.load("book")
+
+
+def test_the_command_records_what_is_named(monkeypatch, tmp_path, capsys):
+    from attention_course import __main__ as cli
+
+    recorded = []
+
+    def record(name, folder):
+        recorded.append((name, folder))
+        return folder / f"{name}.json"
+
+    monkeypatch.setattr(benchmarks, "record", record)
+    assert cli.main(["bench", "scaling", "book", "--output", str(tmp_path)]) == 0
+    assert recorded == [("scaling", tmp_path), ("book", tmp_path)]
+    assert str(tmp_path / "scaling.json") in capsys.readouterr().out
+    assert cli.main(["bench"]) == 0
+    assert recorded[2:] == [(name, ROOT / "benchmarks") for name in benchmarks.NAMES]
+
+
+def test_the_command_refuses_an_unknown_name_before_it_measures(monkeypatch, capsys):
+    from attention_course import __main__ as cli
+
+    monkeypatch.setattr(benchmarks, "record", lambda name, folder: pytest.fail("it measures"))
+    assert cli.main(["bench", "scaling", "speed"]) == 1
+    assert "no benchmark called 'speed'" in capsys.readouterr().err
+
+
+# --- the stored records --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return {name: benchmarks.load(name) for name in benchmarks.NAMES}
+
+
+def test_training_as_stored(stored):
+    record = stored["training"]
+    check_training(record, models.READ_REVIEWS)
+    assert record["repeats"]["rounds"] >= 5
+
+
+def test_implementations_as_stored(stored):
+    check_implementations(stored["implementations"])
+    assert stored["implementations"]["repeats"]["rounds"] >= 5
+
+
+def test_scaling_as_stored(stored):
+    check_scaling(stored["scaling"])
+    assert stored["scaling"]["repeats"]["rounds"] >= 5
+
+
+def test_the_book_as_stored(stored):
+    check_book(stored["book"])
+    chapters = {f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("[0-9]*.ipynb")}
+    assert set(stored["book"]["pages"]) == {*chapters, "benchmarks"}
+
+
+def crossings_of(record):
+    return record["libraries"]["numpy"]["crossings"]
+
+
+MUTANTS = {
+    "a median": ("training", lambda r: r["training"]["models"]["lstm"].update(median=1e-3)),
+    "a ratio": ("training", lambda r: r["training"]["ratios"]["lstm"].update(median=9.0)),
+    "a ratio of a length": ("training", lambda r: r["lengths"]["ratios"][0].update(highest=9.0)),
+    "memory not kept": ("training", lambda r: r["kept"].update(settings={})),
+    "a ratio, memory kept": (
+        "training",
+        lambda r: r["kept"]["lengths"]["ratios"][0].update(median=9.0),
+    ),
+    "a model left out": ("training", lambda r: r["inference"]["batch"]["models"].pop("lstm")),
+    "no version": ("implementations", lambda r: r["versions"].pop("keras")),
+    "no repeats": ("implementations", lambda r: r.update(repeats={})),
+    "no processor": ("implementations", lambda r: r["machine"].update(processor="")),
+    "ways that differ": ("implementations", lambda r: r["ways"]["loop"].update(difference=[1e-4])),
+    "an exponent": ("scaling", lambda r: r["libraries"]["keras"]["exponent"].update(exponent=2.0)),
+    "a crossing": ("scaling", lambda r: crossings_of(r)["products"].update(median=512)),
+    "no crossing": ("scaling", lambda r: crossings_of(r).update(fitted=None)),
+    "a fitted term": ("scaling", lambda r: r["libraries"]["numpy"]["fit"].update(a=1.0)),
+    "a round left out": ("book", lambda r: r["warm"]["rounds"].pop()),
+    "a path": ("book", lambda r: r.update(what=f"built in {ROOT}")),
+}
+CHECKS = {
+    "training": lambda record: check_training(record, models.READ_REVIEWS),
+    "implementations": check_implementations,
+    "scaling": check_scaling,
+    "book": check_book,
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_record_that_was_changed_by_hand_is_noticed(stored, mutant):
+    name, change = MUTANTS[mutant]
+    record = copy.deepcopy(stored[name])
+    CHECKS[name](record)
+    change(record)
+    with pytest.raises(AssertionError):
+        CHECKS[name](record)
+
+
+def test_what_compares_libraries_had_one_thread(stored):
+    for name in ("implementations", "scaling"):
+        assert stored[name]["settings"]["OPENBLAS_NUM_THREADS"] == "1"
+        assert stored[name]["settings"]["TF_NUM_INTRAOP_THREADS"] == "1"
+
+
+@pytest.mark.parametrize("library", ["numpy", "keras"])
+def test_long_sequences_take_quadratic_time(stored, library):
+    found = stored["scaling"]["libraries"][library]["exponent"]
+    assert 1.8 <= found["exponent"] <= 2.2
+    low, high = found["interval"]
+    assert low < found["exponent"] < high
+    assert high - low < 0.6
+
+
+def test_the_records_bear_out_what_the_appendix_says(stored):
+    training, ways = stored["training"], stored["implementations"]["ways"]
+    ratios, kept_ratios = (
+        report.medians(found["lengths"]["ratios"]) for found in (training, training["kept"])
+    )
+    assert max(ratios[:-1]) < 1.2 * min(ratios[:-1]), "nearly the same up to 200 words"
+    assert 1 < ratios[-1] < 0.65 * min(ratios[:-1]), "about half at 400"
+    assert ratios[-1] < kept_ratios[-1] < kept_ratios[0], "and less with memory kept"
+    assert max(*ratios, *kept_ratios) < 8, "well below nine"
+    parts, kept = (
+        {name: report.medians(layer["both"]) for name, layer in found["parts"]["layers"].items()}
+        for found in (training, training["kept"])
+    )
+    growth = {name: times[-1] / times[0] for name, times in parts.items()}
+    assert growth["lstm"] < min(growth["attention_32"], growth["attention_100"])
+    assert parts["attention_32"][-1] < parts["attention_100"][-1]
+    doubled = {name: times[-1] / times[-2] for name, times in kept.items()}
+    assert doubled["lstm"] < 2.2
+    assert max(doubled["attention_32"], doubled["attention_100"]) < 4.2 < (
+        parts["attention_32"][-1] / parts["attention_32"][-2]
+    ), "with memory kept, nothing grows by more than counting said"
+    assert kept["lstm"][-1] == pytest.approx(parts["lstm"][-1], rel=0.15)
+    assert parts["attention_100"][-1] > parts["lstm"][-1], "the wide layer took longer"
+    assert kept["attention_100"][-1] < kept["lstm"][-1], "with memory kept, less"
+    alone = [
+        (found["lstm"][0] + found["attention_100"][0]) / found["attention_32"][0]
+        for found in (parts, kept)
+    ]
+    assert alone == pytest.approx([9, 9], abs=0.5), "nearly nine, for the layers alone"
+
+    loop = report.medians(ways["loop"]["ratios"])
+    assert loop[-1] > 50
+    assert ways["keras_ops"]["times"][0]["median"] > ways["numpy"]["times"][0]["median"]
+    assert ways["numpy32"]["times"][-1]["median"] < ways["numpy"]["times"][-1]["median"]
+    assert ways["scipy"]["ratios"][0]["highest"] < 1, "no checks of the inputs"
+    last = [ways[name]["ratios"][-1] for name in ("keras_ops", "keras_layer", "keras_graph")]
+    lowest_end = min(ratio["highest"] for ratio in last)
+    assert max(ratio["lowest"] for ratio in last) < lowest_end, "they overlap"
+    assert ways["keras_graph"]["times"][0]["median"] < ways["keras_ops"]["times"][0]["median"]
+
+    scaling = stored["scaling"]
+    pages, numpy = scaling["pages"], scaling["libraries"]["numpy"]
+    by_length = dict(zip(scaling["lengths"], numpy["parts"]["attention"], strict=True))
+    for length, fresh in zip(pages["lengths"], pages["times"], strict=True):
+        assert fresh["median"] > by_length[length]["median"], "fresh pages cost time"
+    assert pages["fit"]["interval"][0] < numpy["exponent"]["interval"][1], "they overlap"
+    memory, longest = scaling["memory"], scaling["memory"]["lengths"][-1]
+    assert memory["numpy"][-1] / (8 * longest**2) == pytest.approx(3, abs=0.2)
+    assert memory["numpy"][-1] < 6e9
+    assert math.isfinite(memory["keras"][-1])
+    assert memory["keras"][-1] < memory["numpy"][-1]
+
+    assert stored["book"]["warm"]["median"] < stored["book"]["cold"]["median"]
+
+
+@pytest.mark.parametrize("name", benchmarks.NAMES)
+def test_the_appendix_names_every_record(name):
+    """Then the book notices that this file has changed (``attention_course.book.extension``)."""
+    text = (ROOT / "benchmarks.md").read_text(encoding="utf-8")
+    assert f'benchmarks.load("{name}")' in text

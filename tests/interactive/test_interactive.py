@@ -1,0 +1,143 @@
+"""The frame of the interactive figures: what Python writes into a cell's output."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from attention_course import interactive
+from attention_course.display import plots
+from attention_course.display.plots import PlotError
+from attention_course.interactive import FigureError
+
+ALT = "Four bars, the third one the longest."
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """A folder of figures with one figure in it, besides the frame."""
+    for name in ("figure.js", "figure.css"):
+        (tmp_path / name).write_bytes((interactive._FOLDER / name).read_bytes())
+    (tmp_path / "probe.js").write_text('function build(figure, data) { /* "</script>" */ }')
+    monkeypatch.setattr(interactive, "_FOLDER", tmp_path)
+    monkeypatch.setattr(interactive, "_times_shown", interactive.Counter())
+    return tmp_path
+
+
+def markup(
+    data=None, name="probe", alt=ALT, title="Title", element="fig-probe", picture="<svg></svg>"
+):
+    return interactive.markup(
+        name,
+        data or {},
+        element=element,
+        title=title,
+        instructions="Move the slider.",
+        picture=picture,
+        alt=alt,
+    )
+
+
+def data_in(page):
+    """Read back what the page hands to the script."""
+    text = re.search(r'getElementById\("fig-probe"\), build, (.*)\);\n\}\)\(\);', page)[1]
+    return json.loads(text)
+
+
+@pytest.mark.usefixtures("scripts")
+def test_the_data_arrives_with_every_digit():
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    given = {"values": values, "count": np.int64(7), "word": "</script><b>&", "flag": np.True_}
+    received = data_in(markup(given))
+    assert received == {
+        "values": values.tolist(),
+        "count": 7,
+        "word": "</script><b>&",
+        "flag": True,
+    }
+
+
+@pytest.mark.usefixtures("scripts")
+def test_nothing_in_data_or_script_ends_the_script():
+    page = markup({"word": "</script><!--<script>"})
+    assert page.count("</script>") == 1
+    assert page.endswith("</script>")
+    assert "<!--" not in page
+
+
+@pytest.mark.usefixtures("scripts")
+def test_title_and_instructions_are_text():
+    page = markup(title="<b> & co")
+    assert "&lt;b&gt; &amp; co" in page
+    assert "<b>" not in page
+
+
+@pytest.mark.usefixtures("scripts")
+def test_everything_is_inside_the_output():
+    page = markup()
+    assert not re.search(r'\b(src|href)="', page)
+    assert not re.search(r"\b(fetch|import|XMLHttpRequest)\b\s*\(", page)
+
+
+@pytest.mark.usefixtures("scripts")
+@pytest.mark.parametrize("name", ["figure", "nothing", "../figure", "Probe", "", "probe.js"])
+def test_an_unknown_figure_is_refused_with_the_names_there_are(name):
+    with pytest.raises(FigureError, match=r"^There is no interactive figure .*; there are probe"):
+        markup(name=name)
+
+
+@pytest.mark.usefixtures("scripts")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_refused(value):
+    with pytest.raises(FigureError, match=r"'probe' holds NaN or an infinite number\.$"):
+        markup({"values": np.array([1.0, value])})
+
+
+@pytest.mark.usefixtures("scripts")
+def test_what_json_cannot_hold_is_refused():
+    with pytest.raises(FigureError, match="cannot show a set"):
+        markup({"values": {1, 2}})
+
+
+@pytest.mark.usefixtures("scripts")
+def test_a_description_is_required():
+    with pytest.raises(PlotError):
+        markup(alt="a.svg")
+
+
+@pytest.mark.usefixtures("scripts")
+def test_shown_twice_the_ids_differ(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda bundle, raw: shown.append(bundle), raising=True
+    )
+    for _ in range(2):
+        interactive.show(
+            "probe", {}, title="Title", instructions="Move.", picture="<svg></svg>", alt=ALT
+        )
+    ids = [re.findall(r' id="([^"]+)"', bundle["text/html"]) for bundle in shown]
+    assert ids[0] == ["fig-probe", "fig-probe-title"]
+    assert ids[1] == ["fig-probe-2", "fig-probe-2-title"]
+    assert shown[0]["text/plain"] == f"Interactive figure: Title. {ALT}"
+
+
+@pytest.mark.usefixtures("scripts")
+def test_the_same_picture_in_two_figures_has_different_ids():
+    fig, ax = plots.figure()
+    ax.plot([1, 2], marker="o")
+    picture = plots.svg(fig, "A line that goes up.")
+    pages = [markup(element=f"fig-probe-{n}", picture=picture) for n in (1, 2)]
+    ids = [set(re.findall(r' id="([^"]+)"', page)) for page in pages]
+    assert len(ids[0]) > 2, "the picture has ids"
+    assert not ids[0] & ids[1]
+    for page, own in zip(pages, ids, strict=True):
+        assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', page)) <= own
+
+
+def test_every_script_belongs_to_a_module():
+    """A figure NAME.js is shown by NAME.py, and the other way round."""
+    folder = interactive._FOLDER
+    scripts = {path.stem for path in folder.glob("*.js")} - {"figure"}
+    for name in scripts:
+        assert f'"{name}"' in (folder / f"{name}.py").read_text(encoding="utf-8")

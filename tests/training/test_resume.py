@@ -1,0 +1,349 @@
+"""Training that is interrupted: it goes on, ends with the same weights, and leaves no half file."""
+
+import dataclasses
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tiny_training import graph_recipe, load_data, recipe
+
+from attention_course import storage
+from attention_course.errors import DataError, ModelError
+from attention_course.storage import StorageError
+from attention_course.training import runs as training
+from attention_course.training.checkpoints import CheckpointError
+
+PROGRAM = Path(__file__).parent / "../tiny_training.py"
+COMPARED = ("seeds", "recipe", "data", "test", "scores")
+
+
+class Killed(BaseException):
+    """Stands for the death of the process: nothing catches it."""
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(training, "find_recipe", lambda name: recipe())
+
+
+def train_unbroken(folder, chosen):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "find_recipe", lambda name: chosen)
+        training.train("tiny", output=folder, verbose=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    return train_unbroken(tmp_path_factory.mktemp("unbroken"), recipe())
+
+
+def weights(folder):
+    return keras.saving.load_model(folder / "tiny.keras").get_weights()
+
+
+def assert_same(folder, unbroken):
+    for ours, theirs in zip(weights(folder), weights(unbroken), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    ours, theirs = (json.loads((path / "tiny.json").read_text()) for path in (folder, unbroken))
+    for key in COMPARED:
+        assert ours[key] == theirs[key], key
+    for one, other in zip(ours["runs"], theirs["runs"], strict=True):
+        assert one["history"] == other["history"]
+        assert one["kept_epoch"] == other["kept_epoch"]
+
+
+def assert_whole(folder):
+    """What stands in the folder under its final name is complete; nothing else does."""
+    for path in folder.iterdir():
+        assert path.name in {"tiny.keras", "tiny.json", training.UNFINISHED}, path
+    if (folder / "tiny.json").exists():
+        json.loads((folder / "tiny.json").read_text())
+    if (folder / "tiny.keras").exists():
+        weights(folder)
+
+
+def renames(monkeypatch, folder) -> int:
+    """How many files a whole training writes."""
+    count = 0
+    replace = os.replace
+
+    def counting(*paths):
+        nonlocal count
+        count += 1
+        replace(*paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.os, "replace", counting)
+        training.train("tiny", output=folder, verbose=False)
+    return count
+
+
+def die_at(monkeypatch, wanted, when):
+    """Let the process "die" at one rename, just before or just after it."""
+    count = 0
+    replace = os.replace
+
+    def dying(*paths):
+        nonlocal count
+        count += 1
+        if count == wanted and when == "before":
+            raise Killed
+        replace(*paths)
+        if count == wanted:
+            raise Killed
+
+    monkeypatch.setattr(storage.os, "replace", dying)
+
+
+@pytest.mark.slow
+def test_killed_at_any_write_it_goes_on_to_the_same_weights(monkeypatch, tmp_path, unbroken):
+    total = renames(monkeypatch, tmp_path / "count")
+    assert total == 3 + 1 + 2  # epochs, the result of the seed, the model and the card
+    for wanted in range(1, total + 1):
+        folder = tmp_path / str(wanted)
+        with monkeypatch.context() as patch:
+            die_at(patch, wanted, "before" if wanted % 2 else "after")
+            with pytest.raises(Killed):
+                training.train("tiny", output=folder, verbose=False)
+        assert_whole(folder)
+        training.train("tiny", output=folder, verbose=False, resume=True)
+        assert_whole(folder)
+        assert not (folder / training.UNFINISHED).exists()
+        assert_same(folder, unbroken)
+
+
+def run_program(folder, *options):
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAM), str(folder), "0.25", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_sigkill_at_three_random_moments(tmp_path):
+    unbroken = train_unbroken(tmp_path / "unbroken", graph_recipe())
+    seed = random.randrange(10**6)
+    moments = random.Random(seed)
+    print(f"moments drawn with seed {seed}")
+    folder = tmp_path / "models"
+    for number in range(3):
+        program = run_program(folder, "--resume")
+        # Until the first batch, the process is busy with starting.
+        while program.stdout.readline() not in ("batch\n", ""):
+            pass
+        # An epoch of two steps takes 0.5 s here and more, the whole training three of them.
+        wait = moments.uniform(0.1, 1.3)
+        time.sleep(wait)
+        program.send_signal(signal.SIGKILL)
+        program.communicate()
+        assert program.returncode in (-signal.SIGKILL, 0), f"kill {number} after {wait:.2f} s"
+        assert_whole(folder) if folder.exists() else None
+    program = run_program(folder, "--resume")
+    _, errors = program.communicate(timeout=120)
+    assert program.returncode == 0, errors
+    assert_whole(folder)
+    assert_same(folder, unbroken)
+
+
+def test_without_resume_an_unfinished_run_is_not_thrown_away(monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        die_at(patch, 3, "before")
+        with pytest.raises(Killed):
+            training.train("tiny", output=tmp_path, verbose=False)
+    with pytest.raises(CheckpointError, match="--resume, or delete"):
+        training.train("tiny", output=tmp_path, verbose=False)
+
+
+def checkpoints(folder):
+    return sorted((folder / training.UNFINISHED).rglob("epoch-*.npz"))
+
+
+@pytest.fixture
+def broken_off(monkeypatch, tmp_path):
+    """A training that died while its third epoch was being written: two checkpoints are left."""
+    with monkeypatch.context() as patch:
+        die_at(patch, 3, "before")
+        with pytest.raises(Killed):
+            training.train("tiny", output=tmp_path, verbose=False)
+    assert len(checkpoints(tmp_path)) == 2
+    return tmp_path
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped"])
+def test_a_damaged_checkpoint_is_passed_over(broken_off, unbroken, damage):
+    newest = checkpoints(broken_off)[-1]
+    content = bytearray(newest.read_bytes())
+    if damage == "flipped":
+        content[len(content) // 2] ^= 0xFF
+    newest.write_bytes({"cut": content[:100], "empty": b"", "flipped": content}[damage])
+    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    assert_same(broken_off, unbroken)
+
+
+def test_with_no_whole_checkpoint_it_says_what_to_delete(broken_off):
+    for path in checkpoints(broken_off):
+        path.write_bytes(b"no checkpoint")
+    with pytest.raises(CheckpointError, match=r"seed-3/choose is damaged: delete that folder"):
+        training.train("tiny", output=broken_off, verbose=False, resume=True)
+
+
+def test_other_settings_are_refused(broken_off):
+    with pytest.raises(CheckpointError, match="epochs 3 then, 5 now"):
+        training.train("tiny", output=broken_off, verbose=False, resume=True, epochs=5)
+
+
+def test_other_data_is_refused(broken_off, monkeypatch):
+    changed = recipe(load_data=lambda: load_data(1))
+    monkeypatch.setattr(training, "find_recipe", lambda name: changed)
+    with pytest.raises(CheckpointError, match="data_sha256"):
+        training.train("tiny", output=broken_off, verbose=False, resume=True)
+
+
+def test_arithmetic_that_gives_other_numbers_is_refused(broken_off, monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    with pytest.raises(CheckpointError, match="onednn False then, True now"):
+        training.train("tiny", output=broken_off, verbose=False, resume=True)
+
+
+def test_a_model_that_no_longer_fits_its_checkpoint_is_refused(broken_off, monkeypatch):
+    def wider():
+        words = keras.Input((4,), dtype="int32")
+        numbers = keras.layers.Flatten()(keras.layers.Embedding(20, 6)(words))
+        model = keras.Model(words, keras.layers.Dense(1, activation="sigmoid")(numbers))
+        model.compile("adam", loss="binary_crossentropy", metrics=["accuracy"], run_eagerly=True)
+        return model
+
+    monkeypatch.setattr(training, "find_recipe", lambda name: recipe(build=wider))
+    with pytest.raises(CheckpointError, match="does not fit the model"):
+        training.train("tiny", output=broken_off, verbose=False, resume=True)
+
+
+def test_a_full_disk_is_told_and_what_was_there_stays(monkeypatch, tmp_path, unbroken):
+    training.train("tiny", output=tmp_path, verbose=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    count = 0
+
+    def full(descriptor):
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage.os, "fsync", full)
+        with pytest.raises(StorageError, match="No space left on device.*make room"):
+            training.train("tiny", output=tmp_path, verbose=False)
+    assert not list(tmp_path.rglob("*.partial*"))
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+    training.train("tiny", output=tmp_path, verbose=False, resume=True)
+    assert_same(tmp_path, unbroken)
+
+
+@pytest.mark.parametrize("lost", ["moments", "dropout"])
+def test_without_the_whole_state_the_run_ends_elsewhere(monkeypatch, broken_off, unbroken, lost):
+    """The comparison of the other tests can fail."""
+    restore = training._Recorder.restore
+
+    def part_of_it(self, state):
+        done = restore(self, state)
+        # The optimiser's first two variables are the step and the learning rate.
+        variables = self.model.optimizer.variables[2:]
+        if lost == "dropout":
+            variables = [self.model.get_layer("dropout").seed_generator.state]
+        if state is not None:
+            for variable in variables:
+                variable.assign(np.zeros(variable.shape))
+        return done
+
+    monkeypatch.setattr(training._Recorder, "restore", part_of_it)
+    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    with pytest.raises(AssertionError):
+        assert_same(broken_off, unbroken)
+
+
+def test_the_data_is_compared_with_the_card_before_a_run(monkeypatch, tmp_path):
+    card = {"data": {"sha256": "0" * 64}}
+    monkeypatch.setattr(training.cards, "load_card", lambda name: card)
+    with pytest.raises(DataError, match="not that of its card"):
+        training.train("tiny", output=tmp_path, verbose=False)
+    assert not list(tmp_path.iterdir())
+    written = training.train("tiny", output=tmp_path, verbose=False, other_data=True)
+    assert written["data"]["sha256"] == load_data().sha256
+
+
+def test_a_loss_that_is_no_number_is_told(monkeypatch, tmp_path):
+    def endless():
+        data = load_data()
+        y_val = np.full(len(data.y_val), np.nan)
+        return dataclasses.replace(data, y_val=y_val)
+
+    monkeypatch.setattr(training, "find_recipe", lambda name: recipe(load_data=endless))
+    with pytest.raises(ModelError, match="no longer a finite number in epoch 1"):
+        training.train("tiny", output=tmp_path, verbose=False)
+
+
+def test_other_seeds_that_are_finished_stay(monkeypatch, tmp_path, unbroken):
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "find_recipe", lambda name: recipe(seeds=(3, 4)))
+        die_at(patch, 6, "before")  # the second seed's first epoch
+        with pytest.raises(Killed):
+            training.train("tiny", output=tmp_path, verbose=False)
+    training.train("tiny", seed=5, output=tmp_path, verbose=False, resume=True)
+    assert (tmp_path / training.UNFINISHED / "tiny" / "seed-3" / "result").exists()
+
+
+def test_refit_uses_the_validation_data_and_can_be_resumed(monkeypatch, tmp_path):
+    monkeypatch.setattr(training, "find_recipe", lambda name: recipe(refit=True))
+    whole = training.train("tiny", output=tmp_path / "whole", verbose=False)
+    (run,) = whole["runs"]
+    assert run["refit"]["examples"] == 50
+    assert run["refit"]["epochs"] == run["kept_epoch"] == len(run["refit"]["seconds_per_epoch"])
+    with monkeypatch.context() as patch:
+        die_at(patch, 5, "before")
+        with pytest.raises(Killed):
+            training.train("tiny", output=tmp_path / "broken", verbose=False)
+    training.train("tiny", output=tmp_path / "broken", verbose=False, resume=True)
+    assert_same(tmp_path / "broken", tmp_path / "whole")
+
+
+def test_later_seeds_lose_patience_and_the_first_does_not(monkeypatch, tmp_path):
+    def contrary():
+        data = load_data()
+        return training.Splits(
+            data.x_train, data.y_train, data.x_val, 1 - data.y_val, data.x_test, data.y_test, {}
+        )
+
+    patient = recipe(load_data=contrary, patience=1, epochs=9)
+    first = training.fit(patient, contrary(), 3, 9)[1]
+    later = training.fit(patient, contrary(), 4, 9)[1]
+    assert len(first["history"]["loss"]) == 9
+    assert len(later["history"]["loss"]) == later["kept_epoch"] + 1 < 9
+
+
+def test_a_polite_end_says_how_to_go_on(tmp_path):
+    arguments = ["train", "lagged_attention", "--output", str(tmp_path)]
+    program = subprocess.Popen(
+        [sys.executable, "-m", "attention_course", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "epoch 1 of" in program.stdout.readline()
+    program.send_signal(signal.SIGTERM)
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "--resume goes on" in errors
+    assert "Traceback" not in errors
+    assert [path.name for path in tmp_path.iterdir()] == [training.UNFINISHED]
