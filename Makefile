@@ -39,6 +39,7 @@ bench: $(STAMP) ## Measure the benchmarks of the appendix again (NAME=scaling fo
 
 lint: $(STAMP) ## Check the style of the code
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 registry: $(STAMP) ## List models, quizzes, pictures and data with their checksums
 	$(BIN)/python -m attention_course registry

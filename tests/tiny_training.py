@@ -25,9 +25,7 @@ def build(run_eagerly: bool = True) -> keras.Model:
     kept = keras.layers.Dropout(0.3, name="dropout")(keras.layers.Flatten(name="flat")(vectors))
     outputs = keras.layers.Dense(1, activation="sigmoid", name="probability")(kept)
     model = keras.Model(words, outputs, name="tiny")
-    model.compile(
-        "adam", "binary_crossentropy", metrics=["accuracy"], run_eagerly=run_eagerly
-    )
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"], run_eagerly=run_eagerly)
     return model
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Each has a contrast of at least 3 with white and with #121212; tests/display/test_plots.py measures.
+# Each has a contrast of at least 3 with white and with #121212; see tests/display/test_plots.py.
 COLOURS: dict[str, str] = {
     "blue": "#2b83c6",
     "orange": "#d06a12",

@@ -100,16 +100,16 @@ JACOBIAN_MISTAKES: Mistakes = (
 
 def _check_jacobian(answer: Any) -> None:
     random = np.random.default_rng(21)
-    cases = [
-        (random.uniform(-0.9, 0.9, size=n), random.normal(size=(n, n))) for n in (2, 3, 5)
-    ]
+    cases = [(random.uniform(-0.9, 0.9, size=n), random.normal(size=(n, n))) for n in (2, 3, 5)]
     found = [
         as_array(call(answer, *case), (len(case[0]),) * 2, f"the Jacobian for n = {len(case[0])}")
         for case in cases
     ]
     if not _all_close(found, cases, step_jacobian):
         _name_the_mistake(
-            found, cases, JACOBIAN_MISTAKES,
+            found,
+            cases,
+            JACOBIAN_MISTAKES,
             "Your Jacobian differs from what finite differences measure: entry (i, j) says how "
             "much new neuron i moves when old neuron j moves, (1 - h[i]**2) * U[j, i].",
         )
@@ -192,20 +192,18 @@ PRODUCT_MISTAKES: Mistakes = (
         "These are the single steps; multiply them, from step t + 1 up to the last.",
     ),
     (
-        lambda s, U: np.stack(
-            [np.zeros_like(U)] * (len(s) - 1) + [np.eye(len(U))]
-        ),
+        lambda s, U: np.stack([np.zeros_like(U)] * (len(s) - 1) + [np.eye(len(U))]),
         "Only the last entry is filled: work back from it, one factor per step.",
     ),
     (
-        lambda s, U: np.stack([p @ ((1 - h**2)[:, None] * U.T) for p, h in zip(
-            _products(s, U), s, strict=True)]),
+        lambda s, U: np.stack(
+            [p @ ((1 - h**2)[:, None] * U.T) for p, h in zip(_products(s, U), s, strict=True)]
+        ),
         "Each product has one factor too many: d h_T / d h_T is the identity.",
     ),
     (
         lambda s, U: np.stack(
-            [np.eye(len(U))]
-            + [_products(s[: t + 1], U)[0] for t in range(1, len(s))]
+            [np.eye(len(U))] + [_products(s[: t + 1], U)[0] for t in range(1, len(s))]
         ),
         "Yours says how each state depends on the first one; asked is how the last state depends "
         "on each.",
@@ -236,7 +234,9 @@ def _check_product(answer: Any) -> None:
         found.append(as_array(result, (T, n, n), "the array of products, (T, n, n),"))
     if not _all_close(found, cases, through_time):
         _name_the_mistake(
-            found, cases, PRODUCT_MISTAKES,
+            found,
+            cases,
+            PRODUCT_MISTAKES,
             "Your products differ from what finite differences measure: begin with the identity "
             "at the last step and multiply by one step's Jacobian from the right going back.",
         )
@@ -345,7 +345,9 @@ def _check_clip(answer: Any) -> None:
     if not _all_close(found, cases, lambda g, limit: _flat(clip(g, limit))):
         flat = [(lambda *case, w=wrong: _flat(w(*case)), words) for wrong, words in CLIP_MISTAKES]
         _name_the_mistake(
-            found, cases, flat,
+            found,
+            cases,
+            flat,
             "Your clipped gradients differ from the definition: one factor for all arrays, "
             "limit / norm where the joint norm is above the limit, and 1 elsewhere.",
         )

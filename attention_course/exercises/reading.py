@@ -28,9 +28,7 @@ def check_received(answer: Any) -> None:
         result = as_array(call(answer, weights, mask), None, "the result")
         expected = received(weights, mask)
         if result.shape == (steps, steps):
-            fail(
-                "You return a matrix; average its rows, so that one number per word is left."
-            )
+            fail("You return a matrix; average its rows, so that one number per word is left.")
         result = as_array(result, (steps,), "the result")
         if close(result, expected):
             continue
@@ -158,9 +156,7 @@ def _read_mean(answer: Any, states: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if result.shape == (batch, steps) != (batch, width):
         fail("You average over the features; the mean runs over the words, axis 1.")
     if result.shape == (steps, width) != (batch, width):
-        fail(
-            "You average over the batch (axis 0), which mixes reviews; words are on axis 1."
-        )
+        fail("You average over the batch (axis 0), which mixes reviews; words are on axis 1.")
     return as_array(result, (batch, width), "the mean")
 
 

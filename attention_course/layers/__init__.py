@@ -11,6 +11,12 @@ from attention_course.layers.attention import (
 from attention_course.layers.ngram import NGramAttention, NGrams
 
 __all__ = [
-    "AdditiveSelfAttention", "BahdanauAttention", "LayerError", "LuongAttention", "NGramAttention",
-    "NGrams", "SumOverTime", "TimeAttention",
+    "AdditiveSelfAttention",
+    "BahdanauAttention",
+    "LayerError",
+    "LuongAttention",
+    "NGramAttention",
+    "NGrams",
+    "SumOverTime",
+    "TimeAttention",
 ]

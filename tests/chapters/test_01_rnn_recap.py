@@ -345,28 +345,37 @@ def test_step_accepts_other_ways_of_writing_it():
 
 
 def test_step_refuses_mutants():
-    refuses("01.rnn_step", {
-        "no tanh": (lambda x, h, W, U, b: x @ W + h @ U + b, "tanh around it is missing"),
-        "no bias": (lambda x, h, W, U, b: np.tanh(x @ W + h @ U), "bias b is missing"),
-        "no memory": (lambda x, h, W, U, b: np.tanh(x @ W + b), "ignores the previous"),
-        "no input": (lambda x, h, W, U, b: np.tanh(h @ U + b), "ignores the current"),
-        "U turned over": (lambda x, h, W, U, b: np.tanh(x @ W + U @ h + b), "wrong way round"),
-        "own memory only": (
-            lambda x, h, W, U, b: np.tanh(x @ W + h * np.diag(U) + b), "only its own old value",
-        ),
-        "bias outside": (lambda x, h, W, U, b: np.tanh(x @ W + h @ U) + b, "outside the tanh"),
-        "sigmoid": (lambda x, h, W, U, b: 1 / (1 + np.exp(-x @ W - h @ U - b)), "sigmoid"),
-        "constant": (lambda x, h, W, U, b: np.full(len(b), 0.5), "constant"),
-        "wrong shape": (
-            lambda x, h, W, U, b: np.tanh(x @ W + h @ U + b)[np.newaxis], "shape (1, 2)",
-        ),
-        "NaN": (lambda x, h, W, U, b: np.full(len(b), np.nan), "NaN"),
-        "exception": (lambda x, h, W, U, b: np.tanh(W @ x + U @ h + b), "stops with ValueError"),
-        "string": (lambda x, h, W, U, b: "tanh", "string"),
-        "half of it": (
-            lambda x, h, W, U, b: np.tanh(x @ W + h @ U + b) / 2, "it should be",
-        ),
-    })
+    refuses(
+        "01.rnn_step",
+        {
+            "no tanh": (lambda x, h, W, U, b: x @ W + h @ U + b, "tanh around it is missing"),
+            "no bias": (lambda x, h, W, U, b: np.tanh(x @ W + h @ U), "bias b is missing"),
+            "no memory": (lambda x, h, W, U, b: np.tanh(x @ W + b), "ignores the previous"),
+            "no input": (lambda x, h, W, U, b: np.tanh(h @ U + b), "ignores the current"),
+            "U turned over": (lambda x, h, W, U, b: np.tanh(x @ W + U @ h + b), "wrong way round"),
+            "own memory only": (
+                lambda x, h, W, U, b: np.tanh(x @ W + h * np.diag(U) + b),
+                "only its own old value",
+            ),
+            "bias outside": (lambda x, h, W, U, b: np.tanh(x @ W + h @ U) + b, "outside the tanh"),
+            "sigmoid": (lambda x, h, W, U, b: 1 / (1 + np.exp(-x @ W - h @ U - b)), "sigmoid"),
+            "constant": (lambda x, h, W, U, b: np.full(len(b), 0.5), "constant"),
+            "wrong shape": (
+                lambda x, h, W, U, b: np.tanh(x @ W + h @ U + b)[np.newaxis],
+                "shape (1, 2)",
+            ),
+            "NaN": (lambda x, h, W, U, b: np.full(len(b), np.nan), "NaN"),
+            "exception": (
+                lambda x, h, W, U, b: np.tanh(W @ x + U @ h + b),
+                "stops with ValueError",
+            ),
+            "string": (lambda x, h, W, U, b: "tanh", "string"),
+            "half of it": (
+                lambda x, h, W, U, b: np.tanh(x @ W + h @ U + b) / 2,
+                "it should be",
+            ),
+        },
+    )
 
 
 def test_forward_accepts_other_ways_of_writing_it():
@@ -405,29 +414,34 @@ def test_forward_refuses_mutants():
     def shifted(X, W, U, b):
         return zeros_first(X, W, U, b)[:, :-1]
 
-    refuses("01.rnn", {
-        "last state only": (lambda *a: right(*a)[:, -1], "one state per sentence"),
-        "zeros included": (zeros_first, "leave out the zeros"),
-        "time first": (lambda *a: right(*a).swapaxes(0, 1), "time comes first"),
-        "loop over the batch": (over_the_batch, "over the sentences"),
-        "state not reset": (leaking, "leaks"),
-        "starts from ones": (from_ones, "zeros, not ones"),
-        "backwards": (
-            lambda X, W, U, b: right(X[:, ::-1], W, U, b)[:, ::-1], "from the last word",
-        ),
-        "stored backwards": (lambda *a: right(*a)[:, ::-1], "reverse order"),
-        "last state repeated": (
-            lambda X, W, U, b: np.repeat(right(X, W, U, b)[:, -1:], X.shape[1], axis=1),
-            "all your states are the last one",
-        ),
-        "no memory": (lambda X, W, U, b: np.tanh(X @ W + b), "ignores the previous"),
-        "no bias": (lambda X, W, U, b: right(X, W, U, 0 * b), "bias b is missing"),
-        "U turned over": (lambda X, W, U, b: right(X, W, U.T, b), "wrong way round"),
-        "own memory only": (
-            lambda X, W, U, b: right(X, W, np.diag(np.diag(U)), b), "only its own old value",
-        ),
-        "one step late": (shifted, "it should be"),
-    })
+    refuses(
+        "01.rnn",
+        {
+            "last state only": (lambda *a: right(*a)[:, -1], "one state per sentence"),
+            "zeros included": (zeros_first, "leave out the zeros"),
+            "time first": (lambda *a: right(*a).swapaxes(0, 1), "time comes first"),
+            "loop over the batch": (over_the_batch, "over the sentences"),
+            "state not reset": (leaking, "leaks"),
+            "starts from ones": (from_ones, "zeros, not ones"),
+            "backwards": (
+                lambda X, W, U, b: right(X[:, ::-1], W, U, b)[:, ::-1],
+                "from the last word",
+            ),
+            "stored backwards": (lambda *a: right(*a)[:, ::-1], "reverse order"),
+            "last state repeated": (
+                lambda X, W, U, b: np.repeat(right(X, W, U, b)[:, -1:], X.shape[1], axis=1),
+                "all your states are the last one",
+            ),
+            "no memory": (lambda X, W, U, b: np.tanh(X @ W + b), "ignores the previous"),
+            "no bias": (lambda X, W, U, b: right(X, W, U, 0 * b), "bias b is missing"),
+            "U turned over": (lambda X, W, U, b: right(X, W, U.T, b), "wrong way round"),
+            "own memory only": (
+                lambda X, W, U, b: right(X, W, np.diag(np.diag(U)), b),
+                "only its own old value",
+            ),
+            "one step late": (shifted, "it should be"),
+        },
+    )
 
 
 def test_forward_notices_exchanged_axes_when_lengths_agree():
@@ -478,52 +492,73 @@ def test_encode_refuses_mutants():
         found = [ranks.get(word, limit) for word in text.lower().split()]
         return pad([1, *(rank if rank < limit else 2 for rank in found)][:length], length)
 
-    refuses("01.encode", {
-        "no offset": (mutant(no_offset), "offset of 3 is missing"),
-        "no start mark": (
-            mutant(lambda body, t, r, m, length: pad(body[1:][:length], length)), "start mark",
-        ),
-        "padded behind": (
-            mutant(lambda body, t, r, m, length: (body + [0] * length)[:length]), "behind",
-        ),
-        "keeps the end": (
-            mutant(lambda body, t, r, m, length: pad(body[-length:], length)), "at its start",
-        ),
-        "never cut": (mutant(lambda body, t, r, m, length: pad(body, length)), "do not cut"),
-        "never padded": (mutant(lambda body, t, r, m, length: body[:length]), "do not pad"),
-        "capitals": (
-            mutant(lambda b, text, ranks, limit, length: pad(
-                [1, *numbered(text.split(), ranks, limit)][:length], length)),
-            "lower case",
-        ),
-        "unknown left out": (
-            mutant(lambda body, t, r, m, length: pad([n for n in body if n != 2][:length], length)),
-            "leave unknown words out",
-        ),
-        "unknown is 0": (
-            mutant(lambda body, t, r, m, length: pad(
-                [0 if n == 2 else n for n in body][:length], length)),
-            "means padding",
-        ),
-        "any number allowed": (
-            mutant(lambda b, text, ranks, limit, length: pad(
-                [1, *numbered(text.lower().split(), ranks, np.inf)][:length], length)),
-            "do not use num_words",
-        ),
-        "one number too many": (
-            mutant(lambda b, text, ranks, limit, length: pad(
-                [1, *numbered(text.lower().split(), ranks, limit + 1)][:length], length)),
-            "num_words through",
-        ),
-        "KeyError": (
-            lambda text, ranks, limit, length: [ranks[word] for word in text.lower().split()],
-            "stops with KeyError",
-        ),
-        "a matrix": (
-            mutant(lambda body, t, r, m, length: [pad(body[:length], length)]), "one flat list",
-        ),
-        "only zeros": (lambda text, ranks, limit, length: [0] * length, "the right one is"),
-    })
+    refuses(
+        "01.encode",
+        {
+            "no offset": (mutant(no_offset), "offset of 3 is missing"),
+            "no start mark": (
+                mutant(lambda body, t, r, m, length: pad(body[1:][:length], length)),
+                "start mark",
+            ),
+            "padded behind": (
+                mutant(lambda body, t, r, m, length: (body + [0] * length)[:length]),
+                "behind",
+            ),
+            "keeps the end": (
+                mutant(lambda body, t, r, m, length: pad(body[-length:], length)),
+                "at its start",
+            ),
+            "never cut": (mutant(lambda body, t, r, m, length: pad(body, length)), "do not cut"),
+            "never padded": (mutant(lambda body, t, r, m, length: body[:length]), "do not pad"),
+            "capitals": (
+                mutant(
+                    lambda b, text, ranks, limit, length: pad(
+                        [1, *numbered(text.split(), ranks, limit)][:length], length
+                    )
+                ),
+                "lower case",
+            ),
+            "unknown left out": (
+                mutant(
+                    lambda body, t, r, m, length: pad([n for n in body if n != 2][:length], length)
+                ),
+                "leave unknown words out",
+            ),
+            "unknown is 0": (
+                mutant(
+                    lambda body, t, r, m, length: pad(
+                        [0 if n == 2 else n for n in body][:length], length
+                    )
+                ),
+                "means padding",
+            ),
+            "any number allowed": (
+                mutant(
+                    lambda b, text, ranks, limit, length: pad(
+                        [1, *numbered(text.lower().split(), ranks, np.inf)][:length], length
+                    )
+                ),
+                "do not use num_words",
+            ),
+            "one number too many": (
+                mutant(
+                    lambda b, text, ranks, limit, length: pad(
+                        [1, *numbered(text.lower().split(), ranks, limit + 1)][:length], length
+                    )
+                ),
+                "num_words through",
+            ),
+            "KeyError": (
+                lambda text, ranks, limit, length: [ranks[word] for word in text.lower().split()],
+                "stops with KeyError",
+            ),
+            "a matrix": (
+                mutant(lambda body, t, r, m, length: [pad(body[:length], length)]),
+                "one flat list",
+            ),
+            "only zeros": (lambda text, ranks, limit, length: [0] * length, "the right one is"),
+        },
+    )
 
 
 @pytest.mark.parametrize("table", ["STEP_MISTAKES", "FORWARD_MISTAKES"])

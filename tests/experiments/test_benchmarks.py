@@ -571,8 +571,10 @@ def test_the_records_bear_out_what_the_appendix_says(stored):
     assert parts["attention_32"][-1] < parts["attention_100"][-1]
     doubled = {name: times[-1] / times[-2] for name, times in kept.items()}
     assert doubled["lstm"] < 2.2
-    assert max(doubled["attention_32"], doubled["attention_100"]) < 4.2 < (
-        parts["attention_32"][-1] / parts["attention_32"][-2]
+    assert (
+        max(doubled["attention_32"], doubled["attention_100"])
+        < 4.2
+        < (parts["attention_32"][-1] / parts["attention_32"][-2])
     ), "with memory kept, nothing grows by more than counting said"
     assert kept["lstm"][-1] == pytest.approx(parts["lstm"][-1], rel=0.15)
     assert parts["attention_100"][-1] > parts["lstm"][-1], "the wide layer took longer"

@@ -41,9 +41,11 @@ def test_product_of_jacobians_equals_finite_differences_through_all_steps(networ
     states = g.rnn_states(x, W, U, b)
     products = g.jacobians_through_time(states, U)
     for t in range(len(x)):
+
         def rest(h, t=t):
-            later = g.rnn_states(x[t + 1:], W, U, b, h0=h)
+            later = g.rnn_states(x[t + 1 :], W, U, b, h0=h)
             return later[-1] if len(later) else h
+
         np.testing.assert_allclose(products[t], differences(rest, states[t]), atol=1e-7)
 
 
@@ -158,7 +160,7 @@ def test_keras_lstm_equals_finite_differences(layers, network):
     assert measured.shape == (len(x), n, 2 * n)
     for t in range(len(x)):
         here = run(x[: t + 1], np.zeros(2 * n))
-        expected = differences(lambda state, t=t: run(x[t + 1:], state)[:n], here)
+        expected = differences(lambda state, t=t: run(x[t + 1 :], state)[:n], here)
         np.testing.assert_allclose(measured[t], expected, atol=1e-5)
 
 
@@ -175,9 +177,7 @@ def test_attention_gives_every_state_a_path_of_one_step(layers, network):
     total = g.keras_jacobians(layers["rnn"], x, mean_reader)
     W, U, b = layers["rnn"].get_weights()
     states = g.rnn_states(x, W, U, b)
-    expected = sum(
-        g.jacobians_through_time(states[: t + 1], U)[0] for t in range(len(x))
-    ) / len(x)
+    expected = sum(g.jacobians_through_time(states[: t + 1], U)[0] for t in range(len(x))) / len(x)
     np.testing.assert_allclose(total[0], expected, atol=1e-6)
 
 
@@ -198,8 +198,7 @@ def test_the_gradient_of_the_recurrent_weights_is_a_sum_over_steps(network):
     by_step = direction @ g.jacobians_through_time(states, U)  # dL/dh_t, one row per step
     before = np.vstack([np.zeros(len(U)), states[:-1]])
     formula = sum(
-        np.outer(h, d * (1 - after**2))
-        for h, d, after in zip(before, by_step, states, strict=True)
+        np.outer(h, d * (1 - after**2)) for h, d, after in zip(before, by_step, states, strict=True)
     )
 
     def loss(flat):
