@@ -34,12 +34,11 @@ _METADATA = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 _KEPT_CELL_METADATA = ("jupyter", "mystnb", "tags")
-_FIRST_CELL = re.compile(
-    r"# On Colab this installs the course's package\. Elsewhere it does nothing\.\n"
-    r"import sys\n\n"
-    r'if "google\.colab" in sys\.modules:\n'
-    r'    %pip install -q "attention-course @ git\+https://[^"@\s]+@v\d+\.\d+\.\d+"'
-)
+#: Stands for the address of the course until somebody publishes it. GitHub gives nobody an owner's
+#: name with more than 39 characters or with two hyphens in a row.
+UNPUBLISHED = "https://github.com/this-course-is-not-published-yet--see-README/attention-course"
+_STOP = "This copy of the course has no address yet; its README says how to give it one."
+_PINNED = re.compile(r'"attention-course @ git\+([^"\s]+)@([0-9a-f]{40})"')
 _SKELETON = (
     ("**You will be able to**", r"\*\*You will be able to"),
     ("**Before this**", r"\*\*Before this"),
@@ -228,6 +227,31 @@ def update(path: Path) -> bool:
 # --- house rules ---------------------------------------------------------------------------
 
 
+def first_cell(url: str, commit: str) -> str:
+    """Return the first code cell of every chapter.
+
+    Args:
+        url: the course's address; while it is ``UNPUBLISHED``, the cell says so and stops.
+        commit: the full hash of the commit whose package Colab installs.
+    """
+    lines = [
+        "# On Colab this installs the course's package. Elsewhere it does nothing.",
+        "import sys",
+        "",
+        'if "google.colab" in sys.modules:',
+        f'    %pip install -q "attention-course @ git+{url}@{commit}"',
+    ]
+    if url == UNPUBLISHED:
+        lines.insert(-1, f'    sys.exit("{_STOP}")')
+    return "\n".join(lines)
+
+
+def pinned_commit(source: str) -> str | None:
+    """Return the commit that a first cell installs, or None if it differs from ``first_cell``."""
+    match = _PINNED.search(source)
+    return match[2] if match and source == first_cell(*match.groups()) else None
+
+
 def problems(notebook: nbformat.NotebookNode, stem: str, root: Path = ROOT) -> list[str]:
     """Every house rule the stored chapter breaks, one sentence each; empty when all is well."""
     ids = [cell.get("id") for cell in notebook.cells]
@@ -248,7 +272,7 @@ def problems(notebook: nbformat.NotebookNode, stem: str, root: Path = ROOT) -> l
 
 def _code_problems(cells: list) -> list[str]:
     found = []
-    if not cells or not _FIRST_CELL.fullmatch(cells[0].source):
+    if not cells or pinned_commit(cells[0].source) is None:
         found.append("its first code cell is not the one all chapters share")
     executed = [cell for cell in cells if cell.source.strip()]
     if [cell.execution_count for cell in executed] != list(range(1, len(executed) + 1)):
