@@ -274,10 +274,10 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _known_models(names: Sequence[str]) -> None:
     """Refuse an unknown name before TensorFlow takes its seconds to load."""
-    from attention_course.models import recipe
+    from attention_course.models import family
 
     for name in names:
-        recipe(name)
+        family(name)
 
 
 def _fetch(options: argparse.Namespace) -> int:

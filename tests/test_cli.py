@@ -142,7 +142,7 @@ def test_train_passes_its_options_on(run, monkeypatch, tmp_path):
             calls.append((name, options))
 
     monkeypatch.setitem(sys.modules, "attention_course.training.runs", Training)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    monkeypatch.setattr("attention_course.models.family", lambda name: None)
     arguments = ("train", "lstm", "--seed", "3", "--epochs", "2", "--output", str(tmp_path))
     assert run(*arguments) == (0, "", "")
     assert run("train", "lstm", "--resume", "--other-data")[0] == 0
@@ -162,7 +162,7 @@ def test_sweep_passes_its_options_on(run, monkeypatch):
             calls.append((names, options))
 
     monkeypatch.setitem(sys.modules, "attention_course.training.sweep", Sweeping)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    monkeypatch.setattr("attention_course.models.family", lambda name: None)
     arguments = ("sweep", "lstm", "simple_rnn", "--seeds", "3", "4", "--workers", "2", "--resume")
     assert run(*arguments) == (0, "", "")
     options = dict.fromkeys(("epochs", "output", "address"))
@@ -181,7 +181,7 @@ def test_evaluate_all(run, monkeypatch, agree, status):
         return agree
 
     monkeypatch.setattr("attention_course.training.audit.evaluate_cards", evaluate_cards)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    monkeypatch.setattr("attention_course.models.family", lambda name: None)
     assert run("evaluate", "--all")[0] == status
     assert calls == [list(NAMES)]
 
