@@ -19,7 +19,7 @@ import yaml
 
 from attention_course import __version__
 from attention_course.assets import FOLDERS
-from attention_course.book import notebooks
+from attention_course.book import normal, notebooks, rules
 from attention_course.errors import CourseError
 from attention_course.words import tr
 
@@ -35,7 +35,7 @@ _NAME = r"[A-Za-z0-9._-]*[A-Za-z0-9_-]"
 _OWNER = r"(?=[^/]{1,39}/)[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 _ADDRESS = re.compile(
     r"(?i:https?://(?:www\.)?github\.com/|(?:ssh://)?git@github\.com[:/])"
-    rf"((?:{_OWNER}|{notebooks.UNPUBLISHED.split('/')[-2]})/{_NAME})"
+    rf"((?:{_OWNER}|{rules.UNPUBLISHED.split('/')[-2]})/{_NAME})"
 )
 _LINK = re.compile(
     r"(?<=https://)(github\.com|colab\.research\.google\.com/github"
@@ -99,7 +99,7 @@ def changes(root: Path, url: str, commit: str) -> dict[Path, str]:
         commit: The full hash of the commit that Colab is to install.
     """
     pages = {path: _page(path, url) for name in FRONT_FILES if (path := root / name).is_file()}
-    cell = notebooks.first_cell(url, commit)
+    cell = rules.first_cell(url, commit)
     pages |= {path: _chapter(path, cell) for path in notebooks.chapters(folder=root / "chapters")}
     return {path: text for path, text in pages.items() if text != path.read_text(encoding="utf-8")}
 
@@ -135,6 +135,6 @@ def _page(path: Path, url: str) -> str:
 
 def _chapter(path: Path, cell: str) -> str:
     """Return the stored text of a chapter with its first code cell replaced."""
-    notebook = notebooks.read(path)
+    notebook = normal.read(path)
     next(found for found in notebook.cells if found.cell_type == "code").source = cell
-    return notebooks.dumps(notebooks.normalise(notebook, path.stem))
+    return normal.dumps(normal.normalise(notebook, path.stem))

@@ -13,7 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from attention_course import __main__ as cli
 from attention_course import __version__, assets
-from attention_course.book import address, notebooks
+from attention_course.book import address, normal, notebooks, rules
 from attention_course.book.address import AddressError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,12 +27,12 @@ ALLOWED_OWNER = re.compile(r"[a-z\d](?:[a-z\d]|-(?=[a-z\d])){0,38}", re.IGNORECA
 
 
 def first_cell(path):
-    return next(cell for cell in notebooks.read(path).cells if cell.cell_type == "code").source
+    return next(cell for cell in normal.read(path).cells if cell.cell_type == "code").source
 
 
 def pin(root):
     """The commit that the first chapter installs."""
-    return notebooks.pinned_commit(first_cell(notebooks.chapters(folder=root / "chapters")[0]))
+    return rules.pinned_commit(first_cell(notebooks.chapters(folder=root / "chapters")[0]))
 
 
 def differing(root, url=None, commit=None):
@@ -151,7 +151,7 @@ def test_a_differing_chapter_is_noticed(tree, old, new, which):
     write(tree, FORK, COMMIT)
     path = notebooks.chapters(folder=tree / "chapters")[which]
     before = path.read_text()
-    notebook = notebooks.read(path)
+    notebook = normal.read(path)
     cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
     changed = re.sub(old, new, cell.source, count=1, flags=re.IGNORECASE)
     assert changed != cell.source
@@ -164,15 +164,15 @@ def test_a_differing_chapter_is_noticed(tree, old, new, which):
 
 @pytest.mark.parametrize("revision", ["v1.0.0", "main", "", COMMIT[:-1], COMMIT + "0", "g" * 40])
 def test_only_a_full_commit_is_a_pin(revision):
-    assert notebooks.pinned_commit(notebooks.first_cell(FORK, COMMIT)) == COMMIT
-    assert notebooks.pinned_commit(notebooks.first_cell(FORK, revision)) is None
+    assert rules.pinned_commit(rules.first_cell(FORK, COMMIT)) == COMMIT
+    assert rules.pinned_commit(rules.first_cell(FORK, revision)) is None
 
 
 def test_a_chapter_may_cite_other_repositories(tree):
     path = notebooks.chapters(folder=tree / "chapters")[0]
-    notebook = notebooks.read(path)
+    notebook = normal.read(path)
     notebook.cells[0].source += "\n\nSee https://github.com/keras-team/keras."
-    path.write_text(notebooks.dumps(notebooks.normalise(notebook, path.stem)))
+    path.write_text(normal.dumps(normal.normalise(notebook, path.stem)))
     assert differing(tree) == set()
 
 
@@ -186,7 +186,7 @@ def test_moving_there_and_back(tree):
     assert (address.present(tree), pin(tree)) == (FORK, COMMIT)
     for path in before:
         assert home.removeprefix("https://") not in path.read_text(), path
-    assert not any(notebooks.problems(notebooks.read(p), p.stem) for p in tree.glob("chapters/*"))
+    assert not any(rules.problems(normal.read(p), p.stem) for p in tree.glob("chapters/*"))
     write(tree, home, commit)
     assert {path: path.read_bytes() for path in before} == before
 
@@ -313,20 +313,20 @@ def run_cell(source, monkeypatch, colab=True):
 
 
 def test_a_published_cell_installs_the_commit(monkeypatch):
-    cell = notebooks.first_cell(FORK, COMMIT)
+    cell = rules.first_cell(FORK, COMMIT)
     install = f'install -q "attention-course @ git+{FORK}@{COMMIT}"'
     assert run_cell(cell, monkeypatch) == [("pip", install)]
 
 
 def test_an_unpublished_cell_says_what_to_do_and_installs_nothing(monkeypatch):
-    cell = notebooks.first_cell(notebooks.UNPUBLISHED, COMMIT)
+    cell = rules.first_cell(rules.UNPUBLISHED, COMMIT)
     with pytest.raises(SystemExit, match=r"^[^\n]* no address yet; its README [^\n]*\.$"):
         run_cell(cell, monkeypatch)
 
 
-@pytest.mark.parametrize("url", [FORK, notebooks.UNPUBLISHED])
+@pytest.mark.parametrize("url", [FORK, rules.UNPUBLISHED])
 def test_elsewhere_the_cell_does_nothing(monkeypatch, url):
-    assert run_cell(notebooks.first_cell(url, COMMIT), monkeypatch, colab=False) == []
+    assert run_cell(rules.first_cell(url, COMMIT), monkeypatch, colab=False) == []
 
 
 # --- addresses --------------------------------------------------------------------------------
@@ -385,11 +385,11 @@ def test_what_is_no_address(url):
 
 def test_nobody_can_take_the_placeholder():
     """It breaks two of GitHub's rules, and it is the only such address that is accepted."""
-    owner = notebooks.UNPUBLISHED.split("/")[3]
+    owner = rules.UNPUBLISHED.split("/")[3]
     assert "--" in owner
     assert len(owner) > 39
     assert not ALLOWED_OWNER.fullmatch(owner)
-    assert address.parse(notebooks.UNPUBLISHED) == notebooks.UNPUBLISHED
+    assert address.parse(rules.UNPUBLISHED) == rules.UNPUBLISHED
     for other in (f"a{owner}", f"{owner}a", owner.replace("--", "-")):
         with pytest.raises(AddressError):
             address.parse(f"https://github.com/{other}/attention-course")

@@ -36,7 +36,7 @@ from pathlib import Path
 import pytest
 
 from attention_course import __version__, assets
-from attention_course.book import address, notebooks
+from attention_course.book import address, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -299,7 +299,7 @@ def errors_in(cells):
 def assert_every_cell_ran(cells, commit):
     code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"])]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    assert "".join(code[0]["source"]) == notebooks.first_cell(FORK, commit)
+    assert "".join(code[0]["source"]) == rules.first_cell(FORK, commit)
 
 
 def assert_downloads(chapter, asked, cache):
@@ -319,7 +319,7 @@ def assert_downloads(chapter, asked, cache):
     ("source", "problem"),
     [
         ("open('../quizzes/01_rnn_recap.json')", "FileNotFoundError: "),
-        (notebooks.first_cell(notebooks.UNPUBLISHED, "0" * 40), "SystemExit: This copy "),
+        (rules.first_cell(rules.UNPUBLISHED, "0" * 40), "SystemExit: This copy "),
     ],
 )
 def test_an_error_is_noticed(source, problem, python, machine, tmp_path):
