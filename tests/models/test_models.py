@@ -10,7 +10,7 @@ import pytest
 
 from attention_course import assets, models
 from attention_course.datasets import imdb
-from attention_course.errors import ModelError
+from attention_course.errors import CourseError, ModelError
 from attention_course.models import cards
 from attention_course.training.audit import contradictions, differences
 from attention_course.training.recipes import recipe as find_recipe
@@ -113,6 +113,19 @@ def test_damaged_files_are_refused(tmp_path):
         archive.writestr("config.json", json.dumps({"class_name": "Functional"}))
     with pytest.raises(ModelError, match="restore the original file"):
         models.load_file(tmp_path / "zip.keras")
+
+
+def test_a_whole_file_that_keras_cannot_load_is_not_called_damaged(monkeypatch):
+    def overflowing(*arguments, **options):
+        raise OverflowError("An overflow was encountered.\nA page of details.")
+
+    monkeypatch.setattr(keras.saving, "load_model", overflowing)
+    with pytest.raises(ModelError, match=r"is whole, but Keras .* \(An overflow was encountered\)"):
+        models.load("ngram_average")
+    monkeypatch.undo()
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(CourseError, match="do not run on JAX: set KERAS_BACKEND=tensorflow"):
+        models.load("ngram_average")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "x"}', '{"name": NaN'])
