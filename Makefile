@@ -16,7 +16,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help book test notebooks bench lint registry lock clean
+.PHONY: help book test notebooks words bench lint registry lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(STAMP) ## Run the tests, and run every chapter again and compare
 
 notebooks: $(STAMP) ## Execute all chapters and store their outputs (STEM=04_qkv_from_scratch for one)
 	$(BIN)/python -m attention_course.book.notebooks $(STEM)
+
+words: $(STAMP) ## Collect every sentence for translation, and bring translations up to date
+	$(BIN)/python -m attention_course.book.catalogue
 
 # Only a NAME given to make counts: some systems keep the machine's name in a variable NAME.
 bench: $(STAMP) ## Measure the benchmarks of the appendix again (NAME=scaling for one)

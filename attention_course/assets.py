@@ -25,9 +25,6 @@ FOLDERS = ("models", "quizzes", "images", "data", "benchmarks")
 REGISTRY = Path(__file__).parent / "registry.txt"
 CACHE_VARIABLE = "ATTENTION_COURSE_CACHE"
 BASE_URL_VARIABLE = "ATTENTION_COURSE_BASE_URL"
-# Set while the chapters are executed for the book, and not in a reader's own session: an output
-# may then rely on files that the book brings along (attention_course/interactive/review.py).
-BOOK_VARIABLE = "ATTENTION_COURSE_BOOK"
 RETRIES = 2
 TIMEOUT = 30  # seconds without an answer
 

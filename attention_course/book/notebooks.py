@@ -9,43 +9,23 @@ from __future__ import annotations
 
 import argparse
 import ast
-import atexit
-import functools
 import hashlib
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
 
-from attention_course.assets import BOOK_VARIABLE
+from attention_course.environment import settle
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "chapters"
 
-#: What every execution of a chapter runs under, so that its numbers repeat.
-EXECUTION_ENVIRONMENT = {
-    BOOK_VARIABLE: "1",
-    "CUDA_VISIBLE_DEVICES": "-1",
-    # Small matrices: threads that wait for each other cost more than they bring.
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
-# An IPython of the course's own, whatever the reader has set up. What compiled libraries write to
-# stderr is not captured: ipykernel may trip over it while a chapter's process ends.
-_KERNEL_CONFIGURATION = """\
-c = get_config()
-c.HistoryManager.enabled = False
-c.IPKernelApp.capture_fd_output = False
-"""
 MAX_LINES = 25
 CELL_TIMEOUT = 120  # seconds
 
@@ -188,26 +168,6 @@ def _outputs(outputs: Iterable[dict], count: int | None) -> Iterator[dict]:
 # --- execution -----------------------------------------------------------------------------
 
 
-@functools.cache
-def _ipython_folder() -> str:
-    """A folder with the course's settings for IPython, removed when this process ends."""
-    folder = tempfile.mkdtemp(prefix="attention-course-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    profile = Path(folder) / "profile_default"
-    profile.mkdir()
-    (profile / "ipython_kernel_config.py").write_text(_KERNEL_CONFIGURATION, encoding="utf-8")
-    return folder
-
-
-def fix_environment(environment: MutableMapping[str, str]) -> None:
-    """Give an environment the settings that every execution of a chapter runs under.
-
-    Byte code is allowed: without it TensorFlow takes more than twice as long to import.
-    """
-    environment.update(EXECUTION_ENVIRONMENT, IPYTHONDIR=_ipython_folder())
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-
-
 def execute(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
     """Run every cell in ``folder`` with this interpreter's own kernel, in place.
 
@@ -229,10 +189,10 @@ def execute(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
         record_timing=False,
         on_cell_start=remember,
     )
-    environment = dict(os.environ)
-    fix_environment(environment)
+    environ = dict(os.environ)
+    settle(environ)
     try:
-        client.execute(env=environment)
+        client.execute(env=environ)
     except CellExecutionError as error:
         problem = f"{error.ename}: {_first_line(error.evalue)}"
     except CellTimeoutError:

@@ -5,7 +5,6 @@ that, so it is quick; that every chapter runs is tested by nbval.
 """
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -476,14 +475,6 @@ def test_a_damaged_state_counts_as_none(tmp_path):
     assert book.read_state(tmp_path) == {}
     book.write_state(tmp_path, {"a": "b"})
     assert book.read_state(tmp_path) == {"a": "b"}
-
-
-def test_the_environment_of_a_chapter_is_fixed():
-    environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"x{os.pathsep}{ROOT}"}
-    book.set_environment(environment)
-    assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
-    assert "PYTHONDONTWRITEBYTECODE" not in environment
-    assert environment["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "x"]
 
 
 # --- freshness: a tiny book ----------------------------------------------------------------

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from attention_course import environment
 from attention_course.experiments.benchmarks import common
 from attention_course.models import cards
 
@@ -58,11 +59,8 @@ def record(name: str, folder: Path) -> Path:
     Raises:
         BenchmarkError: the name is unknown, or the benchmark says why it could not be run.
     """
-    # Needs nbformat, which reading a record does not.
-    from attention_course.book.notebooks import EXECUTION_ENVIRONMENT
-
     known([name])
-    settings = {**EXECUTION_ENVIRONMENT, **SETTINGS[name]}
+    settings = {**environment.SETTINGS, **SETTINGS[name]}
     measured = common.in_fresh_process(measure, name, settings=settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
