@@ -19,11 +19,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from attention_course import assets
+from attention_course import assets, environment
 from attention_course.errors import AssetError, DataError, ModelError
 from attention_course.models import cards
 from attention_course.statistics import mean_interval
-from attention_course.storage import write_whole
+from attention_course.storage import write_json, write_whole
 from attention_course.training.checkpoints import CheckpointError, Checkpoints, State
 from attention_course.training.progress import ShowProgress
 from attention_course.training.recipe import Recipe, Splits
@@ -172,7 +172,7 @@ def write_model(
     copy.set_weights(model.get_weights())
     write_whole(path, copy.save, scratch)
     card = _card(recipe, splits, model, runs, epochs, path) | further
-    cards.write_json(folder / f"{recipe.name}.json", card, scratch)
+    write_json(folder / f"{recipe.name}.json", card, scratch)
     return card
 
 
@@ -412,17 +412,7 @@ def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str
         "patience": recipe.patience,
         "data_sha256": splits.sha256,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        **versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that a card names: Python's and those of the packages that compute."""
-    return {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": __import__("tensorflow").__version__,
-        "numpy": np.__version__,
+        **environment.versions(),
     }
 
 
@@ -497,7 +487,7 @@ def _card(
         },
         "data": {**splits.provenance, "sha256": splits.sha256},
         "seeds": [run["seed"] for run in runs],
-        "versions": versions(),
+        "versions": environment.versions(),
         "runs": runs,
         "test": runs[0]["test"],
         "scores": {
@@ -507,9 +497,7 @@ def _card(
         "training": {
             "seconds_per_epoch_median": round(float(np.median(seconds)), 2),
             "seconds_total": round(float(np.sum(seconds)), 1),
-            "cores": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
+            "cores": environment.cores(),
             "machine": platform.machine(),
         },
         "file": {

@@ -16,7 +16,6 @@ than this package.
 from __future__ import annotations
 
 import logging
-import os
 import random
 import shutil
 import sys
@@ -32,6 +31,7 @@ from pathlib import Path
 from types import MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from attention_course import environment
 from attention_course.errors import CourseError, DataError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def sweep(
             print(f"{unit}: {_told(result)}, from before", flush=True)
     failed: dict[Unit, str] = {}
     if waiting:
-        with _connect(engine, address, min(workers or _cores(), len(waiting))) as client:
+        with _connect(engine, address, min(workers or environment.cores(), len(waiting))) as client:
             side_by_side = len(client.nthreads())
             arriving = _outcomes(engine, client, waiting, of_unit, address is None)
             with closing(arriving):
@@ -348,12 +348,6 @@ def _engine() -> ModuleType:
             "train one model after another with the command train."
         ) from error
     return distributed
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _told(result: Result) -> str:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from attention_course import assets, models
+from attention_course import assets, models, storage
 from attention_course.datasets import imdb
 from attention_course.errors import CourseError, ModelError
 from attention_course.models import cards
@@ -138,9 +138,9 @@ def test_damaged_cards_are_refused(tmp_path, content):
 
 def test_a_card_cannot_hold_nan_and_a_failed_write_leaves_the_old_one(tmp_path):
     path = tmp_path / "card.json"
-    cards.write_json(path, {"score": 1.0})
+    storage.write_json(path, {"score": 1.0})
     with pytest.raises(ValueError, match="JSON"):
-        cards.write_json(path, {"score": float("nan")})
+        storage.write_json(path, {"score": float("nan")})
     assert json.loads(path.read_text()) == {"score": 1.0}
     assert [file.name for file in tmp_path.iterdir()] == ["card.json"]
 

@@ -29,6 +29,7 @@ import tiny_training
 from distributed.protocol import compression
 
 from attention_course import __main__ as cli
+from attention_course import environment
 from attention_course.errors import DataError, ModelError
 from attention_course.training import recipes, sweep
 from attention_course.training import runs as training
@@ -405,9 +406,9 @@ def test_counting_the_lines_can_fail():
 
 
 def test_a_worker_with_other_data_or_packages_refuses(tmp_path, monkeypatch, address, tiny):
-    versions = training.versions()
+    versions = environment.versions()
     answers = iter([versions | {"numpy": "1.0"}])  # the client asks first
-    monkeypatch.setattr(training, "versions", lambda: next(answers, versions))
+    monkeypatch.setattr(environment, "versions", lambda: next(answers, versions))
     with pytest.raises(SweepError, match=r"tiny, seed 3: .*numpy [\d.]+, not 1\.0"):
         sweep.sweep(["tiny"], output=tmp_path, address=address)
 
