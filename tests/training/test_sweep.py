@@ -9,7 +9,6 @@ import itertools
 import json
 import logging
 import os
-import random
 import re
 import signal
 import socket
@@ -26,7 +25,6 @@ import keras
 import numpy as np
 import pytest
 import tiny_training
-from distributed.protocol import compression
 
 from attention_course import __main__ as cli
 from attention_course import environment
@@ -202,30 +200,6 @@ def test_two_trainings_in_one_process_do_not_share_random_numbers(tmp_path, tiny
     for seed, (weights, _) in results.items():
         model, _ = training.fit(recipe, splits, seed, recipe.epochs)
         assert_same(weights, model.get_weights())
-
-
-def draws(action):
-    """Say whether an action draws from Python's global generator."""
-    random.seed(0)
-    before = random.getstate()
-    action()
-    return random.getstate() != before
-
-
-def test_the_engine_draws_random_numbers_of_its_own(monkeypatch):
-    def guess_size():
-        dask.sizeof.sizeof(list(range(1000)))
-
-    def compress():
-        compression.randint(0, 9)
-
-    monkeypatch.setattr(dask.sizeof, "random", random)
-    monkeypatch.setattr(compression, "randint", random.randint)
-    assert draws(guess_size)  # why it has to be done
-    assert draws(compress)
-    sweep._part_generators()
-    assert not draws(guess_size)
-    assert not draws(compress)
 
 
 # --- a scheduler and workers in this process --------------------------------------------------
