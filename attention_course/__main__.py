@@ -15,13 +15,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from attention_course import __version__, assets
+from attention_course import __version__, assets, environment
 from attention_course.errors import AssetError, CourseError, ModelError
 from attention_course.storage import write_whole
 from attention_course.words import tr, trn
-
-# With oneDNN, numbers depend on the processor's kind and do not repeat those on the cards.
-TENSORFLOW_SETTINGS = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    for name, value in TENSORFLOW_SETTINGS.items():
+    for name, value in environment.TENSORFLOW.items():
         os.environ.setdefault(name, value)
     # It takes the models of several seeds, one after the other, for a mistake in the code.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

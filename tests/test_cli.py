@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attention_course import __main__ as cli
-from attention_course import __version__, assets
+from attention_course import __version__, assets, environment
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,10 +56,10 @@ def test_help_of_a_command(run, command):
 
 
 def test_tensorflow_computes_as_for_the_cards_unless_told_otherwise(run, monkeypatch):
-    for name in cli.TENSORFLOW_SETTINGS:
+    for name in environment.TENSORFLOW:
         monkeypatch.delenv(name)
     run("--version")
-    assert not set(cli.TENSORFLOW_SETTINGS) & set(os.environ)
+    assert not set(environment.TENSORFLOW) & set(os.environ)
     assert run("fetch", "images/masks.svg")[0] == 0
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
