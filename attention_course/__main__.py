@@ -139,7 +139,6 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         help="https://github.com/OWNER/NAME; without it, the present one",
     )
-    move.add_argument("--check", action="store_true", help="write nothing; 1 if a file differs")
 
     _add(commands, "registry", _registry, "write the sha256 of every file a chapter may fetch")
     return parser
@@ -306,11 +305,7 @@ def _address(options: argparse.Namespace) -> int:
     print(tr("The address is {url}, and Colab installs commit {commit}.", url=url, commit=commit))
     for path, text in changes.items():
         print(path.relative_to(root).as_posix())
-        if not options.check:
-            write_whole(path, partial(Path.write_text, data=text, encoding="utf-8", newline="\n"))
-    if options.check:
-        print(trn("{count} file differs.", "{count} files differ.", len(changes)))
-        return int(bool(changes))
+        write_whole(path, partial(Path.write_text, data=text, encoding="utf-8", newline="\n"))
     print(trn("{count} file changed.", "{count} files changed.", len(changes)))
     return 0
 

@@ -270,21 +270,24 @@ def test_the_command(tree, git, monkeypatch, capsys):
     """Publish a fork, write text, then change the package: only the last asks for a new pin."""
     monkeypatch.setattr(assets, "checkout_root", lambda: tree)
     commit = git("rev-parse", "HEAD")
-    assert cli.main(["address", "--check", f"{FORK}.git"]) == 1
-    assert address.present(tree) != FORK, "--check writes nothing"
-    assert cli.main(["address", f"{FORK}.git"]) == 0
-    assert set(capsys.readouterr().out.splitlines()) >= EXPECTED
-    assert (address.present(tree), pin(tree)) == (FORK, commit)
-    git("commit", "-q", "-a", "-m", "Publish")
-    assert cli.main(["address", "--check"]) == 0
 
+    def changed(*arguments):
+        assert cli.main(["address", *arguments]) == 0
+        said, *names, count = capsys.readouterr().out.splitlines()
+        assert said == f"The address is {FORK}, and Colab installs commit {commit}."
+        assert count.startswith(f"{len(names)} file")
+        assert (address.present(tree), pin(tree)) == (FORK, commit)
+        assert differing(tree) == set()
+        return set(names)
+
+    chapters = {f"chapters/{path.name}" for path in notebooks.chapters()}
+    assert changed(f"{FORK}.git") == EXPECTED | chapters
+    assert changed() == set()
+    git("commit", "-q", "-a", "-m", "Publish")
     commit_change(git, tree / "README.md")
-    assert cli.main(["address", "--check"]) == 0
+    assert changed() == set()
     commit = commit_change(git, tree / "attention_course" / "file")
-    assert cli.main(["address", "--check"]) == 1
-    assert cli.main(["address"]) == 0
-    assert pin(tree) == commit
-    assert differing(tree, FORK, commit) == set()
+    assert changed() == chapters
 
 
 def test_a_file_that_cannot_be_written(tree, git, monkeypatch, capsys):
