@@ -12,10 +12,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from attention_course import __version__, address, assets
+from attention_course import __version__, assets
 from attention_course.errors import AssetError, CourseError, ModelError
+from attention_course.storage import write_whole
+from attention_course.words import tr, trn
 
 # With oneDNN, numbers depend on the processor's kind and do not repeat those on the cards.
 TENSORFLOW_SETTINGS = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -132,15 +135,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("exercise", metavar="EXERCISE", help="such as 06.attention")
     check.add_argument("file", metavar="FILE", type=Path, help="the file with the answer")
 
-    move = _add(commands, "address", _address, "write the repository's address everywhere")
+    move = _add(commands, "address", _address, "write the address, and the commit for Colab")
     move.add_argument(
         "url",
         metavar="URL",
         nargs="?",
-        default=address.REPOSITORY,
-        help="https://github.com/OWNER/NAME; without it, the present address is written again, "
-        "together with the package's version",
+        help="https://github.com/OWNER/NAME; without it, the present one",
     )
+    move.add_argument("--check", action="store_true", help="write nothing; 1 if a file differs")
 
     _add(commands, "registry", _registry, "write the sha256 of every file a chapter may fetch")
     return parser
@@ -274,10 +276,10 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _known_models(names: Sequence[str]) -> None:
     """Refuse an unknown name before TensorFlow takes its seconds to load."""
-    from attention_course.models import recipe
+    from attention_course.models import family
 
     for name in names:
-        recipe(name)
+        family(name)
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -298,12 +300,21 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _address(options: argparse.Namespace) -> int:
+    from attention_course.book import address
+
     root = _checkout()
-    url = address.parse(options.url)
-    changed = address.set_address(root, url)
-    for path in changed:
-        print(path)
-    print(f"{len(changed)} files changed; the address is {url}.")
+    url = address.parse(options.url) if options.url else address.present(root)
+    commit = address.newest(root)
+    changes = address.changes(root, url, commit)
+    print(tr("The address is {url}, and Colab installs commit {commit}.", url=url, commit=commit))
+    for path, text in changes.items():
+        print(path.relative_to(root).as_posix())
+        if not options.check:
+            write_whole(path, partial(Path.write_text, data=text, encoding="utf-8", newline="\n"))
+    if options.check:
+        print(trn("{count} file differs.", "{count} files differ.", len(changes)))
+        return int(bool(changes))
+    print(trn("{count} file changed.", "{count} files changed.", len(changes)))
     return 0
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import gettext
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ LANGUAGE = "ATTENTION_COURSE_LANGUAGE"
 #: Another folder of catalogues than the package's own, for a translation in the making.
 LOCALES = "ATTENTION_COURSE_LOCALES"
 DOMAIN = "attention_course"
+_FOLDER = Path(__file__).parent / "locales"
 
 
 def tr(text: str, /, **values: Any) -> str:
@@ -38,6 +40,28 @@ def mark(text: str) -> str:
     return text
 
 
+def script_words(*scripts: str) -> dict[str, str | list[str]]:
+    """Return what ``words.js`` needs: English sentences of scripts, each with its translation.
+
+    Args:
+        scripts: names of files, such as ``"quiz.js"``; without one, all scripts of the course.
+
+    Returns:
+        Only what is translated, so nothing in English. A plural has the two forms, for one and for
+        many, under its English form for one.
+    """
+    found: dict[str, str | list[str]] = {}
+    for script, sentences in _scripts().items():
+        for sentence in sentences if not scripts or script in scripts else []:
+            if isinstance(sentence, str):
+                translated, key = catalogue().gettext(sentence), sentence
+            else:
+                translated, key = [catalogue().ngettext(*sentence, n) for n in (1, 2)], sentence[0]
+            if translated != sentence:
+                found[key] = translated
+    return found
+
+
 def language() -> str:
     """Return the language of this edition, ``en`` where none is set."""
     return os.environ.get(LANGUAGE) or "en"
@@ -45,10 +69,20 @@ def language() -> str:
 
 def catalogue() -> gettext.NullTranslations:
     """Return the sentences of this edition; what it lacks is shown in English."""
-    folder = os.environ.get(LOCALES) or str(Path(__file__).parent / "locales")
-    return _load(folder, language())
+    return _load(str(folder()), language())
+
+
+def folder() -> Path:
+    """Return where the catalogues are, each as ``LANGUAGE/LC_MESSAGES/DOMAIN.mo``."""
+    return Path(os.environ.get(LOCALES) or _FOLDER)
 
 
 @functools.cache
 def _load(folder: str, wanted: str) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, folder, [wanted], fallback=True)
+
+
+@functools.cache
+def _scripts() -> dict[str, list[str | list[str]]]:
+    """Return the sentences of each script, as ``make words`` has found them."""
+    return json.loads((_FOLDER / "scripts.json").read_text(encoding="utf-8"))

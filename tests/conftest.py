@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from building import course_site
 
-from attention_course.book.notebooks import fix_environment
+from attention_course.environment import settle
 
 # Before any test imports TensorFlow, which reads these settings once.
-fix_environment(os.environ)
+settle()
 
 ROOT = Path(__file__).resolve().parents[1]
 

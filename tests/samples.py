@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from typing import Any
 
 # One question of each type; the second one has code that is wider than a telephone.
@@ -45,3 +46,37 @@ _QUESTIONS = [
 def questions() -> list[dict[str, Any]]:
     """Return the questions of a good quiz, which the caller may change."""
     return copy.deepcopy(_QUESTIONS)
+
+
+# What attacks are made of, and what would not be missed beside them.
+_PIECES = (
+    *("a", " ", "x = 1", "√", "\n", "\r", "\u2028", "\0", "\\", "`", "=", ";", "&", "@", "/", "#"),
+    *("[", "]", "(", ")", "](", "[a](", "](https://e.org)", "[a](https://e.org)", "https://e.org"),
+    *(
+        "javascript:alert(1)",
+        '"',
+        "'",
+        '" onmouseover="alert(1)',
+        "' style='x",
+        " onerror=alert(1) ",
+    ),
+    *("<", ">", "</", "/>", "<b>", "</b>", "<br>", "<code>", "</code>", "<B>", "</b x>", "<b x=y>"),
+    *("<script>", "</script>", "<script>alert(1)</script>", "<img src=x onerror=alert(1)>"),
+    *(
+        "<svg/onload=alert(1)>",
+        "<a href=x>",
+        "<http",
+        "<https://e.org>",
+        "<!--",
+        "-->",
+        "<!x>",
+        "<?x>",
+    ),
+    *("&lt;", "&gt;", "&quot;", "&#34;", "&#x3c;", "&lt", "&amp;lt;", "<![CDATA[", "]]>"),
+)
+
+
+def hostile_texts(number: int, seed: int = 0) -> list[str]:
+    """Return texts that would run scripts, or change the page, if they were pasted into it."""
+    draw = random.Random(seed)
+    return ["".join(draw.choices(_PIECES, k=draw.randint(1, 6))) for _ in range(number)]

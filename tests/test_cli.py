@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attention_course import __main__ as cli
-from attention_course import __version__, address, assets
+from attention_course import __version__, assets
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,7 +142,7 @@ def test_train_passes_its_options_on(run, monkeypatch, tmp_path):
             calls.append((name, options))
 
     monkeypatch.setitem(sys.modules, "attention_course.training.runs", Training)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    monkeypatch.setattr("attention_course.models.family", lambda name: None)
     arguments = ("train", "lstm", "--seed", "3", "--epochs", "2", "--output", str(tmp_path))
     assert run(*arguments) == (0, "", "")
     assert run("train", "lstm", "--resume", "--other-data")[0] == 0
@@ -162,7 +162,7 @@ def test_sweep_passes_its_options_on(run, monkeypatch):
             calls.append((names, options))
 
     monkeypatch.setitem(sys.modules, "attention_course.training.sweep", Sweeping)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    monkeypatch.setattr("attention_course.models.family", lambda name: None)
     arguments = ("sweep", "lstm", "simple_rnn", "--seeds", "3", "4", "--workers", "2", "--resume")
     assert run(*arguments) == (0, "", "")
     options = dict.fromkeys(("epochs", "output", "address"))
@@ -181,7 +181,7 @@ def test_evaluate_all(run, monkeypatch, agree, status):
         return agree
 
     monkeypatch.setattr("attention_course.training.audit.evaluate_cards", evaluate_cards)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: None)
+    monkeypatch.setattr("attention_course.models.family", lambda name: None)
     assert run("evaluate", "--all")[0] == status
     assert calls == [list(NAMES)]
 
@@ -213,19 +213,6 @@ def test_registry(run, monkeypatch, tmp_path):
     assert "1 files" in out
     written = (tmp_path / "attention_course" / "registry.txt").read_text()
     assert written.startswith("data/a.csv ")
-
-
-def test_address(run, monkeypatch, tmp_path):
-    (tmp_path / "attention_course").mkdir()
-    module = tmp_path / "attention_course" / "address.py"
-    module.write_text(f'REPOSITORY = "{address.REPOSITORY}"\n')
-    (tmp_path / "README.md").write_text(f"See {address.REPOSITORY}.\n")
-    monkeypatch.setattr(assets, "checkout_root", lambda: tmp_path)
-    status, out, _ = run("address", "https://github.com/a-teacher/fork/")
-    assert status == 0
-    assert out.splitlines()[:2] == ["README.md", "attention_course/address.py"]
-    assert module.read_text() == 'REPOSITORY = "https://github.com/a-teacher/fork"\n'
-    assert (tmp_path / "README.md").read_text() == "See https://github.com/a-teacher/fork.\n"
 
 
 def test_invalid_address(run):

@@ -24,6 +24,10 @@ HEAVY = {
     "models.sentiment",
     "training.progress",
     "training.recipe",
+    "training.recipes.fibonacci",
+    "training.recipes.ngram",
+    "training.recipes.recall",
+    "training.recipes.sentiment",
     "training.runs",
 }
 

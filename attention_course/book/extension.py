@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attention_course.book.notebooks import fix_environment
+from attention_course.environment import settle
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
-
-ROOT = Path(__file__).resolve().parents[2]
 
 #: Folders a chapter's code reads from.
 WATCHED = ("attention_course", "benchmarks", "data", "images", "models", "quizzes")
@@ -285,16 +282,9 @@ def _last_line(traceback: str | None) -> str:
     return (named or lines)[-1].rstrip(". ")
 
 
-def set_environment(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Give the chapters' Python processes the fixed settings and this checkout's package."""
-    fix_environment(environment)
-    others = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([str(ROOT), *others]))
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx."""
-    set_environment()
+    settle()
     # A page whose only formula is in a quiz or an output needs MathJax too.
     app.set_html_assets_policy("always")
     app.connect("env-get-outdated", _outdated)

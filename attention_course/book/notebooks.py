@@ -9,43 +9,23 @@ from __future__ import annotations
 
 import argparse
 import ast
-import atexit
-import functools
 import hashlib
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
 
-from attention_course.assets import BOOK_VARIABLE
+from attention_course.environment import settle
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "chapters"
 
-#: What every execution of a chapter runs under, so that its numbers repeat.
-EXECUTION_ENVIRONMENT = {
-    BOOK_VARIABLE: "1",
-    "CUDA_VISIBLE_DEVICES": "-1",
-    # Small matrices: threads that wait for each other cost more than they bring.
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONHASHSEED": "0",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
-# An IPython of the course's own, whatever the reader has set up. What compiled libraries write to
-# stderr is not captured: ipykernel may trip over it while a chapter's process ends.
-_KERNEL_CONFIGURATION = """\
-c = get_config()
-c.HistoryManager.enabled = False
-c.IPKernelApp.capture_fd_output = False
-"""
 MAX_LINES = 25
 CELL_TIMEOUT = 120  # seconds
 
@@ -54,12 +34,11 @@ _METADATA = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 _KEPT_CELL_METADATA = ("jupyter", "mystnb", "tags")
-_FIRST_CELL = re.compile(
-    r"# On Colab this installs the course's package\. Elsewhere it does nothing\.\n"
-    r"import sys\n\n"
-    r'if "google\.colab" in sys\.modules:\n'
-    r'    %pip install -q "attention-course @ git\+https://[^"@\s]+@v\d+\.\d+\.\d+"'
-)
+#: Stands for the address of the course until somebody publishes it. GitHub gives nobody an owner's
+#: name with more than 39 characters or with two hyphens in a row.
+UNPUBLISHED = "https://github.com/this-course-is-not-published-yet--see-README/attention-course"
+_STOP = "This copy of the course has no address yet; its README says how to give it one."
+_PINNED = re.compile(r'"attention-course @ git\+([^"\s]+)@([0-9a-f]{40})"')
 _SKELETON = (
     ("**You will be able to**", r"\*\*You will be able to"),
     ("**Before this**", r"\*\*Before this"),
@@ -188,26 +167,6 @@ def _outputs(outputs: Iterable[dict], count: int | None) -> Iterator[dict]:
 # --- execution -----------------------------------------------------------------------------
 
 
-@functools.cache
-def _ipython_folder() -> str:
-    """A folder with the course's settings for IPython, removed when this process ends."""
-    folder = tempfile.mkdtemp(prefix="attention-course-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    profile = Path(folder) / "profile_default"
-    profile.mkdir()
-    (profile / "ipython_kernel_config.py").write_text(_KERNEL_CONFIGURATION, encoding="utf-8")
-    return folder
-
-
-def fix_environment(environment: MutableMapping[str, str]) -> None:
-    """Give an environment the settings that every execution of a chapter runs under.
-
-    Byte code is allowed: without it TensorFlow takes more than twice as long to import.
-    """
-    environment.update(EXECUTION_ENVIRONMENT, IPYTHONDIR=_ipython_folder())
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-
-
 def execute(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
     """Run every cell in ``folder`` with this interpreter's own kernel, in place.
 
@@ -229,10 +188,10 @@ def execute(notebook: nbformat.NotebookNode, name: str, folder: Path) -> None:
         record_timing=False,
         on_cell_start=remember,
     )
-    environment = dict(os.environ)
-    fix_environment(environment)
+    environ = dict(os.environ)
+    settle(environ)
     try:
-        client.execute(env=environment)
+        client.execute(env=environ)
     except CellExecutionError as error:
         problem = f"{error.ename}: {_first_line(error.evalue)}"
     except CellTimeoutError:
@@ -268,6 +227,31 @@ def update(path: Path) -> bool:
 # --- house rules ---------------------------------------------------------------------------
 
 
+def first_cell(url: str, commit: str) -> str:
+    """Return the first code cell of every chapter.
+
+    Args:
+        url: the course's address; while it is ``UNPUBLISHED``, the cell says so and stops.
+        commit: the full hash of the commit whose package Colab installs.
+    """
+    lines = [
+        "# On Colab this installs the course's package. Elsewhere it does nothing.",
+        "import sys",
+        "",
+        'if "google.colab" in sys.modules:',
+        f'    %pip install -q "attention-course @ git+{url}@{commit}"',
+    ]
+    if url == UNPUBLISHED:
+        lines.insert(-1, f'    sys.exit("{_STOP}")')
+    return "\n".join(lines)
+
+
+def pinned_commit(source: str) -> str | None:
+    """Return the commit that a first cell installs, or None if it differs from ``first_cell``."""
+    match = _PINNED.search(source)
+    return match[2] if match and source == first_cell(*match.groups()) else None
+
+
 def problems(notebook: nbformat.NotebookNode, stem: str, root: Path = ROOT) -> list[str]:
     """Every house rule the stored chapter breaks, one sentence each; empty when all is well."""
     ids = [cell.get("id") for cell in notebook.cells]
@@ -288,7 +272,7 @@ def problems(notebook: nbformat.NotebookNode, stem: str, root: Path = ROOT) -> l
 
 def _code_problems(cells: list) -> list[str]:
     found = []
-    if not cells or not _FIRST_CELL.fullmatch(cells[0].source):
+    if not cells or pinned_commit(cells[0].source) is None:
         found.append("its first code cell is not the one all chapters share")
     executed = [cell for cell in cells if cell.source.strip()]
     if [cell.execution_count for cell in executed] != list(range(1, len(executed) + 1)):

@@ -1,5 +1,6 @@
-// Stands behind jupyterquiz' own scripts, in the same function: shows the questions, then mends
-// what keeps keyboards and screen readers out. Each mend says what jupyterquiz 2.9 does by itself.
+// Stands behind jupyterquiz' own scripts, in the same function, after QUIZ (the element's id) and
+// QUESTIONS: shows the questions, then mends what keeps keyboards and screen readers out. Each mend
+// says what jupyterquiz 2.9 does by itself.
 //
 // A question is `.Quiz[data-question]`. A choice is a `label.MCButton[data-correct]` around a radio
 // button or checkbox; a number is `.Input-text` with the button `.ac-check` behind it. After every
@@ -15,7 +16,7 @@ const judge = (feedback, right, explanation) =>
   say(
     feedback,
     right ? "correct" : "incorrect",
-    `<strong>${right ? "Right" : "Not right"}:</strong> ${explanation}`
+    `<strong>${right ? tr("Right:") : tr("Not right:")}</strong> ${explanation}`
   );
 
 // jupyterquiz: all options are radio buttons out of sight, also where several answers are right;
@@ -46,11 +47,9 @@ const mendChoices = (question, many, report) => {
 
   const mark = (label, kind) => {
     label.className = "MCButton " + kind;
+    const [sign, words] = kind === "correctButton" ? ["✓", tr("(right)")] : ["✗", tr("(not right)")];
     label.querySelector(".ac-mark").innerHTML =
-      kind &&
-      (kind === "correctButton"
-        ? '<span aria-hidden="true">✓</span><span class="ac-hidden"> (right)</span>'
-        : '<span aria-hidden="true">✗</span><span class="ac-hidden"> (not right)</span>');
+      kind && `<span aria-hidden="true">${sign}</span><span class="ac-hidden"> ${words}</span>`;
   };
   const answer = (box) => {
     const label = box.closest(".MCButton");
@@ -63,7 +62,7 @@ const mendChoices = (question, many, report) => {
     }
     mark(label, right ? "correctButton" : "incorrectButton");
     const found = group.querySelectorAll(".correctButton").length;
-    const progress = many ? ` <span class="ac-found">${found} of ${wanted} found.</span>` : "";
+    const progress = many ? ` ${tr("{found} of {wanted} found.", { found, wanted })}` : "";
     judge(feedback, right, jaxify(label.dataset.feedback) + progress);
     report(right, found === wanted);
   };
@@ -99,14 +98,15 @@ const mendChoices = (question, many, report) => {
 // Returns what keeps a text from being a number, in one sentence, or "".
 const problemWith = (text) => {
   const part = "[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?";
-  if (text === "") return "The box is empty: type a number, then press Enter or Check.";
-  if (text.length > 30) return "That is too long: type a number of at most 30 characters.";
-  if (text.includes(",")) return "Write the number without a comma: 0.5, not 0,5, and 1000, not 1,000.";
+  if (text === "") return tr("The box is empty: type a number, then press Enter or Check.");
+  if (text.length > 30) return tr("That is too long: type a number of at most 30 characters.");
+  if (text.includes(","))
+    return tr("Write the number without a comma: 0.5, not 0,5, and 1000, not 1,000.");
   if (!new RegExp(`^${part}(/${part})?$`, "i").test(text))
-    return "That cannot be read as a number: type one such as 12, -0.5, 3/4 or 1e-3.";
+    return tr("That cannot be read as a number: type one such as 12, -0.5, 3/4 or 1e-3.");
   const [above, below] = text.split("/").map(Number);
-  if (below === 0) return "Nothing can be divided by 0: type another number.";
-  if (!isFinite(above / (below ?? 1))) return "That is too large to be checked: type a smaller number.";
+  if (below === 0) return tr("Nothing can be divided by 0: type another number.");
+  if (!isFinite(above / (below ?? 1))) return tr("That is too large to be checked: type a smaller number.");
   return "";
 };
 
@@ -120,12 +120,13 @@ const mendNumber = (question, report) => {
   const input = question.querySelector(".Input-text").cloneNode();
   const row = document.createElement("div");
   row.className = "ac-row";
-  row.innerHTML = '<button type="button" class="ac-check">Check</button>';
+  row.innerHTML = '<button type="button" class="ac-check"></button>';
+  row.firstChild.textContent = tr("Check");
   row.prepend(input);
   question.querySelector(".Input-text").replaceWith(row);
   group.setAttribute("role", "group");
   label.htmlFor = input.id;
-  label.textContent = "Type a number, then press Enter or Check:";
+  label.textContent = tr("Type a number, then press Enter or Check:");
   input.autocomplete = "off";
   input.inputMode = "text"; // The numbers of a telephone have no minus sign.
 
@@ -165,9 +166,10 @@ const mendNumber = (question, report) => {
 const build = (quiz) => {
   show_questions(QUESTIONS, quiz);
   quiz.querySelector(".QuizNote").className = "ac-keys";
-  quiz.querySelector(".ac-keys").textContent =
+  quiz.querySelector(".ac-keys").textContent = tr(
     "By keyboard: Tab goes to the next question, arrow keys move between its options, " +
-    "Space or Enter answers.";
+      "Space or Enter answers."
+  );
   quiz.querySelectorAll(".Quiz[data-qnum]").forEach((question, place) => {
     const data = QUESTIONS[place];
     const report = (correct, complete) =>
@@ -186,7 +188,7 @@ const build = (quiz) => {
     if (code) {
       code.tabIndex = 0;
       code.setAttribute("role", "region");
-      code.setAttribute("aria-label", `Code of question ${place + 1}`);
+      code.setAttribute("aria-label", tr("Code of question {number}", { number: place + 1 }));
     }
     if (data.type === "numeric") mendNumber(question, report);
     else mendChoices(question, data.type === "many_choice", report);
@@ -201,7 +203,7 @@ const build = (quiz) => {
 // jupyterquiz looks for its element every 200 ms. Here the script runs behind the element, or is
 // told when a notebook has put the two into its page. The same quiz may be open twice.
 const start = () => {
-  const all = [...document.querySelectorAll('[id="QUIZ"]')];
+  const all = [...document.querySelectorAll(`[id="${QUIZ}"]`)];
   const empty = all.find((quiz) => !quiz.querySelector(".Quiz"));
   if (empty) build(empty);
   return Boolean(empty);

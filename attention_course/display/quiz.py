@@ -1,26 +1,29 @@
-"""Quizzes: read from ``quizzes/NAME.json``, checked, and shown through jupyterquiz.
+"""Quizzes: read from ``quizzes/NAME.json``, checked, and shown by jupyterquiz' own scripts.
 
 jupyterquiz checks nothing, draws its element id from Python's global ``random``, leaves global
 names in the page, may load MathJax from another server, and shuts out keyboards and screen readers.
-This module checks every file against ``quiz_schema.json``, gives each quiz the same id every time,
-and keeps the rest out of the page; ``quiz.js`` and ``quiz.css`` mend the controls.
+So its ``display_quiz`` is not called. What it would put into a page, its scripts and its style
+sheet, is taken from the installed package and framed: every file is checked against
+``quiz_schema.json``, each quiz has the same id every time, and the frame keeps the rest out of the
+page; ``quiz.js`` and ``quiz.css`` mend the controls.
 """
 
 from __future__ import annotations
 
+import importlib.resources
 import json
-import random
+import math
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
+from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attention_course.assets import fetch
 from attention_course.errors import QuizError
+from attention_course.words import script_words, tr, trn
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -50,8 +53,17 @@ COLOURS = {
 TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
 
 _VERDICT = re.compile(r"(not )?(yes|no|right|wrong|true|false|correct|incorrect)[.,:!]", re.I)
-_SEARCH = re.compile(r"/\*(?:(?!\*/).)*\*/\s*function try_show\(\)", re.DOTALL)
-_SHADOWS = "var MathJax, Question, console = {log() {}, error: window.console.error};"
+# jupyterquiz makes of "[text](address)" a link, and pastes both parts. Here a text is plain, and an
+# address is that of a web page and holds no sign that means something in HTML.
+_LINK = re.compile(
+    r"\[[^][<]*\]\(https?://[A-Za-z0-9.-]+(:\d+)?([/?#][\w.~:/?#@!&*+,;=%-]*)?\)", re.A
+)
+
+# Of jupyterquiz, in the order of its own loader.
+_SCRIPTS = ("helpers.js", "multiple_choice.js", "numeric.js", "show_questions.js")
+# Keeps its notes out of the console. Without a MathJax in sight it does not wait for one, nor load
+# one from another server.
+_SHADOWS = "var MathJax, console = {log() {}, error: window.console.error};"
 
 _times_shown: Counter[str] = Counter()
 
@@ -79,29 +91,51 @@ def read_quiz(path: Path) -> list[dict[str, Any]]:
         QuizError: The file is damaged, or a question breaks the schema. The message names the
             file, the question's number, counted from one, and what is wrong.
     """
-    label = f"quizzes/{path.name}"
+    file = f"quizzes/{path.name}"
     try:
-        questions = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        questions = json.loads(text, parse_constant=_no_number)
     except OSError as error:
-        raise QuizError(f"{label} cannot be read ({error.strerror}).") from error
+        raise QuizError(
+            tr("{file} cannot be read ({reason}).", file=file, reason=error.strerror)
+        ) from error
     except UnicodeDecodeError as error:
-        raise QuizError(f"{label} is not UTF-8 text; save it with that encoding.") from error
+        raise QuizError(
+            tr("{file} is not UTF-8 text; save it with that encoding.", file=file)
+        ) from error
     except json.JSONDecodeError as error:
         raise QuizError(
-            f"{label} is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+            tr(
+                "{file} is not valid JSON: {reason} in line {line}, column {column}.",
+                file=file,
+                reason=error.msg,
+                line=error.lineno,
+                column=error.colno,
+            )
         ) from error
     problems = find_problems(questions)
+    if len(problems) > 1:
+        sentence = tr(
+            "{file}, {problem}. Problems after this one: {count}.",
+            file=file,
+            problem=problems[0],
+            count=len(problems) - 1,
+        )
+        raise QuizError(sentence)
     if problems:
-        others = f" Problems after this one: {len(problems) - 1}." if len(problems) > 1 else ""
-        raise QuizError(f"{label}, {problems[0]}.{others}")
+        raise QuizError(tr("{file}, {problem}.", file=file, problem=problems[0]))
     return questions
+
+
+def _no_number(name: str) -> NoReturn:
+    """Refuse what Python reads as a number, and no other reader of JSON does."""
+    raise json.JSONDecodeError(name, "", 0)
 
 
 def show_quiz(name: str) -> None:
     """Show a quiz under the cell.
 
-    The questions are part of the output: nothing is fetched when the page is read. Python's
-    global random state is left as it was.
+    The questions are part of the output: nothing is fetched when the page is read.
 
     Args:
         name: Name of the chapter, such as ``"01_rnn_recap"``.
@@ -117,7 +151,12 @@ def show_quiz(name: str) -> None:
     element = "quiz_" + re.sub(r"\W", "_", name)
     if _times_shown[name] > 1:
         element += f"_{_times_shown[name]}"
-    summary = f"Quiz {name}: {len(questions)} questions."
+    summary = trn(
+        "Quiz {name}: {count} question.",
+        "Quiz {name}: {count} questions.",
+        len(questions),
+        name=name,
+    )
     bundle = {"text/html": quiz_html(questions, element, name), "text/plain": summary}
     display(bundle, raw=True)
 
@@ -130,61 +169,55 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
         element: Id of the element, unique in the page, also valid as a name in JavaScript.
         name: Name of the quiz, which the page's progress is kept under.
     """
-    markup, script = _from_jupyterquiz([_with_instruction(question) for question in questions])
-    random_id = re.search(r'<div id="(\w+)"', markup)[1]
-    own_style = (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
-    own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8")
-    own_script = own_script.replace('"QUIZ"', f'"{element}"')
-    own_script = own_script.replace("QUESTIONS", f"questions{element}")
-    note = (
-        f'<p class="QuizNote">Here stands a quiz of {len(questions)} questions. It needs '
-        "JavaScript: open this page in the book, or run the notebook.</p>"
-    )
-    attributes = f'class="ac-quiz" data-quiz="{escape(name)}"'
-    markup = markup.replace(f'"{random_id}"', f'"{random_id}" {attributes}', 1)
-    unclosed = "</div>" * (markup.count("<div") - markup.count("</div>"))
-    # The function keeps jupyterquiz' names out of the page, and its notes out of the console;
-    # without a MathJax in sight it does not wait for one, nor load one from another server.
-    script = f"(function () {{\n{_SHADOWS}\n{script}{own_script}}}\n}})();\n"
-    script = script.replace("</script", r"<\/script")
-    return (
-        f"{markup}<style>\n{own_style}</style>\n{note}{unclosed}\n<script>\n{script}</script>"
-    ).replace(random_id, element)
-
-
-def _from_jupyterquiz(questions: list[dict[str, Any]]) -> tuple[str, str]:
-    """Return the HTML and the JavaScript that ``display_quiz`` would show.
-
-    The script is cut where it begins to look for its element; it lacks the last brace.
-    """
-    import jupyterquiz
-
-    shown: list[Any] = []
-    state = random.getstate()
-    random.seed("attention-course")
+    jupyterquiz = importlib.resources.files("jupyterquiz")
     try:
-        # The only way in is the public function, so what it displays is collected instead.
-        with mock.patch.object(
-            sys.modules[jupyterquiz.display_quiz.__module__], "display", shown.append
-        ):
-            jupyterquiz.display_quiz(questions, colors=COLOURS, max_width=720, border_radius=6)
-        markup, script = (part.data for part in shown)
-        script = script[: _SEARCH.search(script).start()]
-    except (AttributeError, TypeError, ValueError) as error:
+        scripts = [(jupyterquiz / "js" / file).read_text(encoding="utf-8") for file in _SCRIPTS]
+        style = (jupyterquiz / "styles.css").read_text(encoding="utf-8")
+    except OSError as error:
         raise QuizError(
-            f"jupyterquiz {jupyterquiz.__version__} shows quizzes in a way this course does not "
-            "know; install the version in requirements.txt."
+            tr(
+                "The installed jupyterquiz lacks a file that this course needs; install the "
+                "version in requirements.txt."
+            )
         ) from error
-    finally:
-        random.setstate(state)
-    return markup, script
+    own_style = (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
+    colours = " ".join(f"{name}: {colour};" for name, colour in COLOURS.items())
+    words = (_FOLDER.parent / "words.js").read_text(encoding="utf-8")
+    own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8")
+    data = {
+        "QUIZ": element,
+        "QUESTIONS": [_with_instruction(question) for question in questions],
+        "WORDS": script_words("quiz.js"),
+    }
+    constants = "".join(f"const {name} = {_json(value)};\n" for name, value in data.items())
+    note = trn(
+        "Here stands a quiz of {count} question. It needs JavaScript: open this page in the book, "
+        "or run the notebook.",
+        "Here stands a quiz of {count} questions. It needs JavaScript: open this page in the book, "
+        "or run the notebook.",
+        len(questions),
+    )
+    # The function keeps all names out of the page.
+    return (
+        f'<div id="{element}" class="ac-quiz" data-quiz="{escape(name)}" '
+        'data-shuffleanswers="True" data-maxwidth="720" style="border-radius: 6px">'
+        f"<style>\n#{element} {{ {colours} }}\n{style}{own_style}</style>\n"
+        f'<p class="QuizNote">{escape(note)}</p></div>\n'
+        f"<script>\n(function () {{\n{_SHADOWS}\n{constants}{words}{''.join(scripts)}{own_script}"
+        "})();\n</script>"
+    )
+
+
+def _json(value: Any) -> str:
+    """Return a value for a script, in which nothing can end the script's element."""
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _with_instruction(question: dict[str, Any]) -> dict[str, Any]:
     if question["type"] != "many_choice":
         return question
-    text = f"{question['question']} <small>(Choose every right answer.)</small>"
-    return {**question, "question": text}
+    instruction = tr("(Choose every right answer.)")
+    return {**question, "question": f"{question['question']} <small>{instruction}</small>"}
 
 
 def find_problems(questions: Any) -> list[str]:
@@ -204,7 +237,7 @@ def find_problems(questions: Any) -> list[str]:
     if not found:
         found = list(_beyond_the_schema(questions))
     found.sort(key=lambda item: item[0])
-    return [f"{_words(place, questions)}{sentence}" for place, sentence in found]
+    return [_words(place, problem, questions) for place, problem in found]
 
 
 def _place(path: Sequence[str | int]) -> tuple[int, int]:
@@ -213,52 +246,71 @@ def _place(path: Sequence[str | int]) -> tuple[int, int]:
     return (*numbers[:2], 0, 0)[:2]
 
 
-def _words(place: tuple[int, int], questions: Any) -> str:
-    question, answer = place
-    if not question:
-        return ""
-    content = questions[question - 1]
+def _words(place: tuple[int, int], problem: str, questions: Any) -> str:
+    number, answer = place
+    if not number:
+        return problem
+    content = questions[number - 1]
     name = content.get("id") if isinstance(content, dict) else None
-    named = f" ({name})" if isinstance(name, str) else ""
-    return f"question {question}{named}" + (f", answer {answer}: " if answer else ": ")
+    question = f"{number} ({name})" if isinstance(name, str) else number
+    if not answer:
+        return tr("question {question}: {problem}", question=question, problem=problem)
+    return tr(
+        "question {question}, answer {answer}: {problem}",
+        question=question,
+        answer=answer,
+        problem=problem,
+    )
 
 
 def _explain(error: ValidationError) -> str:
     """Return what one broken rule of the schema means."""
-    last = error.path[-1] if error.path else "the list"
-    key = last if isinstance(last, str) else "it"
+    last = error.path[-1] if error.path else tr("the list")
+    key = last if isinstance(last, str) else tr("it")
+    rule, wanted = error.validator, error.validator_value
     about = error.schema.get("contains", {}).get("$ref") if isinstance(error.schema, dict) else None
+    if about == "#/$defs/right" and error.schema.get("minContains") == 2:
+        return tr("many_choice needs at least two answers with correct: true")
+    if about == "#/$defs/right" and error.schema.get("maxContains") == 1:
+        return tr("exactly one answer must have correct: true")
     if about == "#/$defs/right":
-        return (
-            "many_choice needs at least two answers with correct: true"
-            if error.schema.get("minContains") == 2
-            else "exactly one answer must have correct: true"
-            if error.schema.get("maxContains") == 1
-            else "at least one value or range must have correct: true"
-        )
+        return tr("at least one value or range must have correct: true")
     if about == "#/$defs/default":
-        return "it needs exactly one answer of type default, with the feedback for any other number"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"{missing[0]} is missing"
-    if error.validator == "additionalProperties":
+        return tr(
+            "it needs exactly one answer of type default, with the feedback for any other number"
+        )
+    if rule == "required":
+        missing = [name for name in wanted if name not in error.instance]
+        return tr("{key} is missing", key=missing[0])
+    if rule == "additionalProperties":
         extra = sorted(set(error.instance) - set(error.schema["properties"]))
-        return f"the key {extra[0]} is unknown"
-    if error.validator == "not":
-        return f"{key} has no meaning here"
-    if error.validator == "pattern" and key == "id":
-        return f"the id {error.instance!r} must be lower-case words joined by _ or -"
-    if error.validator == "pattern":
-        empty = not error.instance.strip()
-        return f"{key} is empty" if empty else f"{key} holds a $; write maths in HTML and Unicode"
-    if error.validator == "enum":
-        return f"{key} must be one of {', '.join(error.validator_value)}"
-    if error.validator == "type":
-        return f"{key} must be of the type {error.validator_value}"
-    if error.validator in ("minItems", "maxItems"):
-        bound = "at least" if error.validator == "minItems" else "at most"
-        return f"{key} has {len(error.instance)} entries instead of {bound} {error.validator_value}"
-    return f"{key}: {error.message}"
+        return tr("the key {key} is unknown", key=extra[0])
+    if rule == "not":
+        return tr("{key} has no meaning here", key=key)
+    if rule == "pattern" and key == "id":
+        return tr("the id {id!r} must be lower-case words joined by _ or -", id=error.instance)
+    if rule == "pattern" and error.instance.strip():
+        return tr("{key} holds a $; write maths in HTML and Unicode", key=key)
+    if rule == "pattern":
+        return tr("{key} is empty", key=key)
+    if rule == "enum":
+        return tr("{key} must be one of {values}", key=key, values=", ".join(wanted))
+    if rule == "type":
+        return tr("{key} must be of the type {type}", key=key, type=wanted)
+    if rule in ("minimum", "maximum"):
+        limits = {name: error.schema[name] for name in ("minimum", "maximum")}
+        return tr("{key} must lie between {minimum} and {maximum}", key=key, **limits)
+    given = len(error.instance)
+    if rule == "minItems":
+        return tr(
+            "{key} has {given} entries instead of at least {wanted}",
+            key=key,
+            given=given,
+            wanted=wanted,
+        )
+    return tr(
+        "{key} has {given} entries instead of at most {wanted}", key=key, given=given, wanted=wanted
+    )
 
 
 def _beyond_the_schema(questions: list[dict[str, Any]]) -> Iterator[tuple[tuple[int, int], str]]:
@@ -266,7 +318,7 @@ def _beyond_the_schema(questions: list[dict[str, Any]]) -> Iterator[tuple[tuple[
     ids = Counter(question["id"] for question in questions)
     for number, question in enumerate(questions, start=1):
         if ids[question["id"]] > 1:
-            yield (number, 0), "another question has the same id"
+            yield (number, 0), tr("another question has the same id")
         texts = Counter(
             (answer["answer"], answer.get("code"))
             for answer in question["answers"]
@@ -275,35 +327,90 @@ def _beyond_the_schema(questions: list[dict[str, Any]]) -> Iterator[tuple[tuple[
         for position, part in enumerate([question, *question["answers"]]):
             place = (number, position)
             for key in ("question", "code", "answer", "feedback"):
-                if problem := html_problem(part.get(key, "")):
-                    yield place, f"{key} {problem}"
+                if problem := html_problem(part.get(key, ""), key):
+                    yield place, problem
             if _VERDICT.match(part.get("feedback", "")):
-                yield place, "feedback says right or wrong, which the page does by itself"
+                yield place, tr("feedback says right or wrong, which the page does by itself")
             if "answer" in part and texts[part["answer"], part.get("code")] > 1:
-                yield place, "another answer has the same text"
+                yield place, tr("another answer has the same text")
             if "range" in part and part["range"][0] >= part["range"][1]:
-                yield place, "range must go from a smaller to a larger number"
+                yield place, tr("range must go from a smaller to a larger number")
+            if not all(map(math.isfinite, [part.get("value", 0), *part.get("range", [])])):
+                yield place, tr("a number is too large")
 
 
-def html_problem(text: str) -> str | None:
+def html_problem(text: str, key: str = "it") -> str | None:
     """Return what is wrong with the HTML of a question or answer, or None.
 
     Args:
-        text: HTML that may use the elements in ``TAGS`` without attributes.
+        text: HTML that may use the elements in ``TAGS`` without attributes, and links to web
+            pages, written as ``[text](https://address)``.
+        key: what the text is, for the sentence.
     """
     if "\\(" in text or "\\[" in text:
-        return "holds TeX; write maths in HTML and Unicode"
-    if re.search(r"\[.*?\]\((?!https?://)", text):
-        return "holds [...](...), which becomes a link; put a space in between"
-    open_tags = []
-    for match in re.finditer(r"<(/?)([A-Za-z!?/][^\s>]*|$)([^>]*)(>?)", text):
-        end, tag, attributes, closed = match.groups()
-        if tag not in TAGS or not closed:
-            return f"holds <{end}{tag}, which starts no element allowed here; write &lt; for <"
-        if attributes:
-            return f"gives <{tag}> attributes, which are not allowed"
-        if not end and tag != "br":
-            open_tags.append(tag)
-        elif end and (not open_tags or open_tags.pop() != tag):
-            return f"closes <{tag}> where it is not open"
-    return f"never closes <{open_tags[-1]}>" if open_tags else None
+        return tr("{key} holds TeX; write maths in HTML and Unicode", key=key)
+    rest = _LINK.sub("", text)
+    if "](" in rest:
+        return tr("{key} holds [...](...), which becomes a link; put a space in between", key=key)
+    if rest != text and "[" in rest:
+        return tr("{key} holds a [ beside a link; write &#91; for it", key=key)
+    return _Reader(text, key).problem
+
+
+class _Reader(HTMLParser):
+    """Reads one text; ``problem`` is the first thing in it that is not allowed, or None."""
+
+    def __init__(self, text: str, key: str) -> None:
+        super().__init__(convert_charrefs=False)
+        self._key = key
+        self._open: list[str] = []
+        self._words = self._again = ""
+        self.problem: str | None = None
+        self.feed(text)
+        self.close()
+        # What the parser takes for a word may be the beginning of a tag where more text follows.
+        if begun := re.search(r"<([A-Za-z/!?]\S*|$)", self._words):
+            self._refuse(begun[0])
+        # What it passes over, such as a comment, is missing where all is written again. (References
+        # such as &lt; may lack their last sign.)
+        if self._again.replace(";", "") != text.replace(";", ""):
+            self._refuse("<")
+        if self._open and not self.problem:
+            self.problem = tr("{key} never closes <{tag}>", key=key, tag=self._open[-1])
+
+    def _refuse(self, what: str) -> None:
+        self.problem = self.problem or tr(
+            "{key} holds {what}, which starts no element allowed here; write &lt; for <",
+            key=self._key,
+            what=what,
+        )
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self._words += " "
+        self._again += f"<{tag}>"
+        if tag not in TAGS:
+            self._refuse(f"<{tag}")
+        elif attributes and not self.problem:
+            self.problem = tr(
+                "{key} gives <{tag}> attributes, which are not allowed", key=self._key, tag=tag
+            )
+        elif tag != "br":
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._words += " "
+        self._again += f"</{tag}>"
+        if tag not in TAGS:
+            self._refuse(f"</{tag}")
+        elif (not self._open or self._open.pop() != tag) and not self.problem:
+            self.problem = tr("{key} closes <{tag}> where it is not open", key=self._key, tag=tag)
+
+    def handle_data(self, data: str) -> None:
+        self._words += data
+        self._again += data
+
+    def handle_entityref(self, name: str) -> None:
+        self.handle_data(f"&{name}")
+
+    def handle_charref(self, name: str) -> None:
+        self.handle_data(f"&#{name}")

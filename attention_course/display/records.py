@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import math
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attention_course.experiments.benchmarks.common import significant
+from attention_course import assets
+from attention_course.errors import AssetError
+from attention_course.words import tr
 
 WIDTH = 40
 """Characters of a line that a narrow screen shows without scrolling."""
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return the record ``benchmarks/NAME.json``; ``AssetError`` if it is missing or damaged."""
+    path = assets.fetch(f"benchmarks/{name}.json")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AssetError(
+            tr(
+                "The record {file} is damaged ({reason}): restore it with 'git checkout', or "
+                "measure again with 'python -m attention_course bench {name}'.",
+                file=path.name,
+                reason=error,
+                name=name,
+            )
+        ) from error
 
 
 def number(value: float) -> str:
@@ -19,7 +39,7 @@ def number(value: float) -> str:
     >>> number(0.016804), number(45.33), number(5875.2)
     ('0.0168', '45.3', '5,880')
     """
-    value = significant(value, 3)
+    value = float(f"{value:.2e}")
     decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:,.{decimals}f}"
 

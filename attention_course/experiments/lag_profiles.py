@@ -24,7 +24,8 @@ import numpy as np
 from keras import ops
 
 from attention_course.datasets.fibonacci import lagged_sum
-from attention_course.models.fibonacci import SIZES, STEPS, build
+from attention_course.models.fibonacci import STEPS, build
+from attention_course.training.recipes.fibonacci import SIZES
 
 FILE = "lag_profiles.json"
 PAIRS = tuple(itertools.combinations_with_replacement(range(1, STEPS + 1), 2))

@@ -15,8 +15,8 @@ import keras
 from attention_course.errors import DataError
 from attention_course.experiments.benchmarks.common import cores
 from attention_course.models import cards
-from attention_course.models.ngram import settings_recipe
 from attention_course.training.recipe import Recipe
+from attention_course.training.recipes.ngram import settings_recipe
 from attention_course.training.runs import fit
 
 SEED = 0
@@ -44,7 +44,8 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
 
     Args:
         path: the JSON file to write.
-        tries: settings as :func:`attention_course.models.ngram.settings_recipe` takes them.
+        tries: settings as ``settings_recipe`` of :mod:`attention_course.training.recipes.ngram`
+            takes them.
         seed: of every try.
 
     Raises:

@@ -133,8 +133,7 @@ def markup(
 
 def _translations(name: str) -> str:
     """Return the sentences of a figure's scripts in the reader's language; none in English."""
-    script_words = getattr(words, "script_words", lambda *scripts: {})
-    translated = script_words(*_KIT, f"{name}.js")
+    translated = words.script_words(*_KIT, f"{name}.js")
     return f"const WORDS = {_json(name, translated)};" if translated else ""
 
 

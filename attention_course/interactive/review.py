@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from attention_course import assets, interactive
+from attention_course import environment, interactive
 from attention_course.datasets.vocabulary import tokens
 from attention_course.display import plots
 from attention_course.interactive import export
@@ -23,7 +23,7 @@ EXAMPLES = (
 def show_review() -> None:
     """Show a box to type in; the page runs the model and shades each word by its weight.
 
-    While the book is executed (``book.notebooks.EXECUTION_ENVIRONMENT``), the output
+    While the book is executed (``environment.SETTINGS``), the output
     only names the model's script, which the book has in its ``_static`` folder. Everywhere else,
     as in JupyterLab or on Colab, there is no such file, and the output holds the model itself.
 
@@ -62,7 +62,7 @@ def show_review() -> None:
 
 
 def _model_or_its_place(model: export.ReviewModel) -> dict[str, Any]:
-    if not os.environ.get(assets.BOOK_VARIABLE):
+    if not os.environ.get(environment.BOOK_VARIABLE):
         return {"model": export.pack(model)}
     script = export.script(model)
     # The version in its address keeps a browser from showing an older model from its cache.

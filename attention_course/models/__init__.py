@@ -11,8 +11,6 @@ from attention_course.errors import ModelError
 if TYPE_CHECKING:
     import keras
 
-    from attention_course.training.recipe import Recipe
-
 NAMES: dict[str, str] = {
     "simple_rnn": "sentiment",
     "rnn_attention": "sentiment",
@@ -41,18 +39,18 @@ READ_REVIEWS = tuple(name for name, module in NAMES.items() if module in ("senti
 """The models that ``reader.SentimentReader`` can give a text to."""
 
 
-def recipe(name: str) -> "Recipe":
-    """Return how the model ``name`` is built and trained; ``ModelError`` for an unknown name."""
+def family(name: str) -> str:
+    """Return which module builds the model ``name``; ``ModelError`` for an unknown name."""
     if name not in NAMES:
         close = difflib.get_close_matches(str(name), NAMES, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(NAMES)}."
         raise ModelError(f"There is no model called {name!r}: {hint}")
-    return import_module(f"attention_course.models.{NAMES[name]}").RECIPES[name]
+    return NAMES[name]
 
 
 def build(name: str) -> "keras.Model":
     """Return the untrained, compiled model ``name``."""
-    return recipe(name).build()
+    return import_module(f"{__name__}.{family(name)}").BUILDERS[name]()
 
 
 def load(name: str) -> "keras.Model":
@@ -64,7 +62,7 @@ def load(name: str) -> "keras.Model":
         AssetError: the file cannot be fetched.
         ModelError: the name is unknown, or the file is damaged or unsafe.
     """
-    recipe(name)
+    family(name)
     return load_file(assets.fetch(f"models/{name}.keras"))
 
 

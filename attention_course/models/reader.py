@@ -30,7 +30,7 @@ class SentimentReader:
 
     def __init__(self, name: str) -> None:
         if name not in models.READ_REVIEWS:
-            models.recipe(name)  # an unknown name is answered with a suggestion
+            models.family(name)  # an unknown name is answered with a suggestion
             raise ModelError(f"{name} does not read reviews: try {', '.join(models.READ_REVIEWS)}.")
         self.name = name
         self.card: dict[str, Any] = cards.load_card(name)

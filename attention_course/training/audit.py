@@ -12,6 +12,7 @@ from attention_course.statistics import (
     unpack_answers,
     wilson_interval,
 )
+from attention_course.training.recipes import recipe as find_recipe
 
 
 def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
@@ -33,7 +34,7 @@ def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
     """
     agree = True
     for name in names:
-        recipe = models.recipe(name)
+        recipe = find_recipe(name)
         card = cards.load_card(name)
         measured = recipe.evaluate(models.load(name), recipe.load_data())
         wrong = [*contradictions(card), *differences(measured, card["test"], tolerance)]

@@ -22,12 +22,12 @@ import numpy as np
 from attention_course import assets
 from attention_course.errors import AssetError, DataError, ModelError
 from attention_course.models import cards
-from attention_course.models import recipe as find_recipe
 from attention_course.statistics import mean_interval
 from attention_course.storage import write_whole
 from attention_course.training.checkpoints import CheckpointError, Checkpoints, State
 from attention_course.training.progress import ShowProgress
 from attention_course.training.recipe import Recipe, Splits
+from attention_course.training.recipes import recipe as find_recipe
 
 UNFINISHED = ".unfinished"
 """Folder beside the models for runs that are not done; a finished training removes its part."""

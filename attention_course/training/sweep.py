@@ -184,8 +184,8 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
     Raises:
         CourseError: this worker cannot train it, or would train something else.
     """
-    from attention_course.models import recipe as find_recipe
     from attention_course.training import runs as training
+    from attention_course.training.recipes import recipe as find_recipe
 
     # Random numbers are drawn from generators of the process: two trainings would mix them up.
     with _one_at_a_time:
@@ -232,7 +232,7 @@ def _part_generators() -> None:
 @lru_cache(maxsize=2)
 def _data(name: str) -> Splits:
     """The data of a model, loaded once by a process that trains one of its seeds after another."""
-    from attention_course.models import recipe as find_recipe
+    from attention_course.training.recipes import recipe as find_recipe
 
     return find_recipe(name).load_data()
 

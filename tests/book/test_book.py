@@ -5,7 +5,6 @@ that, so it is quick; that every chapter runs is tested by nbval.
 """
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -18,11 +17,11 @@ from bs4 import BeautifulSoup
 from building import build
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from attention_course.address import REPOSITORY
+from attention_course.book import address, notebooks
 from attention_course.book import extension as book
-from attention_course.book import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
+REPOSITORY = address.present(ROOT)
 STEMS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))]
 APPENDIX = ["benchmarks", "glossary", "bibliography"]
 PAGES = ["index", *(f"chapters/{stem}" for stem in STEMS), *APPENDIX]
@@ -308,9 +307,8 @@ def test_an_unlisted_paper_is_noticed():
     assert unlisted_papers(text, "url = {https://arxiv.org/abs/1409.0473}") == {"10.1/x"}
 
 
-def test_all_configured_addresses_are_this_repository():
+def test_nothing_is_loaded_that_no_page_uses():
     configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    assert configuration["repository"]["url"] == REPOSITORY
     assert "sphinx_thebe" not in configuration["sphinx"]["config"]["extensions"]
     assert not (ROOT / "_static").exists()
 
@@ -476,14 +474,6 @@ def test_a_damaged_state_counts_as_none(tmp_path):
     assert book.read_state(tmp_path) == {}
     book.write_state(tmp_path, {"a": "b"})
     assert book.read_state(tmp_path) == {"a": "b"}
-
-
-def test_the_environment_of_a_chapter_is_fixed():
-    environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"x{os.pathsep}{ROOT}"}
-    book.set_environment(environment)
-    assert environment["CUDA_VISIBLE_DEVICES"] == "-1"
-    assert "PYTHONDONTWRITEBYTECODE" not in environment
-    assert environment["PYTHONPATH"].split(os.pathsep) == [str(ROOT), "x"]
 
 
 # --- freshness: a tiny book ----------------------------------------------------------------

@@ -21,12 +21,7 @@ from attention_course.book import notebooks
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))
 
-FIRST_CELL = """\
-# On Colab this installs the course's package. Elsewhere it does nothing.
-import sys
-
-if "google.colab" in sys.modules:
-    %pip install -q "attention-course @ git+https://github.com/a/b@v1.0.0\""""
+FIRST_CELL = notebooks.first_cell("https://github.com/a/b", "0" * 40)
 
 TEXT = """\
 # A small chapter

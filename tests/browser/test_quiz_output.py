@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import checks
+import jupyterquiz
 import pytest
 import samples
 
@@ -214,6 +215,77 @@ def test_axe_finds_nothing(show, scheme, width):
     page.get_by_role("textbox").fill("x")
     page.get_by_role("textbox").press("Enter")
     assert checks.axe_problems(page) == []
+
+
+# --- hostile texts ----------------------------------------------------------------------------
+
+STRANGE = """(tags) => {
+  const texts = ".Quiz [id^=quizQn], .QuizCode code, .MCButton > span, .Feedback";
+  const known = new Set([...tags, "SPAN"]);
+  const strange = (element) => {
+    const own = new Set(["class", "aria-hidden"]);
+    if (element.tagName === "A") {
+      if (!/^https?:$/.test(element.protocol) || element.username) return true;
+      ["href", "target"].forEach((name) => own.add(name));
+    } else if (!known.has(element.tagName)) return true;
+    return element.getAttributeNames().some((name) => !own.has(name));
+  };
+  const all = [...document.querySelectorAll(texts)];
+  return {
+    texts: all.filter((text) => text.textContent).length,
+    links: document.querySelectorAll(".Quiz a").length,
+    strange: all.flatMap((text) => [...text.querySelectorAll("*")]).filter(strange)
+      .map((element) => element.outerHTML),
+    alerts: window.alerts,
+  };
+}"""
+
+
+def hostile_quiz(texts):
+    """One question for every five texts, with one of them at each place that holds HTML."""
+    parts = zip(*[iter(texts)] * 5, strict=False)
+    return [
+        {
+            "id": f"q{number}",
+            "type": "multiple_choice",
+            "question": question,
+            "code": code,
+            "answers": [
+                {"answer": answer, "code": code, "correct": True, "feedback": feedback},
+                {"answer": other, "correct": False, "feedback": feedback},
+            ],
+        }
+        for number, (question, code, answer, other, feedback) in enumerate(parts)
+    ]
+
+
+def look(page):
+    page.evaluate("document.querySelectorAll('.MCButton input').forEach((box) => box.click())")
+    # Whatever reacts to the pointer gets it.
+    page.evaluate("""document.querySelectorAll(".ac-quiz *").forEach((element) =>
+      element.dispatchEvent(new MouseEvent("mouseover", {bubbles: true})))""")
+    return page.evaluate(STRANGE, sorted(tag.upper() for tag in quiz.TAGS))
+
+
+ALERTS = "<script>window.alerts = 0; window.alert = () => { window.alerts += 1; };</script>"
+
+
+def test_no_hostile_text_gets_into_the_page(show):
+    texts = [text for text in samples.hostile_texts(4000) if not quiz.html_problem(text)][:1000]
+    page = show(ALERTS + quiz.quiz_html(hostile_quiz(texts), "quiz_a", "a"))
+    found = look(page)
+    assert found["texts"] > 800
+    assert found["links"] > 5
+    assert found["strange"] == []
+    assert found["alerts"] == 0
+
+
+def test_the_look_notices_hostile_texts(show):
+    """The same texts that the check refuses do their harm here."""
+    texts = [text for text in samples.hostile_texts(2000) if quiz.html_problem(text)][:500]
+    page = show(ALERTS + quiz.quiz_html(hostile_quiz(texts), "quiz_a", "a"), watched=False)
+    assert look(page)["strange"]
+    page.wait_for_function("window.alerts > 0")
 
 
 # --- the keyboard -----------------------------------------------------------------------------
@@ -500,8 +572,10 @@ REPORT = """() => {
 
 def test_the_report_notices_what_jupyterquiz_does_by_itself(show, monkeypatch):
     """Without our frame: names in the page, another MathJax, arrow keys answer, no paste."""
-    monkeypatch.setattr(quiz, "_SEARCH", re.compile("$(?!\n)"))
-    markup, script = quiz._from_jupyterquiz(samples.questions())
+    shown = []
+    monkeypatch.setattr("jupyterquiz.dynamic.display.display", shown.append)
+    jupyterquiz.display_quiz(samples.questions())
+    markup, script = (part.data for part in shown)
     page = show(f"{markup}</div><script>{script}</script>", watched=False)
     page.wait_for_function("document.querySelector('script[src]')")
     report = page.evaluate(REPORT)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from figure_reading import output_of
 
-from attention_course import assets, interactive
+from attention_course import environment, interactive
 from attention_course.datasets import reviews
 from attention_course.datasets.vocabulary import START, UNKNOWN, Vocabulary, tokens
 from attention_course.interactive import export, review
@@ -96,7 +96,7 @@ def chapter(open_page):
 @pytest.fixture
 def output_elsewhere(monkeypatch):
     """What the cell shows in JupyterLab or on Colab."""
-    monkeypatch.delenv(assets.BOOK_VARIABLE, raising=False)
+    monkeypatch.delenv(environment.BOOK_VARIABLE, raising=False)
     monkeypatch.setattr(interactive, "_times_shown", interactive.Counter())
     bundles = []
     monkeypatch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))

@@ -183,7 +183,7 @@ def trained():
 @pytest.mark.parametrize("name", RECALL)
 def test_stored_models_repeat_their_cards(name):
     from attention_course import models
-    from attention_course.models.recall import evaluate, load_splits
+    from attention_course.training.recipes.recall import evaluate, load_splits
 
     card = load_card(name)
     report = evaluate(models.load(name), load_splits(card["recipe"]["lag"]))

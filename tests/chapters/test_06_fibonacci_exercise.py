@@ -214,9 +214,10 @@ def test_the_largest_weights_do_not_always_lie_at_the_right_lags():
 @pytest.mark.parametrize("name", ALL)
 def test_a_stored_model_repeats_its_card(name):
     from attention_course import models
+    from attention_course.training.recipes import recipe
 
     card = load_card(name)
-    splits = models.recipe(name).load_data()
+    splits = recipe(name).load_data()
     prediction = models.load(name).predict(splits.x_test, batch_size=1_000, verbose=0)
     error = np.mean((prediction - splits.y_test) ** 2)
     assert error == pytest.approx(card["test"]["score"], rel=1e-3)

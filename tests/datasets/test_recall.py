@@ -59,7 +59,7 @@ def test_bad_input_gets_a_sentence(call, words):
 
 
 def test_splits_share_no_seed():
-    from attention_course.models.recall import SIZES, load_splits
+    from attention_course.training.recipes.recall import SIZES, load_splits
 
     splits = load_splits(lag=7)
     assert splits.x_train.shape == (SIZES["train"], 8, task.SYMBOLS)
@@ -97,7 +97,7 @@ def test_attention_reads_the_context_its_formula_gives():
 
 
 def test_sweep_makes_one_row_per_lag(monkeypatch):
-    from attention_course.models import recall as models
+    from attention_course.training.recipes import recall as models
 
     calls = []
 

@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from attention_course import assets, models
 from attention_course.display import records as report
+from attention_course.errors import AssetError
 from attention_course.experiments import benchmarks
 from attention_course.experiments.benchmarks import book, common, fits, scaling
 from attention_course.experiments.benchmarks.common import BenchmarkError
@@ -426,18 +427,19 @@ def test_a_process_gets_its_settings_and_leaves_ours_alone():
     assert dict(os.environ) == before
 
 
-@pytest.mark.parametrize("use", [benchmarks.load, lambda name: benchmarks.record(name, ROOT)])
-def test_an_unknown_name_is_refused(use):
+def test_an_unknown_name_is_refused():
     with pytest.raises(BenchmarkError, match="no benchmark called 'speed'; known are training"):
-        use("speed")
+        benchmarks.record("speed", ROOT)
+    with pytest.raises(AssetError, match=r"no file 'benchmarks/spread\.json'"):
+        report.load("spread")
 
 
 def test_a_damaged_record_is_refused(monkeypatch, tmp_path):
     path = tmp_path / "book.json"
     path.write_text("{")
     monkeypatch.setattr(assets, "fetch", lambda name: path)
-    with pytest.raises(BenchmarkError, match=r"book\.json is damaged.*attention_course bench book"):
-        benchmarks.load("book")
+    with pytest.raises(AssetError, match=r"book\.json is damaged.*attention_course bench book"):
+        report.load("book")
 
 
 def test_the_command_records_what_is_named(monkeypatch, tmp_path, capsys):
@@ -470,7 +472,7 @@ def test_the_command_refuses_an_unknown_name_before_it_measures(monkeypatch, cap
 
 @pytest.fixture(scope="module")
 def stored():
-    return {name: benchmarks.load(name) for name in benchmarks.NAMES}
+    return {name: report.load(name) for name in benchmarks.NAMES}
 
 
 def test_training_as_stored(stored):
@@ -614,4 +616,4 @@ def test_the_records_bear_out_what_the_appendix_says(stored):
 def test_the_appendix_names_every_record(name):
     """Then the book notices that this file has changed (``attention_course.book.extension``)."""
     text = (ROOT / "benchmarks.md").read_text(encoding="utf-8")
-    assert f'benchmarks.load("{name}")' in text
+    assert f'report.load("{name}")' in text

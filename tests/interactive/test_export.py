@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from attention_course import assets
+from attention_course import assets, environment
 from attention_course.datasets import reviews
 from attention_course.datasets.vocabulary import tokens
 from attention_course.errors import AssetError, ModelError
@@ -218,9 +218,9 @@ def shown(monkeypatch, in_the_book):
     bundles = []
     monkeypatch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
     if in_the_book:
-        monkeypatch.setenv(assets.BOOK_VARIABLE, "1")
+        monkeypatch.setenv(environment.BOOK_VARIABLE, "1")
     else:
-        monkeypatch.delenv(assets.BOOK_VARIABLE, raising=False)
+        monkeypatch.delenv(environment.BOOK_VARIABLE, raising=False)
     review.show_review()
     (bundle,) = bundles
     data = re.search(r"build, (\{.*\})\);\n\}\)\(\);", bundle["text/html"])[1]

@@ -13,6 +13,7 @@ from attention_course.datasets import imdb
 from attention_course.errors import ModelError
 from attention_course.models import cards
 from attention_course.training.audit import contradictions, differences
+from attention_course.training.recipes import recipe as find_recipe
 
 EVERY = sorted(models.NAMES)
 
@@ -45,7 +46,7 @@ def test_card_does_not_contradict_itself(name):
 
 @pytest.mark.parametrize("name", models.READ_REVIEWS)
 def test_sentiment_card_holds_what_chapters_read(name):
-    card, recipe = cards.load_card(name), models.recipe(name)
+    card, recipe = cards.load_card(name), find_recipe(name)
     assert card["seeds"] == list(recipe.seeds)
     assert card["recipe"]["epochs"] == recipe.epochs
     for run in card["runs"]:
@@ -139,13 +140,13 @@ def test_a_card_cannot_hold_nan_and_a_failed_write_leaves_the_old_one(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", models.READ_REVIEWS)
 def test_the_test_reviews_give_the_card_again(name):
-    recipe = models.recipe(name)
+    recipe = find_recipe(name)
     measured = recipe.evaluate(models.load(name), recipe.load_data())
     assert list(differences(measured, cards.load_card(name)["test"])) == []
 
 
 @pytest.mark.parametrize("name", [n for n in EVERY if n not in models.READ_REVIEWS])
 def test_the_small_models_give_their_cards_again(name):
-    recipe = models.recipe(name)
+    recipe = find_recipe(name)
     measured = recipe.evaluate(models.load(name), recipe.load_data())
     assert list(differences(measured, cards.load_card(name)["test"])) == []

@@ -12,19 +12,13 @@ from attention_course.experiments import ngram_search
 from attention_course.layers import LayerError
 from attention_course.layers.ngram import UNUSED, NGramAttention, NGrams, place_bins, words_of
 from attention_course.models import cards
-from attention_course.models.ngram import (
-    count,
-    log_count_ratio,
-    most_frequent,
-    ngram_attention,
-    prepare,
-    weighed_ngrams,
-    word_weights,
-)
+from attention_course.models.ngram import ngram_attention, weighed_ngrams, word_weights
 from attention_course.models.reader import SentimentReader
-from attention_course.models.sentiment import evaluate
 from attention_course.training import baselines
 from attention_course.training.recipe import Splits
+from attention_course.training.recipes import recipe
+from attention_course.training.recipes.ngram import count, log_count_ratio, most_frequent, prepare
+from attention_course.training.recipes.sentiment import evaluate
 
 LENGTH, WORDS = 12, 9
 
@@ -355,8 +349,8 @@ def test_a_search_never_sees_the_test_reviews(splits):
 def test_every_try_changes_a_setting_of_the_recipe():
     settings = [ngram_search._recipe(changed).settings for changed in ngram_search.TRIES]
     assert all(one not in settings[:index] for index, one in enumerate(settings))
-    assert models.recipe("ngram_attention").settings in settings
-    assert models.recipe("ngram_average").settings in settings
+    assert recipe("ngram_attention").settings in settings
+    assert recipe("ngram_average").settings in settings
 
 
 @pytest.fixture(scope="module")

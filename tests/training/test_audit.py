@@ -274,6 +274,8 @@ def test_a_card_that_differs_is_noticed(
     }
     monkeypatch.setattr("attention_course.models.cards.load_card", lambda name: card)
     monkeypatch.setattr("attention_course.models.load", lambda name: None)
-    monkeypatch.setattr("attention_course.models.recipe", lambda name: Recorded(measured, metric))
+    monkeypatch.setattr(
+        "attention_course.training.audit.find_recipe", lambda name: Recorded(measured, metric)
+    )
     assert evaluate_cards(["any"]) is agrees
     assert ("DIFFERENT" in capsys.readouterr().out) is not agrees

@@ -29,10 +29,9 @@ import tiny_training
 from distributed.protocol import compression
 
 from attention_course import __main__ as cli
-from attention_course import models
 from attention_course.errors import DataError, ModelError
+from attention_course.training import recipes, sweep
 from attention_course.training import runs as training
-from attention_course.training import sweep
 from attention_course.training.checkpoints import CheckpointError
 from attention_course.training.sweep import SweepError
 
@@ -142,7 +141,7 @@ def test_a_killed_worker_is_replaced_and_every_result_arrives_once(
     assert len(killer.saved) > 1
     assert max(Counter(path for path, _ in killer.saved).values()) == 1
 
-    recipe = models.recipe(name)
+    recipe = recipes.recipe(name)
     splits = recipe.load_data()
     for seed, (weights, swept) in finished[name].items():
         model, run = training.fit(recipe, splits, seed, epochs)
@@ -180,7 +179,7 @@ def find_tiny(name):
 @pytest.fixture
 def tiny(monkeypatch):
     """Put the tiny model in the place of every model."""
-    monkeypatch.setattr(models, "recipe", find_tiny)
+    monkeypatch.setattr(recipes, "recipe", find_tiny)
     monkeypatch.setattr(training, "find_recipe", find_tiny)
     sweep._data.cache_clear()
     yield

@@ -1,4 +1,4 @@
-"""Benchmarks side by side: what is measured, how it is run, and where a record is read.
+"""Benchmarks side by side: what is measured, and how it is run.
 
 Each benchmark is a module of this package with a function ``measure()`` that returns a record.
 :func:`record` runs it in a Python process of its own, under fixed settings, and stores the record
@@ -10,13 +10,12 @@ Importing this package loads neither TensorFlow nor Keras.
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from attention_course import assets
+from attention_course import environment
 from attention_course.experiments.benchmarks import common
 from attention_course.models import cards
 
@@ -60,11 +59,8 @@ def record(name: str, folder: Path) -> Path:
     Raises:
         BenchmarkError: the name is unknown, or the benchmark says why it could not be run.
     """
-    # Needs nbformat, which reading a record does not.
-    from attention_course.book.notebooks import EXECUTION_ENVIRONMENT
-
     known([name])
-    settings = {**EXECUTION_ENVIRONMENT, **SETTINGS[name]}
+    settings = {**environment.SETTINGS, **SETTINGS[name]}
     measured = common.in_fresh_process(measure, name, settings=settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -77,21 +73,3 @@ def measure(name: str) -> dict[str, Any]:
     # TensorFlow suspects a mistake where many graphs are made; each task here has its own.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return importlib.import_module(f"attention_course.experiments.benchmarks.{name}").measure()
-
-
-def load(name: str) -> dict[str, Any]:
-    """Return the stored record of a benchmark.
-
-    Raises:
-        AssetError: the file cannot be fetched.
-        BenchmarkError: the name is unknown or the file is damaged.
-    """
-    known([name])
-    path = assets.fetch(f"benchmarks/{name}.json")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise common.BenchmarkError(
-            f"The record {path.name} is damaged ({error}): restore it with 'git checkout', or "
-            f"measure again with 'python -m attention_course bench {name}'."
-        ) from error

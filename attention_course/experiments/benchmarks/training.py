@@ -23,6 +23,7 @@ from attention_course import models
 from attention_course.experiments.benchmarks import common
 from attention_course.models import sentiment
 from attention_course.training.recipe import Splits
+from attention_course.training.recipes import recipe
 
 TRAINING_REVIEWS = 20_000
 BATCH_SIZE = 64
@@ -87,7 +88,7 @@ def _training(built: dict[str, keras.Model], batch_size: int, run: Callable) -> 
         "unit": f"seconds per epoch of {TRAINING_REVIEWS:,} reviews",
         "models": {
             name: {
-                "title": models.recipe(name).title,
+                "title": recipe(name).title,
                 "length": built[name].inputs[0].shape[1],
                 **common.summary(found),
             }
@@ -191,14 +192,13 @@ def _training_step(model: keras.Model, batch_size: int) -> Callable[[], object]:
 
 def _prepared(name: str, batch_size: int) -> keras.Model:
     """Build a model. One that counts n-grams first knows all of the batch, its slowest case."""
-    recipe = models.recipe(name)
-    model = recipe.build()
-    if recipe.prepare:
+    model, prepare = models.build(name), recipe(name).prepare
+    if prepare:
         # Twice, because an n-gram of a single review is left out.
         twice = np.repeat(random_words(model, batch_size), 2, axis=0)
         labels = np.arange(2 * batch_size) // 2 % 2
         others = dict.fromkeys(("x_val", "y_val", "x_test", "y_test"))
-        recipe.prepare(model, Splits(x_train=twice, y_train=labels, **others, provenance={}))
+        prepare(model, Splits(x_train=twice, y_train=labels, **others, provenance={}))
     return model
 
 

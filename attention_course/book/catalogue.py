@@ -1,0 +1,82 @@
+"""Collects every sentence marked for translation: ``make words``.
+
+Babel finds them in the package, its scripts, and the scripts and templates of the pages. They go
+into ``locales/attention_course.pot``, sorted and without places or dates, so that two changes of
+the course rarely meet in one line. Translations beside it are brought up to date and compiled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages import Catalog, extract, mofile, pofile
+
+from attention_course.words import DOMAIN
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALES = ROOT / "attention_course" / "locales"
+
+#: Where sentences are: pattern of files -> how Babel reads them.
+SOURCES = {
+    "attention_course/**/*.py": "python",
+    "attention_course/**/*.js": "javascript",
+    "theme/*.js": "javascript",
+    "theme/templates/**/*.html": "jinja2",
+}
+KEYWORDS = {"tr": None, "mark": None, "trn": (1, 2)}
+OPTIONS = {"parse_template_string": True}  # in JavaScript, also inside `...${tr("...")}...`
+
+
+def sentences(path: Path, method: str) -> Iterator[str | tuple[str, str]]:
+    """Yield what a file marks; a plural as its two English forms."""
+    with path.open("rb") as file:
+        for _, message, _, _ in extract.extract(method, file, KEYWORDS, options=OPTIONS):
+            yield message
+
+
+def collect(root: Path = ROOT) -> tuple[str, str]:
+    """Return the template of translations, and the sentences of each script as JSON."""
+    catalog = Catalog(
+        header_comment="# Every sentence a reader meets; written by `make words`.",
+        project="attention-course",
+        creation_date=datetime(2026, 1, 1, tzinfo=UTC),  # a true one would differ every time
+    )
+    scripts: dict[str, list[str | tuple[str, str]]] = {}
+    for pattern, method in SOURCES.items():
+        for path in sorted(root.glob(pattern)):
+            found = sorted(set(sentences(path, method)), key=str)
+            for message in found:
+                catalog.add(message)
+            if found and path.suffix == ".js":
+                scripts[path.name] = found
+    return _po(catalog), json.dumps(scripts, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _po(catalog: Catalog) -> str:
+    file = io.BytesIO()
+    pofile.write_po(file, catalog, width=100, no_location=True, sort_output=True)
+    return file.getvalue().decode()
+
+
+def write(root: Path = ROOT, locales: Path = LOCALES) -> None:
+    """Write the template, the list for scripts, and every translation with what has changed."""
+    template, scripts = collect(root)
+    locales.mkdir(exist_ok=True)
+    (locales / f"{DOMAIN}.pot").write_text(template, encoding="utf-8", newline="\n")
+    (locales / "scripts.json").write_text(scripts, encoding="utf-8", newline="\n")
+    for path in sorted(locales.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
+        with path.open("rb") as file:
+            translation = pofile.read_po(file, locale=path.parts[-3], domain=DOMAIN)
+        translation.update(pofile.read_po(io.StringIO(template)))
+        path.write_text(_po(translation), encoding="utf-8", newline="\n")
+        # A sentence whose English has changed is marked as fuzzy, and left out here.
+        with path.with_suffix(".mo").open("wb") as file:
+            mofile.write_mo(file, translation)
+
+
+if __name__ == "__main__":
+    write()

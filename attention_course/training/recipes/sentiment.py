@@ -1,0 +1,112 @@
+"""Recipes that trained the models of film reviews on IMDB."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from attention_course.datasets import imdb
+from attention_course.models import sentiment
+from attention_course.statistics import accuracy_report
+from attention_course.training.recipe import Recipe, Splits
+
+VALIDATION = 5_000
+"""The last so many of the 25,000 training reviews choose the epoch to keep."""
+SEEDS = (0, 1, 2)
+
+
+def load_splits(num_words: int, length: int, keep: str) -> Splits:
+    """Return IMDB encoded for a model: 20,000 / 5,000 / 25,000 reviews."""
+    reviews = imdb.load()
+    x_train = imdb.encode(reviews.x_train, num_words, length, keep)
+    fitted = len(x_train) - VALIDATION
+    return Splits(
+        x_train=x_train[:fitted],
+        y_train=reviews.y_train[:fitted],
+        x_val=x_train[fitted:],
+        y_val=reviews.y_train[fitted:],
+        x_test=imdb.encode(reviews.x_test, num_words, length, keep),
+        y_test=reviews.y_test,
+        provenance={
+            "name": "Large Movie Review Dataset (Maas et al. 2011), Keras' encoding",
+            "content_sha256": reviews.sha256,
+            "num_words": num_words,
+            "length": length,
+            "padding": "before the text",
+            "keep": keep,
+            "train": fitted,
+            "validation": VALIDATION,
+            "test": len(reviews.y_test),
+        },
+        test_lengths=np.array([len(review) for review in reviews.x_test]),
+    )
+
+
+def evaluate(model: keras.Model, splits: Splits, batch_size: int = 250) -> dict[str, Any]:
+    """Return accuracy on the test reviews, with intervals and by review length."""
+    probability = model.predict(splits.x_test, batch_size=batch_size, verbose=0)
+    return accuracy_report(probability, splits.y_test, splits.test_lengths)
+
+
+def _recipe(
+    build: Callable[..., keras.Model],
+    title: str,
+    *,
+    epochs: int,
+    batch_size: int,
+    keep: str,
+    patience: int | None = None,
+) -> Recipe:
+    settings = {**sentiment.READS[build], "keep": keep}
+    return Recipe(
+        name=build.__name__,
+        title=title,
+        build=sentiment.BUILDERS[build.__name__],
+        load_data=partial(load_splits, **settings),
+        evaluate=evaluate,
+        epochs=epochs,
+        batch_size=batch_size,
+        patience=patience,
+        seeds=SEEDS,
+        settings=settings,
+    )
+
+
+# The published settings keep the beginning of a review for the two SimpleRNN models; the others
+# keep the end, as Keras' pad_sequences does by default.
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        _recipe(
+            sentiment.simple_rnn,
+            "SimpleRNN, last state",
+            epochs=50,
+            batch_size=128,
+            patience=10,
+            keep="first",
+        ),
+        _recipe(
+            sentiment.rnn_attention,
+            "SimpleRNN + attention",
+            epochs=5,
+            batch_size=128,
+            patience=2,
+            keep="first",
+        ),
+        _recipe(sentiment.self_attention, "Self-attention", epochs=10, batch_size=64, keep="last"),
+        _recipe(sentiment.word_average, "Average of words", epochs=30, batch_size=64, keep="last"),
+        _recipe(sentiment.lstm, "LSTM, last state", epochs=5, batch_size=128, keep="last"),
+        _recipe(
+            sentiment.lstm_attention, "LSTM + attention", epochs=5, batch_size=128, keep="last"
+        ),
+        _recipe(
+            sentiment.bilstm_attention,
+            "Bidirectional LSTM + attention",
+            epochs=4,
+            batch_size=128,
+            keep="last",
+        ),
+    )
+}
