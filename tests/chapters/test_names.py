@@ -215,13 +215,13 @@ class Cell:
             for inner in use.changes:
                 self.change(inner, not own)
 
-    def change(self, name, from_outside=False):
+    def change(self, name, from_outside=False, seen=frozenset()):
         """Note that an object is changed, and what it is a part of, if they are of other cells."""
         if name not in self.bound or from_outside:
             self.use.reads.add(name)
             self.use.changes.add(name)
-        for whole in self.parts_of.get(name, ()):
-            self.change(whole)
+        for whole in self.parts_of.get(name, set()) - seen:
+            self.change(whole, seen=seen | {name})
 
 
 def faults(notebook):
@@ -285,6 +285,7 @@ GOOD = {
     "a generator in each cell": ("rng = np.random.default_rng(0)\nrng.normal()",) * 2,
     "an unpacked generator": ("a, b = (i for i in range(2))", "print(a, b)"),
     "an object of one's own": ("x = []\nx.append(1)\nx[0] = 2", "print(x)"),
+    "names that share": ("a = [[]]\nb = a[0]\na = b\nb.append(1)", "print(a, b)"),
     "a copy": ("x = [1]", "y = x.copy()\ny[0] = 2\nz = x[0] + 1\nz += 1", "print(x)"),
     "a call of an import": ("import models", "models.build('a')", "models.sort(1)"),
 }
