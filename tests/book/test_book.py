@@ -354,3 +354,6 @@ def test_files_that_no_page_uses_are_not_shipped(site):
     static = site / "_static"
     assert not (static / "vendor").exists()
     assert not list(static.rglob("fontawesome*"))
+    sheet = (static / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
+    assert ":before{content:" in sheet
+    assert ".fa-ghost:before" not in sheet
