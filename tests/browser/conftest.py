@@ -14,7 +14,6 @@ Environment variables:
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import itertools
 import os
@@ -140,20 +139,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def browser() -> Browser:
     """Playwright's Chromium, without a network."""
     return start_browser()
-
-
-@pytest.fixture(autouse=True)
-def beside_others(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Let a test that is marked ``quiet`` run while no other worker runs one of this folder."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    quiet = request.node.get_closest_marker("quiet")
-    with (tmp_path_factory.getbasetemp().parent / "quiet.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if quiet else fcntl.LOCK_SH)
-        yield
 
 
 # --- pages ---------------------------------------------------------------------------------
