@@ -11,17 +11,19 @@
   // The switch between light and dark shows its state by an icon alone.
   const nameMode = () => {
     const mode = document.documentElement.dataset.mode;
-    const word = { light: "light", dark: "dark" }[mode] || "as the system says";
+    const name =
+      { light: tr("Colours: light"), dark: tr("Colours: dark") }[mode] ??
+      tr("Colours: as the system says");
     for (const button of document.querySelectorAll(".theme-switch-button")) {
-      button.setAttribute("aria-label", `Colours: ${word}`);
+      button.setAttribute("aria-label", name);
     }
   };
 
   // The side bars of a narrow screen are dialogs without a name.
   const nameDialogs = () => {
     const names = {
-      "pst-primary-sidebar-modal": "Menu of the course",
-      "pst-secondary-sidebar-modal": "Contents of this page",
+      "pst-primary-sidebar-modal": tr("Menu of the course"),
+      "pst-secondary-sidebar-modal": tr("Contents of this page"),
     };
     for (const [id, name] of Object.entries(names)) {
       document.getElementById(id)?.setAttribute("aria-label", name);
@@ -41,17 +43,17 @@
   // What is wider than the page scrolls in its own box. Upstream makes some of these boxes
   // reachable by keyboard, and names none of them.
   const BOXES = [
-    [".pst-scrollable-table-container", "Table"],
-    ["div.math", "Formula"],
-    [".cell_input pre", "Code"],
-    [".cell_output pre", "Output"],
-    [".cell_output > .output", "Output"],
-    ["pre", "Code"],
-    ["p, li, dd", "Text with a long formula"],
+    [".pst-scrollable-table-container", tr("Table, scrolls sideways")],
+    ["div.math", tr("Formula, scrolls sideways")],
+    [".cell_input pre", tr("Code, scrolls sideways")],
+    [".cell_output pre", tr("Output, scrolls sideways")],
+    [".cell_output > .output", tr("Output, scrolls sideways")],
+    ["pre", tr("Code, scrolls sideways")],
+    ["p, li, dd", tr("Text with a long formula, scrolls sideways")],
   ];
   const nameBoxes = () => {
     const seen = new Set();
-    for (const [selector, kind] of BOXES) {
+    for (const [selector, name] of BOXES) {
       for (const box of document.querySelectorAll(`.bd-article :is(${selector})`)) {
         if (seen.has(box)) continue;
         seen.add(box);
@@ -61,10 +63,10 @@
           box.dataset.scrolls = "true";
           box.tabIndex = 0;
           box.setAttribute("role", "group");
-          box.setAttribute("aria-label", `${kind}, scrolls sideways`);
+          box.setAttribute("aria-label", name);
         } else if (named) {
-          for (const name of ["data-scrolls", "tabindex", "role", "aria-label"]) {
-            box.removeAttribute(name);
+          for (const attribute of ["data-scrolls", "tabindex", "role", "aria-label"]) {
+            box.removeAttribute(attribute);
           }
         }
       }

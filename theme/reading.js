@@ -31,15 +31,18 @@
   // --- progress: what is remembered -------------------------------------------------------------
 
   const KEY = "attention-course";
-  const REFUSED =
+  const REFUSED = tr(
     "This browser does not let the page remember anything, so your progress is forgotten when " +
-    "you leave the page.";
-  const FULL =
+      "you leave the page."
+  );
+  const FULL = tr(
     "This browser has no room left for your progress, so what you do from now on is forgotten " +
-    "when you leave the page.";
-  const DAMAGED =
+      "when you leave the page."
+  );
+  const DAMAGED = tr(
     "What this browser remembered of your progress could not all be read, and that part is left " +
-    "out.";
+      "out."
+  );
 
   let notice = ""; // a sentence to the reader about the storage
   let unsaved = false; // what is shown is newer than what is stored
@@ -183,9 +186,10 @@
     return { solved, tried: states.length - solved, all: pages.chapters[chapter].questions.length };
   }
 
-  function sentence({ solved, tried, all }) {
-    const more = tried ? `, ${tried} more tried` : "";
-    return `${solved} of ${all} questions solved${more}`;
+  function sentence(counted) {
+    return counted.tried
+      ? tr("{solved} of {all} questions solved, {tried} more tried.", counted)
+      : tr("{solved} of {all} questions solved.", counted);
   }
 
   /** Links of the page to a chapter: address without anchor -> chapter. */
@@ -202,11 +206,12 @@
       if (!chapter) {
         continue;
       }
-      const { solved, tried, all } = count(chapter);
+      const counted = count(chapter);
+      const { solved, tried, all } = counted;
       const shown = [of(chapter).done ? "✓" : "", solved + tried ? `${solved}/${all}` : ""];
       const said = [
-        of(chapter).done ? "finished" : "",
-        solved + tried ? `${solved} of ${all} questions solved` : "",
+        of(chapter).done ? tr("Finished.") : "",
+        solved + tried ? tr("{solved} of {all} questions solved.", counted) : "",
       ];
       if (shown.some(Boolean)) {
         link.append(
@@ -214,7 +219,7 @@
             "span",
             { class: "reading-mark" },
             make("span", { "aria-hidden": "true" }, shown.filter(Boolean).join(" ")),
-            make("span", { class: "visually-hidden" }, `, ${said.filter(Boolean).join(", ")}`)
+            make("span", { class: "visually-hidden" }, `. ${said.filter(Boolean).join(" ")}`)
           )
         );
       }
@@ -232,8 +237,8 @@
       card.querySelector(".reading-card")?.remove();
       const counted = count(chapter);
       const parts = [
-        of(chapter).done ? "✓ Finished." : "",
-        counted.solved + counted.tried ? `${sentence(counted)}.` : "",
+        of(chapter).done ? `✓ ${tr("Finished.")}` : "",
+        counted.solved + counted.tried ? sentence(counted) : "",
       ].filter(Boolean);
       if (parts.length) {
         card
@@ -250,7 +255,7 @@
       const note = question.querySelector(".reading-solved");
       const wanted = solvedBefore.has(id) && isSolved(pages.page, id);
       if (wanted && !note) {
-        question.prepend(make("p", { class: "reading-solved" }, "✓ Solved before"));
+        question.prepend(make("p", { class: "reading-solved" }, `✓ ${tr("Solved before")}`));
       } else if (!wanted) {
         note?.remove();
       }
@@ -263,18 +268,18 @@
 
   /** The box at a chapter's end and on the front page. */
   function makePanel(level) {
-    const title = make(level, { id: "reading-progress-title" }, "Your progress");
+    const title = make(level, { id: "reading-progress-title" }, tr("Your progress"));
     const button = make(
       "button",
       { type: "button", class: "reading-button", "aria-haspopup": "dialog" },
-      "Forget my progress on this device"
+      tr("Forget my progress on this device")
     );
-    const keep = make("button", { class: "reading-button", value: "keep" }, "Keep it");
-    const drop = make("button", { class: "reading-button", value: "forget" }, "Forget it");
+    const keep = make("button", { class: "reading-button", value: "keep" }, tr("Keep it"));
+    const drop = make("button", { class: "reading-button", value: "forget" }, tr("Forget it"));
     const question = make(
       "p",
       { id: "reading-forget-question" },
-      "Forget your progress in all chapters? This cannot be undone."
+      tr("Forget your progress in all chapters? This cannot be undone.")
     );
     const dialog = make(
       "dialog",
@@ -288,7 +293,7 @@
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "forget") {
         forget();
-        say(storageNote, "Your progress on this device is forgotten.");
+        say(storageNote, tr("Your progress on this device is forgotten."));
       }
     });
     box.addEventListener("change", () =>
@@ -301,13 +306,13 @@
       { class: "reading-progress d-print-none", "aria-labelledby": title.id },
       title,
       line,
-      ...(pages.page ? [make("label", {}, box, " I have finished this chapter")] : []),
+      ...(pages.page ? [make("label", {}, box, " ", tr("I have finished this chapter"))] : []),
       storageNote,
       button,
       make(
         "p",
         { class: "reading-small" },
-        "Your progress is kept in this browser on this device. Nothing is sent anywhere."
+        tr("Your progress is kept in this browser on this device. Nothing is sent anywhere.")
       ),
       dialog
     );
@@ -316,7 +321,9 @@
   function showInPanel() {
     if (pages.page) {
       const counted = count(pages.page);
-      line.textContent = `Quiz: ${sentence(counted)}.`;
+      line.textContent = counted.tried
+        ? tr("Quiz: {solved} of {all} questions solved, {tried} more tried.", counted)
+        : tr("Quiz: {solved} of {all} questions solved.", counted);
       line.hidden = counted.all === 0;
       box.checked = of(pages.page).done;
     } else {
@@ -325,7 +332,8 @@
       const sum = (name) => counts.reduce((total, counted) => total + counted[name], 0);
       const done = chapters.filter((chapter) => of(chapter).done).length;
       const total = { solved: sum("solved"), tried: sum("tried"), all: sum("all") };
-      line.textContent = `${done} of ${chapters.length} chapters finished, ${sentence(total)}.`;
+      const finished = { done, chapters: chapters.length };
+      line.textContent = `${tr("{done} of {chapters} chapters finished.", finished)} ${sentence(total)}`;
     }
     if (storageNote.textContent !== notice) {
       storageNote.textContent = notice;
@@ -454,16 +462,24 @@
 
   /**
    * sphinx_copybutton 0.5.2 names each button by the title of its icon, takes the focus away when
-   * it copies, and tells only the eye that it has.
+   * it copies, tells only the eye that it has, and speaks few languages.
    */
   function setUpCopyButtons() {
     const region = make("div", { role: "status", class: "visually-hidden" });
     document.querySelector(".bd-article")?.after(region);
+    if (typeof messages === "undefined") {
+      return; // there is nothing to copy on this page
+    }
+    // Names of sphinx_copybutton: its sentences, and its pictures, which have English titles.
+    const copy = tr("Copy");
+    const copied = tr("Copied");
+    Object.assign(messages[locale], { copy, copy_success: copied, copy_failure: tr("Not copied") });
+    [iconCopy, iconCheck] = [iconCopy, iconCheck].map((icon) => icon.replace(/<title>.*<\/title>/, ""));
     const observer = new MutationObserver(([{ target }]) => {
-      if (target.dataset.tooltip === "Copied!") {
-        say(region, "Copied");
-      } else if (target.dataset.tooltip !== "Copy") {
-        say(region, "The browser did not copy; select the text instead");
+      if (target.dataset.tooltip === copied) {
+        say(region, copied);
+      } else if (target.dataset.tooltip !== copy) {
+        say(region, tr("The browser did not copy; select the text instead."));
       } else {
         return;
       }
@@ -474,9 +490,13 @@
     for (const button of document.querySelectorAll("button.copybtn")) {
       const text = document.querySelector(button.dataset.clipboardTarget).textContent.trim();
       const beginning = text.split("\n")[0].slice(0, 40);
-      const kind = button.closest(".cell_output") ? "output" : "code";
+      const name = button.closest(".cell_output")
+        ? tr("Copy output: {beginning}", { beginning })
+        : tr("Copy code: {beginning}", { beginning });
       button.type = "button";
-      button.setAttribute("aria-label", `Copy ${kind}: ${beginning}`);
+      button.innerHTML = iconCopy;
+      button.dataset.tooltip = copy;
+      button.setAttribute("aria-label", name);
       observer.observe(button, { attributes: true, attributeFilter: ["data-tooltip"] });
     }
   }
@@ -492,7 +512,8 @@
       words.append(...[...heading.childNodes].filter((node) => node !== link));
       heading.prepend(words);
       heading.setAttribute("aria-labelledby", words.id);
-      link.setAttribute("aria-label", `Link to this section: ${words.textContent.trim()}`);
+      const heard = { heading: words.textContent.trim() };
+      link.setAttribute("aria-label", tr("Link to this section: {heading}", heard));
       link.removeAttribute("title");
     });
   }

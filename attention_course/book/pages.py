@@ -1,10 +1,13 @@
-"""Sphinx extension of the book: reading time, definitions of terms, and what the scripts need.
+"""Sphinx extension of the book: its language, reading time, definitions, what the scripts need.
 
-While a page is written, this extension adds to it
+The pages speak the language of ``attention_course.words``: Sphinx and the themes by catalogues of
+their own, where they have any, the rest by the course's. While a page is written, this extension
+adds to it
 
 - under the title of a chapter, how long reading takes;
 - at the end of the text, hidden, the definition of each glossary term that the page links to;
-- in the head, the list of chapters with the questions of their quizzes, as JSON.
+- in the head, the list of chapters with the questions of their quizzes, as JSON, and the sentences
+  of the scripts in another language than English.
 
 ``theme/reading.js`` shows the definitions beside their links and remembers the reader's progress.
 A page without JavaScript keeps the reading time and plain links.
@@ -12,6 +15,7 @@ A page without JavaScript keeps the reading time and plain links.
 
 from __future__ import annotations
 
+import gettext
 import hashlib
 import json
 import math
@@ -21,12 +25,19 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import sphinx
 from docutils import nodes
+from sphinx import locale
 from sphinx.util import logging
+
+from attention_course import words
+from attention_course.words import mark, tr, trn
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.config import Config
     from sphinx.environment import BuildEnvironment
+    from sphinx.util.docutils import SphinxTranslator
 
 GLOSSARY = "glossary"
 
@@ -41,6 +52,9 @@ LINES_PER_MINUTE = 12
 #: Sections to work through or to look things up in. The time for them is in the chapter's head.
 NOT_READ = ("quiz", "exercises", "references")
 
+#: In theme/; they take their sentences from ``words.js``.
+SCRIPTS = ("accessibility.js", "reading.js", "sphinx_highlight.js")
+
 #: A browser may refuse its storage (private mode, blocked cookies). Reading `localStorage` then
 #: throws, and the theme reads it in its first script, unguarded. This one comes before and puts
 #: a plain object in its place, which forgets everything when the page is left.
@@ -51,6 +65,13 @@ STORAGE_GUARD = (
     "getItem:(key)=>kept.get(key)??null,"
     "setItem:(key,value)=>kept.set(key,String(value)),"
     "removeItem:(key)=>kept.delete(key)}})}</script>"
+)
+
+#: Sentences of the configuration that stand on pages.
+FROM_CONFIGURATION = (
+    mark("the authors of the course"),
+    *(mark("Show the source"), mark("Hide the source"), mark("Show the output")),
+    *(mark("Hide the output"), mark("Show the content"), mark("Hide the content")),
 )
 
 logger = logging.getLogger(__name__)
@@ -103,9 +124,27 @@ def reading_line(document: nodes.Node) -> str:
     if minutes > 10:
         minutes = 5 * math.ceil(minutes / 5)  # an estimate is not better than that
     ids = {id_ for section in document.findall(nodes.section) for id_ in section["ids"]}
-    left_out = [f"the {name}" for name in ("quiz", "exercises") if name in ids]
-    without = f", without {' and '.join(left_out)}" if left_out else ""
-    return f"Reading time: about {minutes} minute{'s' * (minutes != 1)}{without}."
+    if {"quiz", "exercises"} <= ids:
+        return trn(
+            "Reading time: about {count} minute, without the quiz and the exercises.",
+            "Reading time: about {count} minutes, without the quiz and the exercises.",
+            minutes,
+        )
+    if "quiz" in ids:
+        return trn(
+            "Reading time: about {count} minute, without the quiz.",
+            "Reading time: about {count} minutes, without the quiz.",
+            minutes,
+        )
+    if "exercises" in ids:
+        return trn(
+            "Reading time: about {count} minute, without the exercises.",
+            "Reading time: about {count} minutes, without the exercises.",
+            minutes,
+        )
+    return trn(
+        "Reading time: about {count} minute.", "Reading time: about {count} minutes.", minutes
+    )
 
 
 # --- glossary ------------------------------------------------------------------------------
@@ -208,9 +247,15 @@ def chapter_questions(pages: Iterable[str], folder: Path) -> dict[str, list[str]
 
 
 def data_html(data: Mapping[str, Any]) -> str:
-    """Data for a script, as an element that cannot end early whatever it holds."""
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="application/json" id="attention-course-pages">{text}</script>'
+    """Data and words for scripts, as elements that cannot end early whatever they hold."""
+    return (
+        f'<script type="application/json" id="attention-course-pages">{_json(data)}</script>'
+        f"<script>const WORDS={_json(words.script_words(*SCRIPTS))};</script>"
+    )
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _chapters(env: BuildEnvironment) -> list[str]:
@@ -221,12 +266,52 @@ def _questions(app: Sphinx) -> dict[str, list[str]]:
     return chapter_questions(_chapters(app.env), Path(app.srcdir) / "quizzes")
 
 
+# --- language ------------------------------------------------------------------------------
+
+
+def set_language(app: Sphinx) -> None:
+    """Let Sphinx speak the language of this edition.
+
+    Sphinx by itself takes it from the configuration alone, and looks for its own catalogue before
+    extensions. The course's folder comes first, where a translation may add what they lack, as
+    ``sphinx.mo`` and ``booktheme.mo``.
+    """
+    app.config.language = "en_GB" if words.language() == "en" else words.language()
+    own = str(words.folder())
+    app.config.locale_dirs = [*app.config.locale_dirs, own]
+    shipped = str(Path(sphinx.__file__).parent / "locale")
+    app.translator, _ = locale.init([own, shipped], app.config.language)
+    locale.init([own], app.config.language, "booktheme")
+
+
+def _add_sources(app: Sphinx, config: Config) -> None:
+    """Add what must follow the other extensions."""
+    from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
+
+    config.html_static_path.append(str(Path(words.__file__).with_suffix(".js")))
+    app.add_node(HideCodeCellNode, override=True, html=(_visit_hidden_cell, depart_HideCellInput))
+
+
+def _visit_hidden_cell(self: SphinxTranslator, node: nodes.Element) -> None:
+    """Write the line that opens a hidden cell.
+
+    MyST-NB writes the same with a label, always the same, in place of the words that are seen.
+    """
+    self.body.append(f'<details class="admonition hide {" ".join(node["classes"])}">\n<summary>\n')
+    for name, prompt in (("collapsed", "prompt_show"), ("expanded", "prompt_hide")):
+        text = escape(tr(node[prompt]))
+        self.body.append(f'<p class="{name} admonition-title">{text}</p>\n')
+    self.body.append("</summary>\n")
+
+
 # --- Sphinx --------------------------------------------------------------------------------
 
 
 def _changed(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
-    """Write every page again when the glossary, the questions or this file have changed."""
+    """Write every page again when glossary, questions, sentences or this file have changed."""
     digest = hashlib.sha256(Path(__file__).read_bytes() + json.dumps(_questions(app)).encode())
+    if catalogue := gettext.find(words.DOMAIN, str(words.folder()), [words.language()]):
+        digest.update(Path(catalogue).read_bytes())
     if GLOSSARY in env.found_docs:
         digest.update(env.get_doctree(GLOSSARY).pformat().encode())
     before = getattr(env, "attention_course_pages", None)
@@ -257,9 +342,15 @@ def _add_to_page(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the extension to Sphinx."""
+    """Connect the extension to Sphinx; it comes before the themes, which ask for the language."""
+    set_language(app)
+    app.connect("config-inited", _add_sources)
     app.connect("env-updated", _changed)
-    app.connect("html-page-context", _add_to_page)
+    # Before the themes, which try their templates.
+    app.connect("html-page-context", lambda *args: args[3].update(tr=tr), priority=100)
+    # After the others, which write into the same parts of a page.
+    app.connect("html-page-context", _add_to_page, priority=600)
     app.add_css_file("reading.css")
+    app.add_js_file("words.js", priority=100, loading_method="defer")
     app.add_js_file("reading.js", loading_method="defer")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

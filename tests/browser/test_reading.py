@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import checks
 import pytest
@@ -55,11 +57,11 @@ def test_progress_is_shown_at_once_and_on_every_page(open_page, over):
     answer(page, SECOND, right=False)
     expect(panel(page)).to_contain_text(f"Quiz: 1 of {ALL} questions solved, 1 more tried.")
     panel(page).get_by_label("I have finished this chapter").check()
-    expect(contents(page)).to_contain_text(f", finished, 1 of {ALL} questions solved")
+    expect(contents(page)).to_contain_text(f". Finished. 1 of {ALL} questions solved.")
     assert record(page) == {"done": True, "questions": {FIRST: "solved", SECOND: "tried"}}
 
     page.goto(page.url.replace(CHAPTER, "index"))
-    expect(panel(page)).to_contain_text("1 of 6 chapters finished, 1 of ")
+    expect(panel(page)).to_contain_text("1 of 6 chapters finished. 1 of ")
     card = page.locator(".sd-card", has_text="Query, key, value")
     expect(card).to_contain_text(f"Finished. 1 of {ALL} questions solved, 1 more tried.")
     expect(page.locator(".sd-card", has_text="questions solved")).to_have_count(1)
@@ -198,7 +200,7 @@ def test_damaged_progress_is_left_out_and_mended_by_the_next_answer(open_page):
     for damaged in DAMAGED:
         come_back(page, damaged)
         expect(note).to_contain_text("could not all be read")
-        expect(panel(page)).to_contain_text("0 of 6 chapters finished, 0 of ")
+        expect(panel(page)).to_contain_text("0 of 6 chapters finished. 0 of ")
         send(page, STEM, FIRST)
         expect(note).to_have_text("")
         assert record(page) == {"done": False, "questions": {FIRST: "solved"}}
@@ -208,7 +210,7 @@ def test_only_the_damaged_part_is_left_out(open_page):
     page = open_page("index")
     come_back(page, chapter_record({"done": True, "questions": {FIRST: "solved", SECOND: 1}}))
     expect(panel(page).locator(".reading-notice")).to_contain_text("could not all be read")
-    expect(panel(page)).to_contain_text("1 of 6 chapters finished, 1 of ")
+    expect(panel(page)).to_contain_text("1 of 6 chapters finished. 1 of ")
 
 
 FOREIGN = [
@@ -222,7 +224,7 @@ def test_what_another_edition_stored_does_no_harm(open_page):
     page = open_page("index")
     for foreign in FOREIGN:
         come_back(page, foreign)
-        expect(panel(page)).to_contain_text("0 of 6 chapters finished, 0 of ")
+        expect(panel(page)).to_contain_text("0 of 6 chapters finished. 0 of ")
         expect(panel(page).locator(".reading-notice")).to_have_text("")
 
 
@@ -231,7 +233,7 @@ def test_an_answer_of_an_unknown_quiz_is_not_counted(open_page):
     send(page, STEM, "nothing")
     send(page, "constructor", "name")
     send(page, "99_other", FIRST)
-    expect(panel(page)).to_contain_text("0 of 6 chapters finished, 0 of ")
+    expect(panel(page)).to_contain_text("0 of 6 chapters finished. 0 of ")
     assert stored(page) is None
 
 
@@ -247,7 +249,7 @@ def test_a_browser_that_refuses_storage_is_told_in_one_sentence(open_page):
     region = page.frame_locator("iframe").get_by_role("region", name="Your progress")
     expect(region.get_by_role("status")).to_contain_text("does not let the page remember")
     send(page.frames[1], STEM, FIRST)
-    expect(region).to_contain_text("0 of 6 chapters finished, 1 of ")
+    expect(region).to_contain_text("0 of 6 chapters finished. 1 of ")
     expect(region.get_by_role("status")).to_contain_text("does not let the page remember")
     assert page.frames[1].evaluate("localStorage instanceof Storage") is False
 
@@ -431,6 +433,118 @@ def test_previous_and_next_are_named_by_where_they_lead(open_page):
     page = open_page(CHAPTER, formulas=False)
     expect(page.get_by_role("link", name=re.compile("previous.*Bahdanau", re.I))).to_be_visible()
     expect(page.get_by_role("link", name=re.compile("next.*Keras", re.I))).to_be_visible()
+
+
+# --- what was searched for -----------------------------------------------------------------
+
+# Words that also stand in titles of drawings, in style sheets, in formulas or in scripts.
+SEARCHED = ["softmax", "mask", "query", "width", "figure", "content"]
+MARKS = """(word) => {
+  const style = document.createElement("style");
+  style.textContent = ".math, mjx-container, svg, button, select, textarea "
+    + "{ display: none !important } * { text-transform: none !important }";
+  document.head.append(style);
+  const article = document.getElementById("article");
+  const marks = [...article.querySelectorAll("mark.highlighted")];
+  const seen = (element) => element.checkVisibility({ visibilityProperty: true });
+  const found = {
+    seen: article.innerText.toLowerCase().split(word).length - 1,
+    marked: marks.filter(seen).length,
+    wrong: marks.filter((mark) => mark.textContent.toLowerCase() !== word).length,
+    elsewhere: document.querySelectorAll(".highlighted").length
+      - article.querySelectorAll(".highlighted").length,
+    inside: document.querySelectorAll("script mark, style mark, svg mark, .math mark").length,
+    drawings: [...article.querySelectorAll("svg text, svg tspan")].filter((text) => {
+      const own = [...text.childNodes].filter((node) => node.nodeType === 3);
+      return own.some((node) => node.data.toLowerCase().includes(word))
+        && !text.closest(".highlighted");
+    }).length,
+  };
+  style.remove();
+  return found;
+}"""
+
+
+def search(page, address: str, word: str) -> list[str]:
+    """Search as a reader does; the addresses of the pages that are found."""
+    page.goto(f"{address}?q={quote(word)}")
+    page.wait_for_function(
+        "/[.!]/.test(document.querySelector('#search-results .search-summary')?.innerText)"
+    )
+    links = page.locator("#search-results ul.search li a")
+    found = links.evaluate_all("(all) => all.map((link) => link.href.split('#')[0])")
+    return list(dict.fromkeys(found))
+
+
+def follow(page, address: str, word: str, place: int = 0) -> None:
+    """Search, and open one of the pages that are found.
+
+    Chromium hands the word from process to process by its storage, and a page that is opened at
+    once may overtake it, so this is repeated until something is marked.
+    """
+    for _ in range(5):
+        target = search(page, address, word)[place]
+        name = target.removeprefix(address.removesuffix("search.html"))
+        page.locator(f"#search-results li a[href^='{name}']").first.click()
+        page.wait_for_url(f"{target}**")
+        if page.locator(".highlighted").count():
+            break
+
+
+@pytest.mark.parametrize("word", SEARCHED)
+def test_every_hit_of_a_search_is_marked(open_page, word):
+    page = open_page("search.html", formulas=False)
+    address = page.url
+    found = search(page, address, word)
+    assert found
+    for place in range(len(found) if "ATTENTION_COURSE_THOROUGH" in os.environ else 2):
+        follow(page, address, word, place)
+        for figure in page.locator(".ac-interactive").all():
+            figure.scroll_into_view_if_needed()  # then it is drawn
+        page.wait_for_function(
+            "[...document.querySelectorAll('.ac-interactive')].every("
+            "(figure) => figure.querySelector('.ac-live'))"
+        )
+        marks = page.evaluate(MARKS, word)
+        assert marks.pop("marked") == marks.pop("seen"), (found[place], marks)
+        assert not any(marks.values()), (found[place], marks)
+
+
+def test_marks_are_hidden_again_and_do_not_come_back(open_page):
+    page = open_page("search.html", formulas=False)
+    follow(page, page.url, "softmax")
+    marks = page.locator(".highlighted")
+    assert marks.count() > 5
+    before = page.locator("#article").inner_text()
+    page.get_by_role("button", name="Hide what was searched for").click()
+    expect(marks).to_have_count(0)
+    assert page.locator("#article").inner_text() == before
+    page.reload()
+    expect(marks).to_have_count(0)
+
+
+def test_the_words_of_one_search_are_not_marked_on_the_page_of_the_next(open_page):
+    page = open_page("search.html", formulas=False)
+    address = page.url
+    search(page, address, "search")
+    search(page, address, "xylophone")
+    expect(page.locator("#article .highlighted")).to_have_count(0)
+
+
+@pytest.mark.parametrize("word", ["constructor", "constructors", "__proto__", "hasOwnProperty"])
+def test_a_word_that_javascript_knows_is_an_ordinary_word(open_page, word, site):
+    """Its console is looked at too."""
+    page = open_page("search.html", formulas=False)
+    pages = {path.resolve().as_uri() for path in site.rglob("*.html")}
+    assert set(search(page, page.url, word)) <= pages
+
+
+@pytest.mark.parametrize(
+    "name", ["Jürgen", "schmidhuber", "Łukasz Kaiser", "Çağlar", "Merriënboer"]
+)
+def test_authors_are_found_by_their_names(open_page, name):
+    page = open_page("search.html", formulas=False)
+    assert any("bibliography" in address for address in search(page, page.url, name))
 
 
 # --- all of it -----------------------------------------------------------------------------
