@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS   ?= 2
 
 # TensorFlow takes more than twice as long to import without byte code.
@@ -47,14 +48,14 @@ lint: $(STAMP) ## Check the style of the code
 registry: $(STAMP) ## List models, quizzes, pictures and data with their checksums
 	$(BIN)/python -m attention_course registry
 
-lock: ## Resolve requirements.in into requirements.txt (needs uv and the network)
-	uv pip compile --quiet --universal --python-version 3.11 --upgrade \
-	  --no-header --no-annotate requirements.in --output-file requirements.txt
-	sed -i.bak -E \
-	  -e "s/python_full_version < '3\.14' and //g; s/ and python_full_version < '3\.14'//g" \
-	  -e "s/ ; python_full_version < '3\.14'$$//; s/\(([^()]*)\)/\1/g" \
-	  -e '/^-e \.$$/d' requirements.txt
-	echo '-e .' >> requirements.txt
+# Versions stay as they are where requirements.in allows it; UPGRADE=1 takes the newest instead.
+# The marker that is cut is true of every Python that make accepts; on a newer one, pip would leave
+# everything out without a word.
+lock: ## Lock the packages of requirements.in, with hashes (needs uv and the network)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  $(if $(UPGRADE),--upgrade) --custom-compile-command "make lock" \
+	  requirements.in pyproject.toml --output-file requirements.txt
+	sed -i.bak "s/ ; python_full_version < '3\.14'\( .\)$$/\1/" requirements.txt
 	rm requirements.txt.bak
 
 clean: ## Remove what was built (the installed packages stay)
@@ -69,7 +70,7 @@ $(STAMP): requirements.txt
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@if ! cmp -s requirements.txt $@; then \
 	  echo "Installing the packages of requirements.txt into $(VENV) (some minutes, once)"; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { \
+	  { $(PIP) -r requirements.txt && $(PIP) --no-deps --no-build-isolation -e .; } || { \
 	    echo "The installation failed; look above for the cause. It needs a network, once."; \
 	    exit 1; }; \
 	fi

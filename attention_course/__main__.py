@@ -12,13 +12,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from attention_course import __version__, address, assets
+from attention_course import __version__, assets, environment
 from attention_course.errors import AssetError, CourseError, ModelError
-
-# With oneDNN, numbers depend on the processor's kind and do not repeat those on the cards.
-TENSORFLOW_SETTINGS = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+from attention_course.storage import write_whole
+from attention_course.words import tr, trn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    for name, value in TENSORFLOW_SETTINGS.items():
+    for name, value in environment.TENSORFLOW.items():
         os.environ.setdefault(name, value)
     # It takes the models of several seeds, one after the other, for a mistake in the code.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -132,14 +132,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("exercise", metavar="EXERCISE", help="such as 06.attention")
     check.add_argument("file", metavar="FILE", type=Path, help="the file with the answer")
 
-    move = _add(commands, "address", _address, "write the repository's address everywhere")
+    move = _add(commands, "address", _address, "write the address, and the commit for Colab")
     move.add_argument(
         "url",
         metavar="URL",
         nargs="?",
-        default=address.REPOSITORY,
-        help="https://github.com/OWNER/NAME; without it, the present address is written again, "
-        "together with the package's version",
+        help="https://github.com/OWNER/NAME; without it, the present one",
     )
 
     _add(commands, "registry", _registry, "write the sha256 of every file a chapter may fetch")
@@ -298,12 +296,17 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _address(options: argparse.Namespace) -> int:
+    from attention_course.book import address
+
     root = _checkout()
-    url = address.parse(options.url)
-    changed = address.set_address(root, url)
-    for path in changed:
-        print(path)
-    print(f"{len(changed)} files changed; the address is {url}.")
+    url = address.parse(options.url) if options.url else address.present(root)
+    commit = address.newest(root)
+    changes = address.changes(root, url, commit)
+    print(tr("The address is {url}, and Colab installs commit {commit}.", url=url, commit=commit))
+    for path, text in changes.items():
+        print(path.relative_to(root).as_posix())
+        write_whole(path, partial(Path.write_text, data=text, encoding="utf-8", newline="\n"))
+    print(trn("{count} file changed.", "{count} files changed.", len(changes)))
     return 0
 
 

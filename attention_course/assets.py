@@ -1,8 +1,8 @@
 """Where a model, quiz, image or data file comes from: the checkout, the cache, or the web.
 
 A chapter asks for a file by its name in the repository and gets a path. In a checkout that is
-the file itself. Elsewhere, as on Colab, pooch downloads it from the repository at the tag of the
-installed version, checks its sha256 against the packaged registry, and keeps it in a cache.
+the file itself. Elsewhere, as on Colab, pooch downloads it from the repository at the commit that
+pip installed, checks its sha256 against the packaged registry, and keeps it in a cache.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import contextlib
 import difflib
 import functools
 import hashlib
+import json
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
+from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from attention_course import __version__
-from attention_course.address import raw_base
 from attention_course.errors import AssetError
+from attention_course.words import tr
 
 FOLDERS = ("models", "quizzes", "images", "data", "benchmarks")
 REGISTRY = Path(__file__).parent / "registry.txt"
@@ -199,6 +201,30 @@ def _temporary_cache() -> Path:
 
 # A TemporaryDirectory is deleted with its object: this keeps it to the end of the process.
 _KEPT: list[tempfile.TemporaryDirectory] = []
+
+
+def raw_base() -> str:
+    """Return where the files of the repository lie as they are in the installed commit.
+
+    pip notes the repository and the commit that a package came from (PEP 610).
+
+    Raises:
+        AssetError: The package was not installed from a commit on GitHub.
+    """
+    try:
+        note = metadata.distribution("attention-course").read_text("direct_url.json") or "{}"
+        origin = json.loads(note)
+        _, name = origin["url"].removesuffix(".git").split("github.com/")
+        return f"https://raw.githubusercontent.com/{name}/{origin['vcs_info']['commit_id']}"
+    except (metadata.PackageNotFoundError, KeyError, ValueError) as error:
+        raise AssetError(
+            tr(
+                "The course's files cannot be downloaded, since pip did not install this package "
+                "from a commit on GitHub; install it as the first cell of a chapter does, or set "
+                "{variable} to the address of the files.",
+                variable=BASE_URL_VARIABLE,
+            )
+        ) from error
 
 
 def _download(name: str, sha256: str, folder: Path) -> Path:

@@ -8,9 +8,11 @@ only where the reader has set nothing else.
 import atexit
 import functools
 import os
+import platform
 import shutil
 import tempfile
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,6 +75,20 @@ def settle(environ: MutableMapping[str, str] = os.environ) -> None:
         MATPLOTLIBRC=str(folder / "matplotlibrc"),
         PYTHONPATH=os.pathsep.join(dict.fromkeys([str(ROOT), *others])),
     )
+
+
+def versions(packages: Sequence[str] = ("keras", "tensorflow", "numpy")) -> dict[str, str]:
+    """Return the versions that a card or a record names: Python's and those of ``packages``."""
+    return {"python": platform.python_version()} | {
+        name: metadata.version(name) for name in packages
+    }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @functools.cache

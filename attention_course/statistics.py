@@ -10,28 +10,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from attention_course.errors import ModelError
+from attention_course.words import tr
 
 _Z95 = 1.959963984540054
 
 
-def wilson_interval(correct: int, total: int, z: float = _Z95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion (Wilson 1927, eq. 10 in Brown et al. 2001).
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a proportion (Wilson 1927, eq. 10 in Brown et al. 2001).
 
     Args:
         correct: number of successes.
         total: number of trials, at least 1.
-        z: normal quantile; 1.96 gives 95 %.
     """
+    from scipy.stats import binomtest
+
     if total < 1 or not 0 <= correct <= total:
-        raise ValueError(f"{correct} of {total} is no proportion.")
-    share = correct / total
-    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = (
-        z
-        / (1 + z * z / total)
-        * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    )
-    return max(0.0, centre - half), min(1.0, centre + half)
+        raise ValueError(tr("{correct} of {total} is no proportion.", correct=correct, total=total))
+    low, high = binomtest(correct, total).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def mean_interval(values: Sequence[float]) -> dict[str, Any]:
@@ -97,8 +93,11 @@ def unpack_answers(report: dict[str, Any]) -> np.ndarray:
             raise ValueError(f"{len(packed)} bytes for {report['examples']} examples")
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise ModelError(
-            f"The answers of a card are missing or damaged ({error}): restore the card with "
-            "'git checkout' or train the model again."
+            tr(
+                "The answers of a card are missing or damaged ({reason}): restore the card with "
+                "'git checkout' or train the model again.",
+                reason=error,
+            )
         ) from error
     bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=report["examples"])
     return bits.astype(bool)
@@ -122,7 +121,13 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> dict[str, Any]:
 
     first, second = np.ravel(first).astype(bool), np.ravel(second).astype(bool)
     if first.size != second.size or not first.size:
-        raise ValueError(f"{first.size} and {second.size} answers are not about the same examples.")
+        raise ValueError(
+            tr(
+                "{first} and {second} answers are not about the same examples.",
+                first=first.size,
+                second=second.size,
+            )
+        )
     total = first.size
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     apart = only_first + only_second

@@ -1,11 +1,14 @@
 """Write a file whole or not at all: beside its final place first, then renamed."""
 
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from attention_course.errors import CourseError
+from attention_course.words import tr
 
 
 class StorageError(CourseError):
@@ -34,9 +37,37 @@ def write_whole(path: Path, write: Callable[[Path], None], scratch: Path | None 
         os.replace(partial, path)
     except OSError as error:
         raise StorageError(
-            f"{path.name} could not be written ({error.strerror or error}): make room on the disk "
-            "or choose another folder, then repeat the command. The earlier file is untouched."
+            tr(
+                "{file} could not be written ({reason}): make room on the disk or choose another "
+                "folder, then repeat the command. The earlier file is untouched.",
+                file=path.name,
+                reason=error.strerror or error,
+            )
         ) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def write_text(path: Path, text: str, scratch: Path | None = None) -> None:
+    """Write ``text`` to ``path`` in UTF-8 with line feeds; see :func:`write_whole`."""
+    write_whole(
+        path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"), scratch
+    )
+
+
+def write_json(
+    path: Path, content: Any, scratch: Path | None = None, indent: int | None = 1
+) -> None:
+    """Write ``content`` to ``path`` as JSON; see :func:`write_whole`.
+
+    Args:
+        path, scratch: as there.
+        content: what JSON can hold; NaN or an infinity is a ``ValueError``.
+        indent: of nested lines; None writes one line without spaces.
+    """
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(
+        content, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False
+    )
+    write_text(path, text + "\n", scratch)

@@ -1,11 +1,20 @@
-// The sentences of a script in the reader's language. WORDS, defined before this, maps English to a
-// translation, and the form for one thing to the forms for one and for many; in English it is empty.
-// See words.py.
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
-function tr(text, values = {}) {
-  return fill(WORDS[text] ?? text, values);
+// The sentences of scripts, as words.py has those of Python: English is the source.
+//
+// A bundle puts its translations before this file, const WORDS = {English: translation}; what is
+// counted has a list of its forms: {one: [one, many]}. Where WORDS is missing, all is in English.
+const dictionary = new Map(Object.entries(typeof WORDS === "undefined" ? {} : WORDS));
+
+// A sentence in the language of this edition, its braces filled: tr("Run {count}", { count: 3 }).
+function tr(text, values) {
+  return filled(dictionary.get(text) ?? text, values);
 }
-function trn(one, many, count, values = {}) {
-  const [first, other] = WORDS[one] ?? [one, many];
-  return fill(count === 1 ? first : other, { count, ...values });
+
+// The form of a sentence for `count` things; {count} stands for their number.
+function trn(one, many, count, values) {
+  const forms = dictionary.get(one) ?? [one, many];
+  return filled(forms[count === 1 ? 0 : 1], { count, ...values });
+}
+
+function filled(text, values) {
+  return values ? text.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place) : text;
 }

@@ -34,7 +34,7 @@ def build_course(folder: Path) -> Path:
     which stores none, is executed.
     """
     configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    configuration["execute"] |= {"execute_notebooks": "force", "exclude_patterns": ["chapters/*"]}
+    configuration["execute"] |= {"exclude_patterns": ["chapters/*"]}
     config = folder / "_config.yml"
     config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
     options = ("--config", str(config), "--path-output", str(folder), "-W", "--keep-going")

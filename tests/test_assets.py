@@ -7,6 +7,7 @@ import errno
 import gc
 import hashlib
 import http.server
+import json
 import os
 import shutil
 import socket
@@ -14,12 +15,13 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from attention_course import assets
-from attention_course.address import raw_url
 from attention_course.errors import AssetError
 
 # pooch leaves the socket of a broken download to the garbage collector.
@@ -350,14 +352,55 @@ def test_unusable_base_url(installed, monkeypatch, address):
     assert "ATTENTION_COURSE_BASE_URL" in sentence(error)
 
 
-def test_address_of_this_version(installed, monkeypatch):
-    asked = []
+@pytest.fixture
+def origin(monkeypatch):
+    """A function that says what pip has noted about where the package came from."""
+
+    def note(text):
+        package = SimpleNamespace(read_text={"direct_url.json": text}.get)
+        monkeypatch.setattr(metadata, "distribution", {"attention-course": package}.get)
+
     monkeypatch.delenv("ATTENTION_COURSE_BASE_URL")
+    return note
+
+
+@pytest.mark.parametrize("ending", ["", ".git"])
+def test_files_come_from_the_installed_commit(installed, monkeypatch, origin, ending):
+    asked = []
     monkeypatch.setattr(assets, "_download_once", lambda url, *rest: asked.append(url))
+    commit = {"vcs": "git", "requested_revision": "main", "commit_id": "0a" * 20}
+    origin(json.dumps({"url": f"https://github.com/a/b{ending}", "vcs_info": commit}))
     with pytest.raises(AssetError):
         assets.fetch(NAME)
-    assert set(asked) == {raw_url(NAME, assets.__version__)}
-    assert asked[0].endswith(f"/v{assets.__version__}/{NAME}")
+    assert set(asked) == {f"https://raw.githubusercontent.com/a/b/{'0a' * 20}/{NAME}"}
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        None,
+        "",
+        "{",
+        '{"url": "file:///somewhere", "dir_info": {"editable": true}}',
+        '{"url": "https://github.com/a/b/x.whl", "archive_info": {}}',
+        '{"url": "https://example.org/a/b", "vcs_info": {"commit_id": "0a"}}',
+    ],
+)
+def test_a_package_from_elsewhere_knows_no_commit(installed, origin, note):
+    origin(note)
+    with pytest.raises(AssetError) as error:
+        assets.fetch(NAME)
+    assert "ATTENTION_COURSE_BASE_URL" in sentence(error)
+
+
+def test_a_package_that_was_not_installed_knows_no_commit(installed, origin, monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    with pytest.raises(AssetError) as error:
+        assets.fetch(NAME)
+    assert "first cell" in sentence(error)
 
 
 # --- cache folders ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attention_course import __main__ as cli
-from attention_course import __version__, address, assets
+from attention_course import __version__, assets, environment
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,10 +56,10 @@ def test_help_of_a_command(run, command):
 
 
 def test_tensorflow_computes_as_for_the_cards_unless_told_otherwise(run, monkeypatch):
-    for name in cli.TENSORFLOW_SETTINGS:
+    for name in environment.TENSORFLOW:
         monkeypatch.delenv(name)
     run("--version")
-    assert not set(cli.TENSORFLOW_SETTINGS) & set(os.environ)
+    assert not set(environment.TENSORFLOW) & set(os.environ)
     assert run("fetch", "images/masks.svg")[0] == 0
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "0"
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -213,19 +213,6 @@ def test_registry(run, monkeypatch, tmp_path):
     assert "1 files" in out
     written = (tmp_path / "attention_course" / "registry.txt").read_text()
     assert written.startswith("data/a.csv ")
-
-
-def test_address(run, monkeypatch, tmp_path):
-    (tmp_path / "attention_course").mkdir()
-    module = tmp_path / "attention_course" / "address.py"
-    module.write_text(f'REPOSITORY = "{address.REPOSITORY}"\n')
-    (tmp_path / "README.md").write_text(f"See {address.REPOSITORY}.\n")
-    monkeypatch.setattr(assets, "checkout_root", lambda: tmp_path)
-    status, out, _ = run("address", "https://github.com/a-teacher/fork/")
-    assert status == 0
-    assert out.splitlines()[:2] == ["README.md", "attention_course/address.py"]
-    assert module.read_text() == 'REPOSITORY = "https://github.com/a-teacher/fork"\n'
-    assert (tmp_path / "README.md").read_text() == "See https://github.com/a-teacher/fork.\n"
 
 
 def test_invalid_address(run):

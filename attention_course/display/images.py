@@ -12,15 +12,18 @@ from collections import Counter
 from pathlib import Path
 
 from attention_course.assets import fetch
+from attention_course.display.svg import display, drawn
 from attention_course.errors import AssetError
+from attention_course.words import tr
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _REFUSED = frozenset(
     {"script", "foreignObject", "iframe", "image", "style", "a", "animate", "set", "handler"}
+    # In a page, hits of its search cannot be marked in these.
+    | {"title", "desc"}
 )
 _LOCAL_URL = re.compile(r"url\(\s*['\"]?#([^)'\"\s]+)['\"]?\s*\)")
-_ID_LISTS = frozenset({"aria-labelledby", "aria-describedby"})
 
 _times_shown: Counter[str] = Counter()
 
@@ -36,19 +39,20 @@ def show_image(name: str) -> None:
     Raises:
         AssetError: There is no such diagram, it cannot be downloaded, or it is damaged.
     """
-    from IPython.display import display
-
     path = fetch(f"images/{name}.svg")
     prefix = re.sub(r"\W", "-", name)
     if _times_shown[name]:
         prefix += f"-{_times_shown[name] + 1}"
     markup, description = inline_svg(path, prefix)
     _times_shown[name] += 1
-    display({"text/html": markup, "text/plain": description}, raw=True)
+    display(drawn(markup, description, "ac-plot"), description)
 
 
 def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
     """Return a diagram ready to stand inside an HTML page, and its description.
+
+    The description becomes an attribute: the book's search marks words in elements, and cannot
+    draw a mark in a ``<title>`` or ``<desc>``.
 
     Args:
         path: An SVG file with a ``viewBox``, a ``<title>`` and a ``<desc>``.
@@ -66,40 +70,52 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
         texts[part] = " ".join("".join(element.itertext()).split()) if element is not None else ""
         if not texts[part]:
             raise AssetError(
-                f"{label} has no <{part}>, so it says nothing to a reader who cannot see it; "
-                "write one at its start."
+                tr(
+                    "{file} has no <{part}>, so it says nothing to a reader who cannot see it; "
+                    "write one at its start.",
+                    file=label,
+                    part=part,
+                )
             )
-        element.set("id", element.get("id", part))
+        root.remove(element)
     size = _size(root, label)
     for element in root.iter():
         _refuse_what_is_unsafe(element, label)
         _prefix_ids(element, prefix)
-    labels = " ".join(root.find(f"{{{_SVG}}}{part}").get("id") for part in texts)
-    for attribute in ("width", "height", "style"):
+    description = f"{texts['title']}. {texts['desc']}"
+    for attribute in ("width", "height", "style", "aria-labelledby"):
         root.attrib.pop(attribute, None)
     root.set("role", "img")
-    root.set("aria-labelledby", labels)
+    root.set("aria-label", description)
     root.set("width", f"{size:g}")
     root.set("style", "display: block; max-width: 100%; height: auto; margin: 1em auto")
-    return _serialise(root), f"{texts['title']}. {texts['desc']}"
+    return _serialise(root), description
 
 
 def _parse(path: Path, label: str) -> ElementTree.Element:
-    remedy = f"bring it back with: git checkout -- {label}"
     try:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise AssetError(f"{label} declares a document type; remove that declaration.")
+            raise AssetError(
+                tr("{file} declares a document type; remove that declaration.", file=label)
+            )
         root = ElementTree.fromstring(text)
+        if root.tag == f"{{{_SVG}}}svg":
+            return root
+        problem = tr("it is not an SVG drawing")
     except OSError as error:
-        raise AssetError(f"{label} cannot be read ({error.strerror}); {remedy}") from error
-    except UnicodeDecodeError as error:
-        raise AssetError(f"{label} is damaged: it is not UTF-8 text; {remedy}") from error
+        problem = error.strerror
+    except UnicodeDecodeError:
+        problem = tr("it is not UTF-8 text")
     except ElementTree.ParseError as error:
-        raise AssetError(f"{label} is damaged ({error}); {remedy}") from error
-    if root.tag != f"{{{_SVG}}}svg":
-        raise AssetError(f"{label} is not an SVG drawing; {remedy}")
-    return root
+        problem = str(error)
+    raise AssetError(
+        tr(
+            "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
+            file=label,
+            problem=problem,
+        )
+    )
 
 
 def _size(root: ElementTree.Element, label: str) -> float:
@@ -109,23 +125,39 @@ def _size(root: ElementTree.Element, label: str) -> float:
     except ValueError:
         width = height = 0.0
     if not (width > 0 and height > 0):
-        raise AssetError(f'{label} needs a viewBox="0 0 WIDTH HEIGHT" to be scaled to the page.')
+        wanted = 'viewBox="0 0 WIDTH HEIGHT"'
+        raise AssetError(
+            tr("{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted)
+        )
     return width
 
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:
     tag = _local(element.tag)
     if tag in _REFUSED:
-        raise AssetError(f"{label} holds <{tag}>, which may not stand inside a page; remove it.")
+        raise AssetError(
+            tr(
+                "{file} holds <{tag}>, which may not stand inside a page; remove it.",
+                file=label,
+                tag=tag,
+            )
+        )
     for name, value in element.attrib.items():
         key = _local(name)
         if key.startswith("on"):
-            raise AssetError(f"{label} holds a script ({key}=...); remove it.")
+            raise AssetError(
+                tr("{file} holds a script ({key}=...); remove it.", file=label, key=key)
+            )
         outside = key in ("href", "src") and not value.startswith("#")
         loads = "url(" in _LOCAL_URL.sub("", value) or "@import" in value
         if outside or loads:
             raise AssetError(
-                f"{label} points to something outside itself ({key}={value[:60]!r}); remove it."
+                tr(
+                    "{file} points to something outside itself ({key}={value}); remove it.",
+                    file=label,
+                    key=key,
+                    value=repr(value[:60]),
+                )
             )
 
 
@@ -136,8 +168,6 @@ def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
             value = f"{prefix}-{value}"
         elif key == "href":
             value = f"#{prefix}-{value.removeprefix('#')}"
-        elif key in _ID_LISTS:
-            value = " ".join(f"{prefix}-{part}" for part in value.split())
         else:
             value = _LOCAL_URL.sub(rf"url(#{prefix}-\1)", value)
         element.set(name, value)

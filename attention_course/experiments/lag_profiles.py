@@ -12,8 +12,6 @@ kept are those of the epoch with the lowest validation loss, chosen for each net
 
 import itertools
 import json
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,8 +21,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from attention_course import environment
 from attention_course.datasets.fibonacci import lagged_sum
 from attention_course.models.fibonacci import STEPS, build
+from attention_course.storage import write_json
 from attention_course.training.recipes.fibonacci import SIZES
 
 FILE = "lag_profiles.json"
@@ -246,9 +246,9 @@ def record(
         content["runs"][name] = run(kind, seed, data, epochs)
         seconds = round(time.perf_counter() - begun, 1)
         content["seconds"][name] = seconds
-        _write(unfinished, content)
+        write_json(unfinished, content, indent=None)
         say(f"{kind}, seed {seed}: {len(pairs)} networks in {seconds:.0f} seconds")
-    _write(folder / FILE, content)
+    write_json(folder / FILE, content, indent=None)
     unfinished.unlink(missing_ok=True)
     return content
 
@@ -280,22 +280,10 @@ def _header(
             "effects": f"hundredths; mean absolute change of the prediction for each unit of the "
             f"input, over {PROBED} test windows; by lag, from 1 to 20",
         },
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": __import__("tensorflow").__version__,
-            "numpy": np.__version__,
-        },
+        "versions": environment.versions(),
         "seeds": list(seeds),
         "pairs": [list(pair) for pair in pairs],
         "always_zero": [float(f"{error:.3g}") for error in np.mean(data["test"][1] ** 2, axis=0)],
         "runs": {},
         "seconds": {},
     }
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8", newline="\n")
-    os.replace(partial, path)

@@ -12,9 +12,9 @@ from typing import Any
 
 import keras
 
+from attention_course.environment import cores
 from attention_course.errors import DataError
-from attention_course.experiments.benchmarks.common import cores
-from attention_course.models import cards
+from attention_course.storage import write_json
 from attention_course.training.recipe import Recipe
 from attention_course.training.recipes.ngram import settings_recipe
 from attention_course.training.runs import fit
@@ -68,7 +68,7 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
         if all(row["settings"] != recipe.settings for row in table["tries"]):
             row = {"changed": {key: recipe.settings[key] for key in changed}, **run(recipe, seed)}
             table["tries"].append(row)
-            cards.write_json(path, table)
+            write_json(path, table)
     return table
 
 

@@ -2,11 +2,13 @@
 
 A figure is a Python function that computes its data with NumPy, draws its first state with
 ``plots``, and calls ``show``. The reader's browser does the rest: ``figure.js`` builds the frame
-and its controls, and the figure's own script, ``NAME.js``, draws. Nothing is loaded and no Python
-process is needed, so the same output works in the book, from a file, in JupyterLab and on Colab.
-Where scripts are not allowed, as on GitHub, the drawn first state stays in place.
+and its controls, ``kit.js`` draws, and the figure's own script, ``NAME.js``, says what. Nothing is
+loaded and no Python process is needed, so the same output works in the book, from a file, in
+JupyterLab and on Colab. Where scripts are not allowed, the drawn first state stays in place; where
+not even SVG is, as in a notebook that is not trusted, its description does.
 
-``figure.js`` describes what a figure's script has at hand.
+``figure.js`` and ``kit.js`` describe what a figure's script has at hand: controls, and what shows
+data. Colours come from ``display.style``, sentences from ``words``.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attention_course.display.plots import require_description
+from attention_course import words
+from attention_course.display import style, svg
 from attention_course.errors import CourseError
+from attention_course.words import tr
 
 _FOLDER = Path(__file__).parent
+_KIT = ("kit.js", "figure.js")
 
 _times_shown: Counter[str] = Counter()
 
@@ -48,25 +53,21 @@ def show(
         FigureError: there is no such script, or the data holds something that is not finite.
         PlotError: ``alt`` does not describe the figure.
     """
-    from IPython.display import display
-
     _times_shown[name] += 1
     element = "fig-" + name.replace("_", "-")
     if _times_shown[name] > 1:
         element += f"-{_times_shown[name]}"
-    bundle = {
-        "text/html": markup(
-            name,
-            data,
-            element=element,
-            title=title,
-            instructions=instructions,
-            picture=picture,
-            alt=alt,
-        ),
-        "text/plain": f"Interactive figure: {title}. {require_description(alt)}",
-    }
-    display(bundle, raw=True)
+    output = markup(
+        name,
+        data,
+        element=element,
+        title=title,
+        instructions=instructions,
+        picture=picture,
+        alt=alt,
+    )
+    alt = style.require_description(alt)
+    svg.display(output, tr("Interactive figure: {title}. {alt}", title=title, alt=alt))
 
 
 def markup(
@@ -89,32 +90,51 @@ def markup(
         FigureError: as ``show``.
         PlotError: as ``show``.
     """
-    require_description(alt)
+    alt = style.require_description(alt)
     script = _FOLDER / f"{name}.js"
-    if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name) or name == "figure" or not script.is_file():
-        known = sorted(path.stem for path in _FOLDER.glob("*.js") if path.stem != "figure")
-        raise FigureError(f"There is no interactive figure {name!r}; there are {', '.join(known)}.")
+    known = sorted(path.stem for path in _FOLDER.glob("*.js") if path.name not in _KIT)
+    if name not in known:
+        raise FigureError(
+            tr(
+                "There is no interactive figure {name}; there are {known}.",
+                name=repr(name),
+                known=", ".join(known),
+            )
+        )
     # Its ids follow from its content, and the same picture may stand in two figures.
     picture = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{element}-", picture)
-    style = (_FOLDER / "figure.css").read_text(encoding="utf-8")
-    shared = (_FOLDER / "figure.js").read_text(encoding="utf-8")
-    own = script.read_text(encoding="utf-8")
+    still = tr(
+        "This is the first state, as a still picture. Open the page in the book, or run the cell, "
+        "to move it."
+    )
+    still = svg.drawn(f'{picture}\n<p class="ac-note">{html.escape(still)}</p>', alt, "ac-still")
+    colours = "".join(f" --ac-{colour}: {value};" for colour, value in style.COLOURS.items())
     # The function keeps the names of one figure out of the page and out of another figure.
-    code = (
-        f'(function () {{\n"use strict";\n{shared}\n{own}\n'
-        f"start(document.getElementById({json.dumps(element)}), build, {_json(name, data)});\n"
-        "})();"
+    code = "\n".join(
+        [
+            '(function () {\n"use strict";',
+            _translations(name),
+            Path(words.__file__).with_suffix(".js").read_text(encoding="utf-8"),
+            *((_FOLDER / file).read_text(encoding="utf-8") for file in _KIT),
+            script.read_text(encoding="utf-8"),
+            f"start({json.dumps(element)}, build, {_json(name, data)});\n}})();",
+        ]
     ).replace("</", "<\\/")  # nothing may end the script element
     return (
-        f'<figure class="ac-interactive" id="{element}" data-figure="{name}" '
-        f'aria-labelledby="{element}-title">\n'
-        f'<figcaption id="{element}-title">{html.escape(title)}</figcaption>\n'
-        f"<p>{html.escape(instructions)}</p>\n"
-        f'<div class="ac-still">{picture}\n'
-        '<p class="ac-note">This is the first state, as a still picture. Open the page in the '
-        "book, or run the cell, to move it.</p></div>\n"
-        f"</figure>\n<style>\n{style}</style>\n<script>\n{code}\n</script>"
+        f'<figure class="ac-interactive" id="{element}" data-figure="{name}">\n'
+        f"<figcaption>{html.escape(title)}</figcaption>\n"
+        f"<p>{html.escape(instructions)}</p>\n{still}\n</figure>\n"
+        # The search of the book marks words; in here that would change what they mean.
+        f'<style class="nohighlight">\n.ac-interactive {{{colours} --ac-strongest: '
+        f"{style.STRONGEST:.0%} }}\n{(_FOLDER / 'figure.css').read_text(encoding='utf-8')}</style>"
+        f'\n<script class="nohighlight">\n{code}\n</script>'
     )
+
+
+def _translations(name: str) -> str:
+    """Return the sentences of a figure's scripts in the reader's language; none in English."""
+    translated = words.script_words(*_KIT, f"{name}.js")
+    return f"const WORDS = {_json(name, translated)};" if translated else ""
 
 
 def _json(name: str, data: Mapping[str, Any]) -> str:
@@ -122,7 +142,10 @@ def _json(name: str, data: Mapping[str, Any]) -> str:
         text = json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
     except ValueError:
         raise FigureError(
-            f"The data of the interactive figure {name!r} holds NaN or an infinite number."
+            tr(
+                "The data of the interactive figure {name} holds NaN or an infinite number.",
+                name=repr(name),
+            )
         ) from None
     # Inside a script element, "<!--" has a meaning.
     return text.replace("<", "\\u003c")
@@ -132,4 +155,4 @@ def _plain(value: Any) -> Any:
     """Turn a NumPy array or number into Python's own, without rounding."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise FigureError(f"An interactive figure cannot show a {type(value).__name__}.")
+    raise FigureError(tr("An interactive figure cannot show a {type}.", type=type(value).__name__))

@@ -9,6 +9,7 @@ import numpy as np
 
 from attention_course import functional, interactive
 from attention_course.display import plots
+from attention_course.words import tr
 
 #: What the temperature slider offers.
 TEMPERATURES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
@@ -44,7 +45,10 @@ def show_alignment(
     states = np.asarray(states, dtype=float)
     if len(words) != 3 or states.shape != (3, 2) or abs(np.linalg.det(states[1:] - states[0])) == 0:
         raise interactive.FigureError(
-            "The figure needs three words whose states are the corners of a triangle, shape (3, 2)."
+            tr(
+                "The figure needs three words whose states are the corners of a triangle, shape "
+                "(3, 2)."
+            )
         )
     W, U, v = (np.asarray(matrix, dtype=float) for matrix in (W, U, v))
     scores = functional.additive_score(queries[0], states, W.T, U.T, v)
@@ -52,17 +56,21 @@ def show_alignment(
     context = weights @ states
     shares = ", ".join(f"{word} {weight:.4f}" for word, weight in zip(words, weights, strict=True))
     point = f"({context[0]:.4f}, {context[1]:.4f})"
-    alt = f"The weights are {shares}; the context c is the point {point} inside the triangle."
+    alt = tr(
+        "The weights are {shares}; the context c is the point {point} inside the triangle.",
+        shares=shares,
+        point=point,
+    )
     if gradient:
-        title = "How far a score can move the context"
-        instructions = (
+        title = tr("How far a score can move the context")
+        instructions = tr(
             "Raise one score until its word has nearly all the weight. The orange part of each "
             "line shows how far that word's score moves the context c per unit. Watch when it "
             "grows and when it shrinks."
         )
     else:
-        title = "From scores to weights to the context"
-        instructions = (
+        title = tr("From scores to weights to the context")
+        instructions = tr(
             "Move the scores, mask a word, or change the temperature τ, which divides all scores. "
             "Watch the weights, and where they pull the context c."
         )
@@ -99,7 +107,7 @@ def _still(
         )
     ax.annotate("c", context, xytext=(9, 2), textcoords="offset points", weight="bold")
     ax.margins(0.2)
-    ax.set(xlabel="first entry of h", ylabel="second entry of h")
+    ax.set(xlabel=tr("first entry of h"), ylabel=tr("second entry of h"))
     return plots.svg(fig, alt)
 
 

@@ -3,124 +3,104 @@
 
 const DIGITS = 4;
 
-// Rows of x times a matrix.
-function times(rows, matrix) {
-  return rows.map((row) => weightedSum(row, matrix));
-}
-
-function list(words) {
-  const quoted = words.map((word) => `“${word}”`);
-  return quoted.length < 2
-    ? quoted.join("")
-    : `${quoted.slice(0, -1).join(", ")} and ${quoted.at(-1)}`;
-}
-
-function build(figure, data) {
-  const { tokens, words, W_Q, W_K, W_V, temperatures } = data;
-  const [Q, K, V] = [W_Q, W_K, W_V].map((matrix) => times(words, matrix));
+function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
+  const [Q, K, V] = [W_Q, W_K, W_V].map((matrix) => words.map((x) => weightedSum(x, matrix)));
   const scores = Q.map((query) => K.map((key) => dot(query, key)));
   const d = K[0].length;
+  const names = (places) => listed(places.map((j) => quoted(tokens[j])));
 
   // The four steps between scores and weights, for query i.
   function attend(i, { scaling, causal, temperature }) {
     const divisor = (scaling ? Math.sqrt(d) : 1) * temperature;
-    const scaled = scores[i].map((score) => score / divisor);
-    const masked = scaled.map((score, j) => (causal && j > i ? -Infinity : score));
+    const masked = scores[i].map((score, j) => (causal && j > i ? -Infinity : score / divisor));
     const weights = softmax(masked);
-    return { scaled, masked, powers: masked.map(Math.exp), weights,
-      output: weightedSum(weights, V) };
+    return { masked, powers: masked.map(Math.exp), weights, output: weightedSum(weights, V) };
   }
 
   // What was found, then what each switch that is not at its usual place has changed.
   function describe(i, settings) {
     const { masked, weights, output } = attend(i, settings);
-    const highest = Math.max(...masked);
-    const places = tokens.map((_, j) => j).filter((j) => masked[j] === highest);
+    const places = tokens.map((_, j) => j).filter((j) => masked[j] === Math.max(...masked));
     const first = places[0];
-    const each = places.length > 1 ? "each to" : "of its weight to";
-    const sentences = [`“${tokens[i]}” gives ${fixed(weights[first], DIGITS)} ${each} ` +
-      `${list(places.map((j) => tokens[j]))}; its output is ${vector(output, DIGITS)}.`];
+    const word = quoted(tokens[i]);
+    const sentences = [trn(
+      "{query} gives {weight} of its weight to {keys}; its output is {output}.",
+      "{query} gives {weight} of its weight each to {keys}; its output is {output}.",
+      places.length, { query: word, weight: fixed(weights[first], DIGITS), keys: names(places),
+        output: vector(output, DIGITS) })];
     if (settings.causal) {
-      const unseen = tokens.slice(i + 1);
-      const free = attend(i, { ...settings, causal: false }).weights;
-      const freed = free.slice(i + 1).reduce((sum, weight) => sum + weight, 0);
+      const unseen = tokens.map((_, j) => j).slice(i + 1);
+      const free = attend(i, { ...settings, causal: false }).weights.slice(i + 1);
       sentences.push(unseen.length
-        ? `With the mask, “${tokens[i]}” no longer sees ${list(unseen)}; ` +
-          `${fixed(freed, DIGITS)} of the weight moves to what it may see.`
-        : `The mask changes nothing here: “${tokens[i]}” is the last word and may see all.`);
+        ? tr("With the mask, {query} no longer sees {keys}; {weight} of the weight moves to what " +
+          "it may see.", { query: word, keys: names(unseen), weight: fixed(total(free), DIGITS) })
+        : tr("The mask changes nothing here: {query} is the last word and may see all.",
+          { query: word }));
     }
     if (!settings.scaling || settings.temperature !== 1) {
       const usual = attend(i, { ...settings, scaling: true, temperature: 1 }).weights[first];
-      const change = [settings.scaling ? null : `without the division by √${d}`,
-        settings.temperature === 1 ? null : `at temperature ${settings.temperature}`]
-        .filter(Boolean).join(" and ");
-      const before = fixed(usual, DIGITS);
-      const after = fixed(weights[first], DIGITS);
-      sentences.push(before === after
-        ? `The weight of “${tokens[first]}” is ${after} ${change} as it was before.`
-        : `The weight of “${tokens[first]}” ${weights[first] > usual ? "rises" : "falls"} from ` +
-          `${before} to ${after} ${change}.`);
+      const values = { key: quoted(tokens[first]), before: fixed(usual, DIGITS), d,
+        after: fixed(weights[first], DIGITS) };
+      sentences.push(values.before === values.after
+        ? tr("With the division by √{d} and at temperature 1, the weight of {key} is {after} as " +
+          "well.",
+          values)
+        : tr("With the division by √{d} and at temperature 1, the weight of {key} is {before}; " +
+          "here it is {after}.", values));
     }
     return sentences.join(" ");
   }
 
   figure.add(
     figure.group(
-      figure.choice("query", { label: "Query word",
+      figure.choice("query", { label: tr("Query word"),
         options: tokens.map((token, i) => [i, token]) }),
-      figure.checkbox("scaling", { label: `divide by √${d}` }),
-      figure.checkbox("causal", { label: "causal mask" }),
+      figure.checkbox("scaling", { label: tr("divide by √{d}", { d }) }),
+      figure.checkbox("causal", { label: tr("causal mask") }),
     ),
-    figure.group(figure.slider("place", { label: "Temperature", min: 0,
+    figure.group(figure.slider("place", { label: tr("Temperature"), min: 0,
       max: temperatures.length - 1, step: 1, format: (place) => String(temperatures[place]) })),
   );
-  const question = figure.note();
-  const steps = figure.table({
-    caption: "One query, step by step",
-    columns: ["key", "k", "score q · k", "score used", "exp(score used)", "weight", "value v",
-      "weight × v"],
+  const question = note();
+  const steps = table({
+    caption: tr("One query, step by step"),
+    columns: [tr("key"), "k", tr("score q · k"), tr("score used"), tr("exp(score used)"),
+      tr("weight"), tr("value v"), tr("weight × v")],
   });
-  const bars = figure.bars({ labels: tokens, label: "Weight of each key", digits: DIGITS,
+  const shares = bars({ labels: tokens, label: tr("Weight of each key"), digits: DIGITS,
     limit: 1 });
-  const matrix = figure.table({ caption: "All weights: queries are rows, keys are columns",
-    columns: ["query", ...tokens] });
-  const note = figure.note();
-  note.textContent = "The score used is the score after the divisions and the mask. The last " +
-    "column adds up to the output. Numbers are rounded, so the last digits of a column may not " +
-    "add up exactly.";
-  figure.add(figure.sentence, question, steps.node, note, bars.node, matrix.node);
-
-  function shaded(weight, forbidden) {
-    return element("span", { class: "ac-shaded",
-      style: `background: rgba(43, 131, 198, ${(0.64 * weight).toFixed(3)})` },
-    forbidden ? "masked" : fixed(weight, 3));
-  }
+  const matrix = heatmap({ caption: tr("All weights: queries are rows, keys are columns"),
+    corner: tr("query"), rows: tokens, columns: tokens });
+  figure.add(figure.sentence, question, steps.node,
+    note(tr("The score used is the score after the divisions and the mask. The last column adds " +
+      "up to the output. Numbers are rounded, so the last digits of a column may not add up " +
+      "exactly.")), shares.node, matrix.node);
 
   figure.run({ query: 0, scaling: true, causal: false, place: temperatures.indexOf(1) },
     ({ query: i, scaling, causal, place }) => {
       const settings = { scaling, causal, temperature: temperatures[place] };
-      const { scaled, masked, powers, weights, output } = attend(i, settings);
-      const hidden = (j) => masked[j] === -Infinity;
+      const { masked, powers, weights, output } = attend(i, settings);
+      const shown = (found) => found.weights.map((weight, j) =>
+        (found.masked[j] === -Infinity ? NaN : weight));
 
-      const root = scaling ? `√${d} = ${fixed(Math.sqrt(d), DIGITS)}` : "1 (no scaling)";
-      question.replaceChildren(`The query of “${tokens[i]}” is q = x `, indexed("W", "Q"),
-        ` = ${vector(words[i])} `, indexed("W", "Q"), ` = ${vector(Q[i])}. Its scores are divided ` +
-        `by ${root}, then by the temperature ${settings.temperature}.`);
+      const values = { query: quoted(tokens[i]), W: indexed("W", "Q"), x: vector(words[i]),
+        q: vector(Q[i]), d, temperature: settings.temperature,
+        root: fixed(Math.sqrt(d), DIGITS) };
+      question.replaceChildren(phrase(scaling
+        ? tr("The query of {query} is q = x {W} = {x} {W} = {q}. Its scores are divided by √{d} = " +
+          "{root}, then by the temperature {temperature}.")
+        : tr("The query of {query} is q = x {W} = {x} {W} = {q}. Its scores are divided by 1 (no " +
+          "scaling), then by the temperature {temperature}."), values));
       steps.set([
         ...tokens.map((token, j) => [token, vector(K[j]), String(scores[i][j]),
-          hidden(j) ? "−∞" : fixed(scaled[j], DIGITS), magnitude(powers[j], 2),
+          masked[j] === -Infinity ? "−∞" : fixed(masked[j], DIGITS), magnitude(powers[j], 2),
           fixed(weights[j], DIGITS), vector(V[j]),
-          vector(V[j].map((value) => weights[j] * value), DIGITS)]),
-        ["sum", "", "", "", magnitude(powers.reduce((sum, power) => sum + power), 2),
-          fixed(weights.reduce((sum, weight) => sum + weight), DIGITS), "",
+          vector(weightedSum([weights[j]], [V[j]]), DIGITS)]),
+        [tr("sum"), "", "", "", magnitude(total(powers), 2), fixed(total(weights), DIGITS), "",
           vector(output, DIGITS)],
       ]);
-      bars.set(weights.map((weight, j) => (hidden(j) ? NaN : weight)));
-      matrix.set(tokens.map((token, row) => {
-        const found = attend(row, settings);
-        return [token, ...found.weights.map((weight, j) =>
-          shaded(weight, found.masked[j] === -Infinity))];
-      }), i);
+      shares.set(shown({ masked, weights }));
+      matrix.set(tokens.map((_, row) => shown(attend(row, settings))), i);
       return describe(i, settings);
     });
 }

@@ -9,6 +9,7 @@ import numpy as np
 from attention_course import interactive
 from attention_course.display import plots
 from attention_course.functional import gradients
+from attention_course.words import mark, tr
 
 NEURONS = 16
 LONGEST = 61
@@ -31,18 +32,21 @@ def show_gradient_norm(seed: int = 1) -> None:
     norms = gradients.spectral_norm(
         [np.linalg.matrix_power(RADIUS * matrices["symmetric"], k) for k in steps]
     )
-    alt = (
-        f"On a logarithmic scale the norm falls along a straight line, from 1 at 0 steps back to "
-        f"{norms[-1]:.4f} at {steps[-1]}. The power of the radius and the bound are the same line."
+    alt = tr(
+        "On a logarithmic scale the norm falls along a straight line, from 1 at 0 steps back "
+        "to {norm} at {steps}. The power of the radius and the bound are the same line.",
+        norm=f"{norms[-1]:.4f}",
+        steps=steps[-1],
     )
     interactive.show(
         "gradient_norm",
         {
-            "matrices": [{"name": name, "entries": U} for name, U in matrices.items()],
+            "matrices": [{"name": tr(name), "entries": U} for name, U in matrices.items()],
             "drive": drive,
+            "start": {"matrix": 0, "radius": RADIUS, "length": LENGTH, "tanh": False},
         },
-        title="How much of a gradient is left?",
-        instructions=(
+        title=tr("How much of a gradient is left?"),
+        instructions=tr(
             "Move the radius and the length, switch the tanh on, and take another matrix. Compare "
             "the thick line, the norm, with the powers of the radius and with the bound. Lines "
             "that leave the chart go on in the table."
@@ -70,7 +74,11 @@ def layer(seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
     drive = random.normal(size=(LONGEST, 8)) @ W
     # Copies of the chapter's skewed pair of neurons, side by side.
     skewed = np.kron(np.eye(NEURONS // 2), [[0.9, 3.0], [0.0, 0.9]])
-    matrices: dict[str, Any] = {"symmetric": base + base.T, "random": base, "skewed": skewed}
+    matrices: dict[str, Any] = {
+        mark("symmetric"): base + base.T,
+        mark("random"): base,
+        mark("skewed"): skewed,
+    }
     scaled = {
         name: gradients.scaled_to_radius(matrix, 1).round(10) for name, matrix in matrices.items()
     }
@@ -80,10 +88,11 @@ def layer(seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
 def _still(steps: np.ndarray, norms: np.ndarray, alt: str) -> str:
     """The first state: three lines that are one."""
     fig, ax = plots.figure(height=3.0)
-    for index, name in enumerate(("norm", f"{RADIUS} to the power of the steps", "bound")):
+    power = tr("{radius} to the power of the steps", radius=RADIUS)
+    for index, name in enumerate((tr("norm"), power, tr("bound"))):
         style = plots.line_style(index) | {"markevery": (3 * index, 10)}
         ax.plot(steps, norms, label=name, **style)
-    ax.set(xlabel="steps back, T − t", ylabel="norm", yscale="log")
+    ax.set(xlabel=tr("steps back, T − t"), ylabel=tr("norm"), yscale="log")
     ax.set_ylim(1e-3, 10)
     ax.legend(loc="upper right")
     return plots.svg(fig, alt)

@@ -2,8 +2,6 @@
 // Nothing is computed here but what is said about the recorded runs.
 
 const STEPS = 20;
-const BLUE = "#2b83c6";
-const GREY = "#7c858f";
 
 // The lags of the `count` largest values, in order, without those below `share` of the largest
 // (largest_lags in lags.py).
@@ -15,15 +13,7 @@ function largestLags(values, count, share) {
 }
 
 function same(left, right) {
-  return left.length === right.length && left.every((lag, place) => lag === right[place]);
-}
-
-// "lag 7", "lags 7 and 17", "lags 5, 6 and 7"
-function named(lags) {
-  const text = lags.map(String);
-  return lags.length === 1
-    ? `lag ${text[0]}`
-    : `lags ${text.slice(0, -1).join(", ")} and ${text.at(-1)}`;
+  return left.join() === right.join();
 }
 
 // Errors are recorded with three significant digits, and shown with just these.
@@ -52,112 +42,57 @@ function look(data, kind, seed, pair, count) {
 }
 
 function describe(run, truth, zero, partly) {
+  const lags = (places) => ({ lags: listed(places) });
   const there = same(run.peaks, truth);
-  const [stands, weight] = run.peaks.length === 1 ? ["stands", "weight"] : ["stand", "weights"];
-  const found = `The largest ${weight} ${stands} at ${named(run.peaks)}` + (there
-    ? ": just where the answer comes from."
-    : `, but the answer comes from ${named(truth)}. The inputs that move the prediction most are ` +
-      `those at ${named(run.moved)}.`);
   // A state knows its own input and older ones, so each true lag needs a large weight at itself or
   // at a smaller lag.
   const carried = same(run.moved, truth) && run.peaks.every((lag) => lag <= truth.at(-1)) &&
     truth.every((lag) => run.peaks[0] <= lag);
-  const why = !there && carried
-    ? " The states carry values on: the place of a weight is not the place of the information."
-    : "";
-  const share = run.error > partly * zero
-    ? `This run learned the task only in part: its error is ${Math.round(100 * run.error / zero)}` +
-      " % of that of always answering 0. "
-    : "";
-  return `${share}${found}${why} Test error ${threeDigits(run.error)}; always answering 0 gives ` +
-    `${threeDigits(zero)}, the same network without attention ${threeDigits(run.without)}.`;
-}
-
-const PANEL = 110; // pixels: height of the tallest bar
-const TITLE = 30;
-const BELOW = 42;
-
-// Two rows of bars over the lags. Places are percentages, so that the text keeps its size on a
-// narrow page. The tables say the same in numbers.
-function createDrawing() {
-  const height = 2 * (TITLE + PANEL) + 14 + BELOW;
-  const svg = drawing("svg", { height, "aria-hidden": "true", fill: "currentColor",
-    "font-size": 13, style: "width: 100%; max-width: 44em; display: block" });
-  const column = 100 / (STEPS + 2); // two columns hold the scale
-  const centre = (lag) => column * (lag + 1.5);
-  const span = (lag) => ({ x1: `${centre(lag) - 0.36 * column}%`,
-    x2: `${centre(lag) + 0.36 * column}%` });
-
-  // `shown` are the bars; `others` are lists of values drawn as short lines.
-  function panel(top, title, shown, others, truth) {
-    const limit = Math.max(...shown, ...others.flat()) > 0.5 ? 1 : 0.5;
-    const bottom = top + PANEL;
-    const y = (value) => bottom - PANEL * Math.min(value / limit, 1);
-    const level = (value) => [
-      drawing("line", { x1: `${1.9 * column}%`, x2: "100%", y1: y(value), y2: y(value),
-        stroke: GREY }),
-      drawing("text", { x: 0, y: y(value) + 4, "font-size": 12 }, String(value)),
-    ];
-    return [
-      drawing("text", { x: 0, y: top - 14, "font-weight": 600 }, title),
-      ...level(limit), ...level(0),
-      ...truth.map((lag) => drawing("line", { x1: `${centre(lag)}%`, x2: `${centre(lag)}%`,
-        y1: top - 8, y2: bottom + 6, stroke: "currentColor", "stroke-dasharray": "5 4" })),
-      ...shown.map((value, place) => drawing("rect", { x: span(place + 1).x1, y: y(value),
-        width: `${0.72 * column}%`, height: bottom - y(value), fill: BLUE })),
-      ...others.flatMap((values) => values.map((value, place) => drawing("line", {
-        ...span(place + 1), y1: y(value), y2: y(value), stroke: "currentColor",
-        "stroke-width": 1.5 }))),
-    ];
-  }
-
-  return {
-    node: svg,
-    set(runs, chosen, truth) {
-      const others = runs.filter((run) => run !== chosen);
-      const lower = 2 * TITLE + PANEL + 14;
-      const bottom = lower + PANEL;
-      const labelled = [...new Set([1, 5, 10, 15, 20, ...truth])];
-      svg.replaceChildren(
-        ...panel(TITLE, "weight of the state", chosen.weights, others.map((run) => run.weights),
-          truth),
-        ...panel(lower, "effect of the input", chosen.effects, others.map((run) => run.effects),
-          truth),
-        ...labelled.map((lag) => drawing("text", { x: `${centre(lag)}%`, y: bottom + 19,
-          "text-anchor": "middle", "font-size": 12,
-          "font-weight": truth.includes(lag) ? 700 : 400 }, String(lag))),
-        drawing("text", { x: `${centre(10.5)}%`, y: bottom + 38, "text-anchor": "middle" },
-          "lag (1 is the newest value)"));
-    },
-  };
+  return [
+    ...(run.error > partly * zero ? [tr("This run learned the task only in part: its error is " +
+      "{share} % of that of always answering 0.",
+    { share: Math.round((100 * run.error) / zero) })] : []),
+    trn("The largest weight stands at lag {lags}.", "The largest weights stand at lags {lags}.",
+      run.peaks.length, lags(run.peaks)),
+    ...(there ? [tr("That is just where the answer comes from.")] : [
+      trn("But the answer comes from lag {lags}.", "But the answer comes from lags {lags}.",
+        truth.length, lags(truth)),
+      trn("The input that moves the prediction most is that at lag {lags}.",
+        "The inputs that move the prediction most are those at lags {lags}.",
+        run.moved.length, lags(run.moved)),
+      ...(carried ? [tr("The states carry values on: the place of a weight is not the place of " +
+        "the information.")] : []),
+    ]),
+    tr("Test error {error}; always answering 0 gives {zero}, the same network without attention " +
+      "{without}.", { error: threeDigits(run.error), zero: threeDigits(zero),
+      without: threeDigits(run.without) }),
+  ].join(" ");
 }
 
 function build(figure, data) {
-  const options = data.seeds.map((seed) => [seed, `seed ${seed}`]);
   const lag = (key, label) => figure.slider(key, { label, min: 1, max: STEPS, step: 1 });
-  figure.add(figure.group(lag("first", "One lag"), lag("second", "Other lag"),
-    figure.choice("seed", { label: "Run", options }),
-    figure.choice("kind", { label: "Scores", options: Object.entries(data.names) })));
-
-  const picture = createDrawing();
-  const legend = figure.note();
-  legend.textContent = "Dashed lines: the true lags. Bars: the chosen run. Short lines: the other " +
-    "runs. Effect: how far the prediction moves, per unit, when this input alone is moved.";
+  figure.add(figure.group(
+    lag("first", tr("One lag")), lag("second", tr("Other lag")),
+    figure.choice("seed", { label: tr("Run"),
+      options: data.seeds.map((seed) => [seed, tr("seed {seed}", { seed })]) }),
+    figure.choice("kind", { label: tr("Scores"), options: Object.entries(data.names) }),
+  ));
+  const pictures = [[tr("weight of the state"), "weights"], [tr("effect of the input"), "effects"]]
+    .map(([label, key]) => ({ label, key, ...plot({ height: 110, width: 620 }) }));
+  const below = [null, tr("lag (1 is the newest value)")]; // one axis for both
   // Two tables, because one with all columns is too wide for a phone.
-  const places = figure.table({
-    caption: "All runs: lags of the largest",
-    columns: ["seed", "weights", "effects"],
-  });
-  const errors = figure.table({
-    caption: "All runs: test error",
-    columns: ["seed", "with attention", "without attention"],
-  });
-  const spread = figure.note();
-  const numbers = figure.table({ caption: "The chosen run, lag by lag",
-    columns: ["lag", "weight", "effect"] });
-  figure.add(figure.sentence, picture.node, legend,
+  const places = table({ caption: tr("All runs: lags of the largest"),
+    columns: [tr("seed"), tr("weights"), tr("effects")] });
+  const errors = table({ caption: tr("All runs: test error"),
+    columns: [tr("seed"), tr("with attention"), tr("without attention")] });
+  const spread = note();
+  const numbers = table({ caption: tr("The chosen run, lag by lag"),
+    columns: [tr("lag"), tr("weight"), tr("effect")] });
+  figure.add(figure.sentence, ...pictures.map(({ node }) => node),
+    note(tr("Dashed lines: the true lags. Bars: the chosen run. Short lines: the other runs. " +
+      "Effect: how far the prediction moves, per unit, when this input alone is moved.")),
     element("div", { class: "ac-pair" }, places.node, errors.node), spread,
-    element("details", {}, element("summary", {}, "All weights and effects in numbers"),
+    element("details", {}, element("summary", {}, tr("All weights and effects in numbers")),
       numbers.node));
 
   figure.run(data.start, (state) => {
@@ -165,24 +100,38 @@ function build(figure, data) {
     const pair = data.pairs.findIndex((known) => same(known, lags));
     const truth = [...new Set(lags)];
     const runs = data.seeds.map((seed) => look(data, state.kind, seed, pair, truth.length));
-    const chosen = runs[data.seeds.indexOf(state.seed)];
+    const chosen = data.seeds.indexOf(state.seed);
+    const run = runs[chosen];
     const zero = data.always_zero[pair];
 
-    picture.set(runs, chosen, truth);
-    places.set(runs.map((run) => [String(run.seed), run.peaks.join(", "), run.moved.join(", ")]),
-      runs.indexOf(chosen));
-    errors.set(runs.map((run) => [String(run.seed), threeDigits(run.error),
-      threeDigits(run.without)]), runs.indexOf(chosen));
-    const range = (values) => `${threeDigits(Math.min(...values))} to ` +
-      `${threeDigits(Math.max(...values))}, median ${threeDigits(median(values))}`;
-    spread.textContent = `Test error of the ${runs.length} runs: ` +
-      `${range(runs.map((run) => run.error))}. Without attention: ` +
-      `${range(runs.map((run) => run.without))}. Always answering 0: ${threeDigits(zero)}. ` +
-      "“Largest” means: as many as there are lags. One that is below half of the maximum is left " +
-      "out.";
-    numbers.set(chosen.weights.map((weight, place) => [
-      truth.includes(place + 1) ? `${place + 1} (true)` : String(place + 1),
-      fixed(weight, 3), fixed(chosen.effects[place], 2)]));
-    return describe(chosen, truth, zero, data.partly);
+    pictures.forEach(({ key, label, set }, place) => {
+      const high = Math.max(...runs.flatMap((one) => one[key])) > 0.5 ? 1 : 0.5;
+      const points = (one) => one[key].map((value, place) => [place + 1, Math.min(value, high)]);
+      set({
+        x: { label: below[place], from: 0.5, to: STEPS + 0.5,
+          ticks: [...new Set([1, 5, 10, 15, 20, ...truth])] },
+        y: { label, from: 0, to: high, ticks: [0, high] },
+        marks: truth,
+        series: [{ shape: "bars", colour: "blue", points: points(run) },
+          ...runs.filter((one) => one !== run).map((one) =>
+            ({ shape: "levels", colour: "text", points: points(one) }))],
+      });
+    });
+    places.set(runs.map((one) => [String(one.seed), one.peaks.join(", "), one.moved.join(", ")]),
+      chosen);
+    errors.set(runs.map((one) => [String(one.seed), threeDigits(one.error),
+      threeDigits(one.without)]), chosen);
+    const range = (values) => tr("{least} to {most}, median {median}", {
+      least: threeDigits(Math.min(...values)), most: threeDigits(Math.max(...values)),
+      median: threeDigits(median(values)) });
+    spread.textContent = tr("Test error of the {count} runs: {with}. Without attention: " +
+      "{without}. Always answering 0: {zero}. “Largest” means: as many as there are lags. One " +
+      "that is below half of the maximum is left out.", { count: runs.length,
+      with: range(runs.map((one) => one.error)), without: range(runs.map((one) => one.without)),
+      zero: threeDigits(zero) });
+    numbers.set(run.weights.map((weight, place) => [
+      truth.includes(place + 1) ? tr("{lag} (true)", { lag: place + 1 }) : String(place + 1),
+      fixed(weight, 3), fixed(run.effects[place], 2)]));
+    return describe(run, truth, zero, data.partly);
   });
 }

@@ -11,6 +11,7 @@ import numpy as np
 from attention_course import interactive
 from attention_course.assets import fetch
 from attention_course.display import plots
+from attention_course.words import mark, tr
 
 #: What is smaller than this share of the largest value is not called large.
 LARGE = 0.5
@@ -19,7 +20,7 @@ PARTLY = 0.1
 #: The state the figure starts in.
 LAGS, SEED, KIND = (7, 17), 0, "bounded"
 #: What the kinds of layer are called in the chapter.
-NAMES = {"bounded": "with tanh", "unbounded": "without tanh"}
+NAMES = {"bounded": mark("with tanh"), "unbounded": mark("without tanh")}
 
 
 def load_profiles() -> dict[str, Any]:
@@ -55,18 +56,24 @@ def show_lags() -> None:
     run = recorded["runs"][f"{KIND}_{SEED}"]
     weights = np.array(run["weights"][pair]) / 1000
     effects = np.array(run["effects"][pair]) / 100
-    alt = (
-        f"Two rows of bars over the lags 1 to 20, for the true lags {LAGS[0]} and {LAGS[1]}. The "
-        f"largest weights are {weights[LAGS[0] - 1]:.3f} and {weights[LAGS[1] - 1]:.3f}, at these "
-        "lags; the weights just beyond them are higher than the rest. The effects of the inputs "
-        f"at these lags are {effects[LAGS[0] - 1]:.2f} and {effects[LAGS[1] - 1]:.2f}, all others "
-        "are near 0."
+    one, other = (lag - 1 for lag in LAGS)
+    alt = tr(
+        "Two rows of bars over the lags 1 to 20, for the true lags {lag} and {other}. The "
+        "largest weights are {weight} and {other_weight}, at these lags; the weights just "
+        "beyond them are higher than the rest. The effects of the inputs at these lags are "
+        "{effect} and {other_effect}, all others are near 0.",
+        lag=LAGS[0],
+        other=LAGS[1],
+        weight=f"{weights[one]:.3f}",
+        other_weight=f"{weights[other]:.3f}",
+        effect=f"{effects[one]:.2f}",
+        other_effect=f"{effects[other]:.2f}",
     )
     interactive.show(
         "lags",
         figure_data(recorded),
-        title="Your own lags: the weights that were learned for them",
-        instructions=(
+        title=tr("Your own lags: the weights that were learned for them"),
+        instructions=tr(
             "Choose the two lags whose values are averaged. Compare the places of the large "
             "weights with the lags, in several runs, with tanh and without tanh."
         ),
@@ -84,13 +91,8 @@ def figure_data(recorded: dict[str, Any]) -> dict[str, Any]:
         "runs": recorded["runs"],
         "large": LARGE,
         "partly": PARTLY,
-        "names": NAMES,
-        "start": {
-            "first": LAGS[0],
-            "second": LAGS[1],
-            "kind": KIND,
-            "seed": SEED,
-        },
+        "names": {kind: tr(name) for kind, name in NAMES.items()},
+        "start": {"first": LAGS[0], "second": LAGS[1], "kind": KIND, "seed": SEED},
     }
 
 
@@ -98,11 +100,20 @@ def _still(weights: np.ndarray, effects: np.ndarray, alt: str) -> str:
     """The first state: two panels of bars, the true lags marked by dashed lines."""
     fig, panels = plots.figure(height=4.2, rows=2, sharex=True)
     lags = np.arange(1, len(weights) + 1)
-    for panel, values, name in zip(panels, (weights, effects), ("weight", "effect"), strict=True):
+    for panel, values, name in zip(
+        panels, (weights, effects), (tr("weight"), tr("effect")), strict=True
+    ):
         for lag in LAGS:
             panel.axvline(lag, color="black", linewidth=1, linestyle="--")
         panel.bar(lags, values, color=plots.COLOURS["blue"])
         panel.set(ylabel=name, ylim=(0, 0.55))
-    panels[0].set_title(f"true lags {LAGS[0]} and {LAGS[1]}, seed {SEED}, {NAMES[KIND]}")
-    panels[1].set(xlabel="lag (1 is the newest value)", xticks=[1, 5, 10, 15, 20])
+    title = tr(
+        "true lags {lag} and {other}, seed {seed}, {kind}",
+        lag=LAGS[0],
+        other=LAGS[1],
+        seed=SEED,
+        kind=tr(NAMES[KIND]),
+    )
+    panels[0].set_title(title)
+    panels[1].set(xlabel=tr("lag (1 is the newest value)"), xticks=[1, 5, 10, 15, 20])
     return plots.svg(fig, alt)

@@ -9,14 +9,10 @@ const UNKNOWN = 2;
 const OFFSET = 3;
 const BYTES_IN_MB = 1e6;
 const ROWS_IN_TABLE = 8;
-// As in attention_course.plots: the largest weight still leaves the text a contrast of 4.5.
-const STRONGEST = 0.64;
-const MISSING =
-  "The model's file could not be loaded. Reload the page, or build the book again. " +
-  "Your text is still there.";
-const DAMAGED =
-  "The model's file is damaged or does not belong to this page. Build the book again, or run " +
-  "this cell. Your text is still there.";
+const MISSING = tr("The model's file could not be loaded. Reload the page, or build the book " +
+  "again. Your text is still there.");
+const DAMAGED = tr("The model's file is damaged or does not belong to this page. Build the book " +
+  "again, or run this cell. Your text is still there.");
 
 // --- the words --------------------------------------------------------------------------------
 
@@ -115,13 +111,11 @@ function createReader(packed) {
         word.number = numbers.get(word.word) || UNKNOWN;
       }
       if (!words.length) {
-        return { problem: "Your review has no words: write at least one." };
+        return { problem: tr("Your review has no words: write at least one.") };
       }
       if (words.every(({ number }) => number === UNKNOWN)) {
-        return {
-          problem: "The model does not know any word of your review: " +
-            "use more common English words.",
-        };
+        return { problem: tr("The model does not know any word of your review: use more common " +
+          "English words.") };
       }
       const cut = Math.max(words.length - length, 0);
       const mark = { start: 0, end: 0, word: "[start]", number: START };
@@ -151,30 +145,16 @@ function loadScript(address) {
 // --- the picture ------------------------------------------------------------------------------
 
 // The text that was read, its words shaded by their weight.
-function shadedText(text, { places, cut }) {
-  const largest = Math.max(...places.map(({ weight }) => weight));
+function piecesOf(text, { places, cut }) {
   let end = cut ? places[0].start : 0;
-  const nodes = [];
-  for (const place of places) {
-    const shown = place.number === START ? place.word : text.slice(place.start, place.end);
-    const opacity = STRONGEST * place.weight / largest;
-    const node = element("span", {
-      class: place.number === UNKNOWN ? "ac-word ac-unknown" : "ac-word",
-      style: `background: rgba(43, 131, 198, ${opacity.toFixed(3)})`,
-      title: fixed(place.weight, 4),
-      "data-weight": place.weight,
-    }, shown);
-    if (place.number === UNKNOWN) {
-      node.append(element("span", { class: "ac-hidden" }, " (unknown)"));
-    }
-    nodes.push(text.slice(end, place.start), node);
-    if (place.number === START) {
-      nodes.push(" ");
-    }
-    end = place.end;
-  }
-  nodes.push(text.slice(end));
-  return nodes;
+  return [...places.flatMap(({ start, end: next, number, word, weight }) => {
+    const between = text.slice(end, start);
+    end = next;
+    return [between, {
+      text: number === START ? word : text.slice(start, next), weight,
+      remark: number === UNKNOWN ? tr("unknown") : null,
+    }, number === START ? " " : ""];
+  }), text.slice(end)];
 }
 
 // Rows of the table. Equal words have equal weights, because the model has no positions; all
@@ -183,7 +163,7 @@ function largestWeights(places) {
   const groups = new Map();
   for (const { number, word, weight } of places) {
     const group = groups.get(number) ||
-      { word: number === UNKNOWN ? "[unknown]" : word, times: 0, weight };
+      { word: number === UNKNOWN ? tr("[unknown]") : word, times: 0, weight };
     group.times += 1;
     groups.set(number, group);
   }
@@ -194,57 +174,53 @@ function largestWeights(places) {
       [word, String(times), fixed(weight, 4), fixed(weight * times, 4)]);
 }
 
-function counted(number, thing) {
-  return number === 1 ? `1 ${thing}` : `${number} ${thing}s`;
-}
-
-function sentenceFor({ probability, places, cut }) {
+function sentencesFor({ probability, places, cut }) {
   const words = places.filter(({ number }) => number !== START);
   const unknown = words.filter(({ number }) => number === UNKNOWN).length;
-  const [top] = largestWeights(places);
-  return `The model says ${verdict(probability)}: the probability that this review is positive ` +
-    `is ${fixed(probability, 3)}. ` +
-    (cut
-      ? `It reads the last ${counted(words.length, "word")} and not the first ${cut}. `
-      : `It reads ${counted(words.length, "word")}. `) +
-    (unknown ? `It does not know ${unknown} of them. ` : "") +
-    `The largest weight is ${top[2]}, on “${top[0]}”.`;
-}
-
-function verdict(probability) {
-  return probability > 0.5 ? "positive" : "negative";
+  const [[word, , weight]] = largestWeights(places);
+  const shown = { probability: fixed(probability, 3) };
+  return [
+    probability > 0.5
+      ? tr("The model says positive: the probability that this review is positive is " +
+        "{probability}.", shown)
+      : tr("The model says negative: the probability that this review is positive is " +
+        "{probability}.", shown),
+    cut ? tr("It reads the last {count} words and not the first {cut}.",
+      { count: words.length, cut })
+      : trn("It reads {count} word.", "It reads {count} words.", words.length),
+    ...(unknown ? [tr("It does not know {unknown} of them.", { unknown })] : []),
+    tr("The largest weight is {weight}, on {word}.", { weight, word: quoted(word) }),
+  ];
 }
 
 function build(figure, data) {
   const root = document.documentElement.dataset.content_root;
   if (!data.model && root === undefined) {
-    throw new Error("run this cell to load the model");
+    throw new Error(tr("run this cell to load the model"));
   }
-  const input = figure.text("text", { label: "Your review", rows: 3 });
+  const input = figure.text("text", { label: tr("Your review"), rows: 3 });
   const examples = data.examples.map((text) =>
-    figure.button(`“${text}”`, (state) => {
+    figure.button(quoted(text), (state) => {
       state.text = text;
     }));
   const loading = element("button", { type: "button" }, data.model
-    ? "Start the model"
-    : `Load the model (${(data.bytes / BYTES_IN_MB).toFixed(1)} MB)`);
-  const word = element("strong", {});
-  const bar = figure.bars({
-    labels: ["positive"], label: "Probability", digits: 3, limit: 1,
+    ? tr("Start the model")
+    : tr("Load the model ({size} MB)", { size: (data.bytes / BYTES_IN_MB).toFixed(1) }));
+  const verdict = element("p", {});
+  const bar = bars({ labels: [tr("positive")], label: tr("Probability"), limit: 1 });
+  const skipped = element("details", {}, element("summary", {}),
+    element("p", { class: "ac-text" }));
+  const shaded = shadedText({ digits: 4 });
+  const largest = table({
+    caption: tr("Words with the largest weights, and how much they receive each time and in all"),
+    columns: [tr("Word"), tr("Times"), tr("Each"), tr("In all")],
   });
-  const skipped = element("details", {}, element("summary", {}), element("p", {
-    class: "ac-text",
-  }));
-  const legend = figure.note();
-  const shaded = element("p", { class: "ac-text" });
-  const table = figure.table({
-    caption: "Words with the largest weights, and how much they receive each time and in all",
-    columns: ["Word", "Times", "Each", "In all"],
-  });
-  const result = element("div", { hidden: true },
-    element("p", {}, "Verdict: ", word), bar.node, legend, skipped, shaded, table.node);
+  const result = element("div", { hidden: true }, verdict, bar.node,
+    note(tr("The more colour, the more weight a word receives. A dotted line marks a word that " +
+      "the model does not know. [start] is the mark every review begins with.")),
+    skipped, shaded.node, largest.node);
   let reader = null;
-  let notice = "The model is not loaded yet.";
+  let notice = tr("The model is not loaded yet.");
   let frame = 0;
 
   // Hundreds of words are drawn at most once a frame; the answer itself never waits.
@@ -253,17 +229,18 @@ function build(figure, data) {
     frame = requestAnimationFrame(() => {
       const unread = reading.cut ? text.slice(0, reading.places[0].start) : "";
       skipped.hidden = !reading.cut;
-      skipped.firstChild.textContent = `Not read: the first ${counted(reading.cut, "word")}`;
+      skipped.firstChild.textContent = trn("Not read: the first {count} word",
+        "Not read: the first {count} words", reading.cut);
       if (skipped.lastChild.textContent !== unread) {
         skipped.lastChild.textContent = unread;
       }
-      shaded.replaceChildren(...shadedText(text, reading));
-      table.set(largestWeights(reading.places));
+      shaded.set(piecesOf(text, reading));
+      largest.set(largestWeights(reading.places));
     });
   }
 
   async function load() {
-    notice = "The model is loading.";
+    notice = tr("The model is loading.");
     figure.refresh();
     try {
       const packed = data.model || await loadScript(`${root}_static/${data.script}`);
@@ -284,13 +261,10 @@ function build(figure, data) {
   }
 
   loading.addEventListener("click", load);
-  legend.textContent = "The more colour, the more weight a word receives. " +
-    "A dotted line marks a word that the model does not know. [start] is the mark every review " +
-    "begins with.";
   // The sentence stands between the box and the examples: beside each in a small window, and below
   // the box, which must not move while the reader types.
   figure.add(loading, input, figure.sentence, element("div", {
-    class: "ac-controls", role: "group", "aria-label": "Examples",
+    class: "ac-controls", role: "group", "aria-label": tr("Examples"),
   }, ...examples), result);
   figure.run({ text: data.proof.text }, ({ text }) => {
     const reading = reader ? reader.read(text) : { problem: notice };
@@ -300,9 +274,11 @@ function build(figure, data) {
       return reading.problem;
     }
     result.dataset.probability = reading.probability;
-    word.textContent = verdict(reading.probability);
+    const name = element("strong", {}, reading.probability > 0.5 ? tr("positive")
+      : tr("negative"));
+    verdict.replaceChildren(phrase(tr("Verdict: {verdict}"), { verdict: name }));
     bar.set([reading.probability]);
     draw(text, reading);
-    return sentenceFor(reading);
+    return sentencesFor(reading).join(" ");
   });
 }

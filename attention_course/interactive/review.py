@@ -9,6 +9,7 @@ from attention_course import environment, interactive
 from attention_course.datasets.vocabulary import tokens
 from attention_course.display import plots
 from attention_course.interactive import export
+from attention_course.words import tr
 
 #: The first one is there at the start; the second has the same words and the opposite meaning.
 EXAMPLES = (
@@ -35,10 +36,13 @@ def show_review() -> None:
     probability, weights = model.read(text)
     places = ["[start]", *tokens(text)]
     largest = max(zip(weights, places, strict=True))
-    alt = (
-        f"Bars of the weight that each word of “{text}” receives, the largest "
-        f"{largest[0]:.3f} on “{largest[1]}”. The probability that it is positive is "
-        f"{probability:.3f}."
+    alt = tr(
+        "Bars of the weight that each word of “{text}” receives, the largest {weight} on "
+        "“{word}”. The probability that it is positive is {probability}.",
+        text=text,
+        weight=f"{largest[0]:.3f}",
+        word=largest[1],
+        probability=f"{probability:.3f}",
     )
     interactive.show(
         "review",
@@ -47,8 +51,8 @@ def show_review() -> None:
             "proof": {"text": text, "probability": probability},
             **_model_or_its_place(model),
         },
-        title="Type your own review",
-        instructions=(
+        title=tr("Type your own review"),
+        instructions=tr(
             "Load the model, then type, or take an example. All of it happens on this page: what "
             "you type is sent nowhere."
         ),
@@ -70,6 +74,6 @@ def _bars(places: list[str], weights: Any, probability: float) -> Any:
     ax.barh(range(len(places)), weights, color=plots.COLOURS["blue"])
     ax.set_yticks(range(len(places)), places)
     ax.invert_yaxis()
-    ax.set_xlabel("weight each word receives")
-    ax.set_title(f"probability of positive: {probability:.3f}")
+    ax.set_xlabel(tr("weight each word receives"))
+    ax.set_title(tr("probability of positive: {probability}", probability=f"{probability:.3f}"))
     return fig

@@ -1,14 +1,13 @@
 // Chapter 1: the recurrent layer h = tanh(x W + h U + b) on a sentence, one step at a time.
 
 // All steps of the layer from a state of zeros: the three terms of each, their sum, the new state.
-// A row vector times a matrix is the sum of the matrix's rows, weighted by the vector's numbers.
 function readSentence(vectors, W, U, b) {
   let state = b.map(() => 0);
   return vectors.map((x) => {
     const old = state;
     const fromWord = weightedSum(x, W);
     const fromMemory = weightedSum(old, U);
-    const sum = b.map((bias, neuron) => fromWord[neuron] + fromMemory[neuron] + bias);
+    const sum = weightedSum([1, 1, 1], [fromWord, fromMemory, b]);
     state = sum.map(Math.tanh);
     return { x, old, fromWord, fromMemory, sum, state };
   });
@@ -25,74 +24,54 @@ function written(row, digits, matrix, neuron) {
   }).join(" + ");
 }
 
-function quoted(words) {
-  return `“${words}”`;
-}
-
-const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
-const BLUE = "#2b83c6";
-const PITCH = 105;
-
 // The unrolled chain: a box for each step, its word below, its state above.
 function createChain(count) {
-  const chain = drawing("svg", {
-    viewBox: `0 0 ${25 + PITCH * count} 268`,
-    class: "ac-drawing",
-    style: `width: 100%; max-width: ${0.95 * (25 + PITCH * count)}px`,
-    fill: "currentColor",
-    "font-size": 18,
-    "text-anchor": "middle",
-    "aria-hidden": "true",
-  });
+  const svg = drawing("svg", { class: "ac-plotted", height: 268, fill: "currentColor",
+    "aria-hidden": "true", style: `width: 100%; max-width: ${110 * (count + 0.6)}px` });
+  const pitch = 100 / (count + 0.6);
+  const box = count > 4 ? 19 : 27; // half a box, in pixels
 
-  function label(x, y, text, options = {}) {
-    return drawing("text", { x, y, ...options }, text);
-  }
-
-  // A straight arrow to the right or upwards; `now` makes it thick.
-  function arrow(x, y, length, upwards, now) {
-    const [dx, dy] = upwards ? [0, -1] : [1, 0];
-    const [endX, endY] = [x + dx * length, y + dy * length];
-    const points = [[0, 0], [-9, -5], [-9, 5]].map(([along, across]) =>
-      `${endX + dx * along + dy * across},${endY + dy * along + dx * across}`);
-    const colour = now ? BLUE : "currentColor";
+  function arrow(x1, y1, x2, y2, turn, now, shift = 0) {
+    const colour = paint(now ? "blue" : "text");
+    const tip = drawing("path", { d: "M0 0-9-5-9 5z", fill: colour,
+      transform: `translate(${shift}) rotate(${turn})` });
     return [
-      drawing("line", {
-        x1: x, y1: y, x2: endX - 7 * dx, y2: endY - 7 * dy,
-        stroke: colour, "stroke-width": now ? 3.5 : 1.3,
-      }),
-      drawing("polygon", { points: points.join(" "), fill: colour }),
+      drawing("line", { x1, y1, x2, y2, stroke: colour, "stroke-width": now ? 3.5 : 1.3,
+        transform: `translate(${shift})` }),
+      drawing("svg", { x: x2, y: y2, overflow: "visible" }, tip),
     ];
   }
 
   return {
-    node: chain,
+    node: svg,
     set(words, steps, current) {
-      const parts = [label(19, 128, "h₀"), label(19, 180, "zeros", { "font-size": 14 })];
-      steps.forEach((step, place) => {
-        const middle = 80 + PITCH * place;
+      svg.replaceChildren(at(0, 0,
+        label("h₀", { x: 0, y: 138, "text-anchor": "start" }),
+        label(tr("zeros"), { x: 0, y: 180, "text-anchor": "start" })),
+      ...steps.map(({ x, state }, place) => {
+        const before = place ? pitch : 1.1 * pitch; // to the box before, or to the beginning
         const read = place < current;
         const now = place === current - 1;
-        parts.push(
-          ...arrow(middle - 73, 150, 40, false, now),
-          ...arrow(middle, 216, 36, true, now),
-          ...arrow(middle, 120, 34, true, false),
+        const text = (y, content, look) => label(content, { y, ...look });
+        return at(pitch * (place + 1.1), 0,
+          // From the edge of one box to the edge of the next, however far that is.
+          drawing("svg", { x: `${-before}%`, y: 150, width: `${before}%`, overflow: "visible" },
+            ...arrow(place ? 2 * box : box, 0, "100%", 0, 0, now, -box)),
+          ...arrow(0, 216, 0, 181, -90, now),
+          ...arrow(0, 120, 0, 86, -90, false),
           drawing("rect", {
-            x: middle - 32, y: 121, width: 64, height: 58, rx: 7,
-            fill: now ? BLUE : "none", "fill-opacity": 0.25,
-            stroke: now ? BLUE : "currentColor", "stroke-width": now ? 3.5 : 1.3,
+            x: -box, y: 122, width: 2 * box, height: 57, rx: 7,
+            fill: now ? paint("blue") : "none", "fill-opacity": 0.25,
+            stroke: paint(now ? "blue" : "text"), "stroke-width": now ? 3.5 : 1.3,
             "stroke-dasharray": read ? null : "5 4",
           }),
-          label(middle, 156, "tanh"),
-          label(middle, 25, `h${SUBSCRIPTS[place + 1]}`),
-          ...(read
-            ? step.state.map((value, neuron) => label(middle, 50 + 22 * neuron, fixed(value, 4)))
-            : [label(middle, 61, "?")]),
-          label(middle, 236, words[place], { "font-weight": now ? 700 : 400 }),
-          label(middle, 259, `[${step.x.join(", ")}]`, { "font-size": 16 }),
-        );
-      });
-      chain.replaceChildren(...parts);
+          text(155, "tanh"),
+          text(25, `h${"₀₁₂₃₄₅₆₇₈₉"[place + 1]}`),
+          ...(read ? state.map((value, neuron) => text(50 + 20 * neuron, fixed(value, 4)))
+            : [text(61, "?")]),
+          text(236, words[place], { "font-weight": now ? 700 : 400 }),
+          text(259, `[${x.join(", ")}]`));
+      }));
     },
   };
 }
@@ -100,112 +79,92 @@ function createChain(count) {
 function build(figure, { words, vectors, W, U, b }) {
   const count = words.length;
   const places = words.map((_, place) => `word${place + 1}`);
-  const neurons = b.map((_, neuron) => `neuron ${neuron}`);
+  const neurons = b.map((_, neuron) => tr("neuron {neuron}", { neuron }));
   const unchanged = readSentence(vectors, W, U, b).at(-1).state;
+  const step = (by) => (state) => {
+    state.step = Math.min(Math.max(state.step + by, 1), count);
+  };
 
-  function goTo(state, step) {
-    state.step = Math.min(Math.max(step, 1), count);
-  }
-
-  const back = figure.button("Back", (state) => goTo(state, state.step - 1));
-  const forward = figure.button("Forward", (state) => goTo(state, state.step + 1));
-  const slider = figure.slider("step", {
-    label: "Step",
-    min: 1,
-    max: count,
-    step: 1,
-    format: (step) => `${step} of ${count}: ${quoted(words[figure.state[places[step - 1]]])}`,
-  });
-  const selects = places.map((key, place) => figure.choice(key, {
-    label: `Word ${place + 1}`,
-    options: words.map((word, number) => [number, word]),
-  }));
-  const exchange = figure.button("Exchange words 1 and 3", (state) => {
-    [state.word1, state.word3] = [state.word3, state.word1];
-  });
-  const memory = figure.slider("factor", {
-    label: "All of U multiplied by",
-    min: 0,
-    max: 1,
-    step: 0.25,
-    format: (factor) => fixed(factor, 2),
-  });
+  const back = figure.button(tr("Back"), step(-1));
+  const forward = figure.button(tr("Forward"), step(1));
   const chain = createChain(count);
-  const terms = figure.table({ caption: "This step, term by term", columns: ["term", ...neurons] });
-  const arithmetic = neurons.map(() => figure.note());
-  const states = figure.table({
-    caption: "The states so far",
-    columns: ["after reading", ...neurons],
-  });
+  const terms = table({ caption: tr("This step, term by term"), columns: [tr("term"), ...neurons] });
+  const arithmetic = neurons.map(() => note());
+  const states = table({ caption: tr("The states so far"),
+    columns: [tr("after reading"), ...neurons] });
   figure.add(
-    figure.group(back, forward, slider),
-    figure.group(...selects, exchange),
-    figure.group(memory),
-    figure.sentence,
-    chain.node,
-    terms.node,
-    ...arithmetic,
-    states.node,
+    figure.group(back, forward, figure.slider("step", {
+      label: tr("Step"), min: 1, max: count, step: 1,
+      format: (number) => tr("{step} of {count}: {word}",
+        { step: number, count, word: quoted(words[figure.state[places[number - 1]]]) }),
+    })),
+    figure.group(...places.map((key, place) => figure.choice(key, {
+      label: tr("Word {number}", { number: place + 1 }),
+      options: words.map((word, number) => [number, word]),
+    })), figure.button(tr("Exchange words 1 and 3"), (state) => {
+      [state.word1, state.word3] = [state.word3, state.word1];
+    })),
+    figure.group(figure.slider("factor", {
+      label: tr("All of U multiplied by"), min: 0, max: 1, step: 0.25,
+      format: (factor) => fixed(factor, 2),
+    })),
+    figure.sentence, chain.node, terms.node, ...arithmetic, states.node,
   );
 
-  const initial = { step: 1, factor: 1 };
-  places.forEach((key, place) => {
-    initial[key] = place;
-  });
-
-  figure.run(initial, (state) => {
+  const start = Object.fromEntries(places.map((key, place) => [key, place]));
+  figure.run({ step: 1, factor: 1, ...start }, (state) => {
     const chosen = places.map((key) => state[key]);
     const sentence = chosen.map((number) => words[number]);
     const scaled = U.map((row) => row.map((weight) => state.factor * weight));
     const steps = readSentence(chosen.map((number) => vectors[number]), W, scaled, b);
-    const step = steps[state.step - 1];
-    const word = sentence[state.step - 1];
+    const now = steps[state.step - 1];
+    const memory = state.factor === 1 ? "U" : `${fixed(state.factor, 2)} U`;
     const row = (name, values) => [name, ...values.map((value) => fixed(value, 4))];
-    const memoryName = state.factor === 1 ? "U" : `${fixed(state.factor, 2)} U`;
 
     // Not `disabled`: a button that loses its focus sends a keyboard back to the top.
-    for (const [button, end] of [[back, state.step === 1], [forward, state.step === count]]) {
-      button.setAttribute("aria-disabled", end);
-      button.style.opacity = end ? 0.55 : 1;
-    }
+    back.setAttribute("aria-disabled", state.step === 1);
+    forward.setAttribute("aria-disabled", state.step === count);
     chain.set(sentence, steps, state.step);
     terms.set([
-      row("word, x W", step.fromWord),
-      row(`memory, h ${memoryName}`, step.fromMemory),
-      row("bias, b", b),
-      row("sum", step.sum),
-      row("tanh: new h", step.state),
+      row(tr("word, x W"), now.fromWord),
+      row(tr("memory, h {matrix}", { matrix: memory }), now.fromMemory),
+      row(tr("bias, b"), b),
+      row(tr("sum"), now.sum),
+      row(tr("tanh: new h"), now.state),
     ], 4);
-    arithmetic.forEach((note, neuron) => {
-      note.textContent = `Into neuron ${neuron}: x W is ${written(step.x, 0, W, neuron)}; ` +
-        `h ${memoryName} is ${written(step.old, 4, scaled, neuron)}.`;
+    arithmetic.forEach((line, neuron) => {
+      line.textContent = tr("Into neuron {neuron}: x W is {word}; h {matrix} is {memory}.", {
+        neuron, word: written(now.x, 0, W, neuron), matrix: memory,
+        memory: written(now.old, 4, scaled, neuron),
+      });
     });
     states.set([
-      row("nothing", b.map(() => 0)),
-      ...steps.map(({ state: values }, place) => {
+      row(tr("nothing"), b.map(() => 0)),
+      ...steps.map((read, place) => {
         const name = `${place + 1}. ${quoted(sentence[place])}`;
-        return place < state.step ? row(name, values) : [name, ...b.map(() => "not yet")];
+        return place < state.step ? row(name, read.state) : [name, ...b.map(() => tr("not yet"))];
       }),
-      row("unchanged", unchanged),
+      row(tr("unchanged"), unchanged),
     ], state.step);
 
-    const text = `Step ${state.step} of ${count}: the layer reads ${quoted(word)}, ` +
-      `x = ${vector(step.x)}, and its state goes from ${vector(step.old, 4)} to ` +
-      `${vector(step.state, 4)}.`;
-    if (state.step < count) {
-      return text;
-    }
+    const said = [tr("Step {step} of {count}: the layer reads {word}, x = {x}, and its state goes " +
+      "from {old} to {state}.", { step: state.step, count, word: quoted(sentence[state.step - 1]),
+      x: vector(now.x), old: vector(now.old, 4), state: vector(now.state, 4) })];
     const sameU = state.factor === 1;
     const sameWords = chosen.every((number, place) => number === place);
-    if (sameU && sameWords) {
-      return `${text} The words and U are those of the start.`;
+    if (state.step === count && sameU && sameWords) {
+      said.push(tr("The words and U are those of the start."));
+    } else if (state.step === count) {
+      const text = { sentence: quoted(sentence.join(" ")) };
+      const distance = Math.hypot(...weightedSum([1, -1], [now.state, unchanged]));
+      said.push(
+        sameWords ? tr("The words are unchanged: {sentence}.", text)
+          : tr("The sentence is now {sentence}.", text),
+        sameU ? tr("U is unchanged.")
+          : tr("U is multiplied by {factor}.", { factor: fixed(state.factor, 2) }),
+        tr("With the words and U of the start, the last state is {state}; yours lies {distance} " +
+          "away.", { state: vector(unchanged, 4), distance: fixed(distance, 4) }));
     }
-    const distance = Math.hypot(...step.state.map((value, neuron) => value - unchanged[neuron]));
-    const changed = sameWords ? "U" : sameU ? "the words" : "both";
-    return `${text} ${sameWords ? "The words are unchanged:" : "The sentence is now"} ` +
-      `${quoted(sentence.join(" "))}. U is ` +
-      `${sameU ? "unchanged" : `multiplied by ${fixed(state.factor, 2)}`}. ` +
-      `With ${changed} as at the start, the last state is ${vector(unchanged, 4)}; ` +
-      `yours lies ${fixed(distance, 4)} away.`;
+    return said.join(" ");
   });
 }

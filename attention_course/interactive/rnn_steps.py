@@ -10,6 +10,7 @@ import numpy as np
 from attention_course import interactive
 from attention_course.display import plots
 from attention_course.functional import gradients
+from attention_course.words import tr
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆"
 
@@ -36,23 +37,30 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
     d = vectors.shape[-1] if vectors.ndim else 0
     if not 3 <= len(words) <= 6 or shapes != ((len(words), d), (d, 2), (2, 2), (2,)):
         raise interactive.FigureError(
-            "The figure needs three to six words, one vector of d numbers for each, and W, U and b "
-            f"of shapes (d, 2), (2, 2) and (2,); it got {len(words)} words and the shapes "
-            f"{', '.join(map(str, shapes))}."
+            tr(
+                "The figure needs three to six words, one vector of d numbers for each, and W, U "
+                "and b of shapes (d, 2), (2, 2) and (2,); it got {count} words and the shapes "
+                "{shapes}.",
+                count=len(words),
+                shapes=", ".join(map(str, shapes)),
+            )
         )
     if not np.isin(vectors, (0, 1)).all():
-        raise interactive.FigureError("The vectors of the words must hold only zeros and ones.")
+        raise interactive.FigureError(tr("The vectors of the words must hold only zeros and ones."))
     first = gradients.rnn_states(vectors, W, U, b)[0]
-    alt = (
-        f"The layer unrolled over the words “{' '.join(words)}”: a row of boxes, one for each "
-        f"word, joined by arrows. The first box is marked: it reads “{words[0]}” and its state is "
-        f"({first[0]:.4f}, {first[1]:.4f}). The states after it are not known yet."
+    alt = tr(
+        "The layer unrolled over the words “{words}”: a row of boxes, one for each word, "
+        "joined by arrows. The first box is marked: it reads “{word}” and its state is "
+        "({state}). The states after it are not known yet.",
+        words=" ".join(words),
+        word=words[0],
+        state=f"{first[0]:.4f}, {first[1]:.4f}",
     )
     interactive.show(
         "rnn_steps",
         {"words": list(words), "vectors": vectors.astype(int), "W": W, "U": U, "b": b},
-        title="Read a sentence, one word at a time",
-        instructions=(
+        title=tr("Read a sentence, one word at a time"),
+        instructions=tr(
             "Work out the state of the next box. Then press Forward and compare. At the end, "
             "change a word, or the strength of the memory U, and read again."
         ),
@@ -82,7 +90,7 @@ def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray, alt: st
         ax.text(place, -1.6, f"[{entries}]", ha="center", va="center")
         state = f"{first[0]:.4f}\n{first[1]:.4f}" if now else "?"
         ax.text(place, 0.95, f"h{SUBSCRIPTS[place + 1]}\n{state}", ha="center", va="bottom")
-    ax.text(-0.8, 0, "h₀\nzeros", ha="right", va="center")
+    ax.text(-0.8, 0, "h₀\n" + tr("zeros"), ha="right", va="center")
     ax.set(xlim=(-1.3, len(words) - 0.4), ylim=(-1.9, 2.1))
     ax.set_axis_off()
     return plots.svg(fig, alt)

@@ -293,9 +293,11 @@ def _masked_softmax(scores: Any, allowed: Any) -> Any:
     """Softmax over the last axis; forbidden entries get zero, also where all are forbidden."""
     if allowed is None:
         return ops.softmax(scores, axis=-1)
-    allowed = ops.cast(allowed, scores.dtype)
-    # -1e9 vanishes in the softmax unless a whole row is forbidden: then the product clears it.
-    return ops.softmax(scores - 1e9 * (1 - allowed), axis=-1) * allowed
+    # As low as half precision goes, or as Keras' own layers take it: it vanishes in the softmax
+    # unless a whole row is forbidden, and then the product clears it.
+    lowest = -65504 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e9
+    scores = ops.where(allowed, scores, ops.cast(lowest, scores.dtype))
+    return ops.softmax(scores, axis=-1) * ops.cast(allowed, scores.dtype)
 
 
 def _positive(value: Any, name: str) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 from keras import ops
 
 from attention_course.layers.attention import LayerError, _masked_softmax, _positive
+from attention_course.words import tr
 
 WORD_BITS = 20
 """Bits per word in the key of an n-gram; three of them fit into an int64."""
@@ -40,6 +41,9 @@ class NGrams(keras.layers.Layer):
         size: number of n-grams in the table.
         orders: length of the longest n-gram, 1 to 3.
 
+    Raises:
+        LayerError: Keras runs on JAX.
+
     Call arguments: ``tokens`` int32 (batch, length), 0 is padding before the text. Returns int32
     (batch, 2, orders * length): the n-grams' numbers, rising, with zeros where there is none; and
     how many words follow the n-gram in the text.
@@ -47,6 +51,14 @@ class NGrams(keras.layers.Layer):
 
     def __init__(self, size: int, orders: int = 3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if keras.config.backend() == "jax":
+            # It has whole numbers of 32 bits, and arrays whose size is known beforehand.
+            raise LayerError(
+                tr(
+                    "The n-gram models do not run on JAX: set KERAS_BACKEND=tensorflow and start "
+                    "Python again."
+                )
+            )
         self.size = _positive(size, "size")
         self.orders = _positive(orders, "orders")
         self.supports_jit = False  # XLA's sort is slow on a processor

@@ -1,12 +1,14 @@
 """The trained models of the course: how each is built, and how to load it by name."""
 
 import difflib
+import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attention_course import assets
-from attention_course.errors import ModelError
+from attention_course.errors import CourseError, ModelError
+from attention_course.words import tr
 
 if TYPE_CHECKING:
     import keras
@@ -43,8 +45,18 @@ def family(name: str) -> str:
     """Return which module builds the model ``name``; ``ModelError`` for an unknown name."""
     if name not in NAMES:
         close = difflib.get_close_matches(str(name), NAMES, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(NAMES)}."
-        raise ModelError(f"There is no model called {name!r}: {hint}")
+        if close:
+            told = tr(
+                "There is no model called {name!r}: did you mean {close}?",
+                name=name,
+                close=close[0],
+            )
+        else:
+            known = ", ".join(NAMES)
+            told = tr(
+                "There is no model called {name!r}: known are {known}.", name=name, known=known
+            )
+        raise ModelError(told)
     return NAMES[name]
 
 
@@ -60,7 +72,8 @@ def load(name: str) -> "keras.Model":
 
     Raises:
         AssetError: the file cannot be fetched.
-        ModelError: the name is unknown, or the file is damaged or unsafe.
+        ModelError: the name is unknown, or the file is damaged or unsafe, or cannot be loaded by
+            this Keras.
     """
     family(name)
     return load_file(assets.fetch(f"models/{name}.keras"))
@@ -74,8 +87,36 @@ def load_file(path: Path) -> "keras.Model":
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # h5py, zipfile and Keras raise a dozen kinds
-        reason = "it would run code" if "unsafe" in str(error).lower() else "it is damaged"
-        raise ModelError(
-            f"The model file {path.name} is refused, because {reason}: restore the original file, "
-            f"or repeat the training with 'python -m attention_course train {path.stem}'."
-        ) from error
+        first: BaseException = error
+        while first.__context__:  # Keras wraps what a layer raises in pages of its own
+            first = first.__context__
+        if isinstance(first, CourseError):
+            raise first from None
+        raise ModelError(_refusal(path, first)) from error
+
+
+def _refusal(path: Path, error: BaseException) -> str:
+    import keras
+
+    remedy = {"file": path.name, "model": path.stem}
+    if "unsafe" in str(error).lower():
+        return tr(
+            "The model file {file} is refused, because it would run code: restore the original "
+            "file, or repeat the training with 'python -m attention_course train {model}'.",
+            **remedy,
+        )
+    whole = assets.read_registry().get(f"models/{path.name}")
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == whole:
+        return tr(
+            "The model file {file} is whole, but Keras {version} on {backend} cannot load it "
+            "({reason}): install the versions of requirements.txt.",
+            file=path.name,
+            version=keras.__version__,
+            backend=keras.config.backend(),
+            reason=(str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."),
+        )
+    return tr(
+        "The model file {file} is refused, because it is damaged: restore the original file, or "
+        "repeat the training with 'python -m attention_course train {model}'.",
+        **remedy,
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from attention_course import assets
 from attention_course.errors import ModelError
-from attention_course.storage import write_whole
+from attention_course.words import tr
 
 REQUIRED_KEYS = frozenset(
     {"name", "title", "recipe", "data", "seeds", "versions", "runs", "test", "training", "file"}
@@ -30,27 +30,20 @@ def load_card(name: str) -> dict[str, Any]:
 
 def read_card(path: Path) -> dict[str, Any]:
     """Return the card stored at ``path``; raises ``ModelError`` when it is damaged."""
-    remedy = "restore it with 'git checkout' or train the model again"
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(card, dict):
+            raise ValueError("not a JSON object")
+        missing = sorted(REQUIRED_KEYS - card.keys())
+        if missing:
+            raise ValueError(f"without {', '.join(missing)}")
     except (OSError, ValueError) as error:
-        raise ModelError(f"The card {path.name} cannot be read ({error}): {remedy}.") from error
-    if not isinstance(card, dict):
-        raise ModelError(f"The card {path.name} is not a JSON object: {remedy}.")
-    missing = sorted(REQUIRED_KEYS - card.keys())
-    if missing:
-        raise ModelError(f"The card {path.name} lacks {', '.join(missing)}: {remedy}.")
+        raise ModelError(
+            tr(
+                "The card {file} is damaged ({reason}): restore it with 'git checkout' or train "
+                "the model again.",
+                file=path.name,
+                reason=error,
+            )
+        ) from error
     return card
-
-
-def write_json(path: Path, content: dict[str, Any], scratch: Path | None = None) -> None:
-    """Write ``content`` to ``path``, whole or not at all; see :func:`storage.write_whole`.
-
-    Raises:
-        ValueError: ``content`` holds NaN or an infinity, which JSON does not know.
-        StorageError: the disk is full or refuses to write.
-    """
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(
-        path, lambda partial: partial.write_text(text, encoding="utf-8", newline="\n"), scratch
-    )

@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sparse
 
 from attention_course.datasets import imdb
-from attention_course.models import cards
 from attention_course.statistics import accuracy_report
+from attention_course.storage import write_json
 
 VALIDATION = 5_000
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -119,7 +119,7 @@ def write(folder: Path) -> dict[str, Any]:
         "constant": constant(reviews),
         "nb_logistic_regression": nb_logistic_regression(reviews),
     }
-    cards.write_json(folder / "baselines.json", content)
+    write_json(folder / "baselines.json", content)
     return content
 
 

@@ -7,8 +7,10 @@ weights of an unbroken one. A model file and a card appear whole or not at all.
 
 import contextlib
 import hashlib
+import json
 import os
 import platform
+import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -19,15 +21,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from attention_course import assets
+from attention_course import assets, environment
 from attention_course.errors import AssetError, DataError, ModelError
 from attention_course.models import cards
 from attention_course.statistics import mean_interval
-from attention_course.storage import write_whole
+from attention_course.storage import write_json, write_whole
 from attention_course.training.checkpoints import CheckpointError, Checkpoints, State
 from attention_course.training.progress import ShowProgress
 from attention_course.training.recipe import Recipe, Splits
 from attention_course.training.recipes import recipe as find_recipe
+from attention_course.words import tr
 
 UNFINISHED = ".unfinished"
 """Folder beside the models for runs that are not done; a finished training removes its part."""
@@ -172,7 +175,7 @@ def write_model(
     copy.set_weights(model.get_weights())
     write_whole(path, copy.save, scratch)
     card = _card(recipe, splits, model, runs, epochs, path) | further
-    cards.write_json(folder / f"{recipe.name}.json", card, scratch)
+    write_json(folder / f"{recipe.name}.json", card, scratch)
     return card
 
 
@@ -281,8 +284,7 @@ def _run_epochs(
     examples in every epoch, whichever epoch comes first: nothing but the variables has to be
     restored. The layers' own generators (dropout) are among these.
     """
-    keras.utils.set_random_seed(seed)
-    model = recipe.build()
+    model = _seeded(recipe, seed)
     if recipe.prepare:
         recipe.prepare(model, splits)
     model.optimizer.build(model.trainable_variables)
@@ -310,6 +312,28 @@ def _run_epochs(
                 callbacks.append(progress)
                 model.fit(splits.x_train, splits.y_train, callbacks=callbacks, **options)
     return model, recorder
+
+
+def _seeded(recipe: Recipe, seed: int) -> keras.Model:
+    """Return the model with the initial weights that belong to ``seed``.
+
+    Keras draws them from the global generator of Python, as other threads may do, such as those
+    of a sweep's engine. Two builds that leave it in the same state were not disturbed.
+    """
+    state = None
+    for _ in range(20):
+        keras.utils.set_random_seed(seed)
+        model = recipe.build()
+        before, state = state, random.getstate()
+        if state == before:
+            return model
+    raise ModelError(
+        tr(
+            "The initial weights of {model} do not follow from the seed: let its builder draw from "
+            "Keras alone, and nothing else in this process while it builds.",
+            model=recipe.name,
+        )
+    )
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -341,12 +365,6 @@ class _Recorder(keras.callbacks.Callback):
         if state is None:
             return 0
         variables = self._variables()
-        best = len(self.model.weights) if state.record["best_epoch"] else 0
-        if len(state.arrays) != len(variables) + best:
-            raise CheckpointError(
-                f"The checkpoint in {self.checkpoints.folder} does not fit the model: delete that "
-                "folder and start the run again."
-            )
         for variable, array in zip(variables, state.arrays, strict=False):
             variable.assign(array)
         self.best_weights = list(state.arrays[len(variables) :])
@@ -400,8 +418,16 @@ class _Recorder(keras.callbacks.Callback):
 
 def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str, Any]:
     """Return what has to be the same wherever and whenever a run goes on."""
+    design = json.loads(recipe.build().to_json())
+    compiled = design["compile_config"]
+    optimizer = compiled.pop("optimizer")
+    layers = json.dumps(_unnamed(design["config"]), sort_keys=True)
     return {
         "model": recipe.name,
+        "architecture": hashlib.sha256(layers.encode()).hexdigest()[:12],
+        "optimizer": optimizer["class_name"],
+        **_unnamed(optimizer["config"]),
+        **compiled,
         "seed": seed,
         "epochs": epochs,
         "batch_size": recipe.batch_size,
@@ -412,18 +438,24 @@ def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str
         "patience": recipe.patience,
         "data_sha256": splits.sha256,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        **versions(),
+        **environment.versions(),
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that a card names: Python's and those of the packages that compute."""
-    return {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": __import__("tensorflow").__version__,
-        "numpy": np.__version__,
-    }
+def _unnamed(part: Any, numbers: dict[str, int] | None = None) -> Any:
+    """Return a configuration without names: Keras numbers them through a whole process.
+
+    A connection says which layer it comes from: the layer's number stands for its name.
+    """
+    if isinstance(part, dict):
+        if "layers" in part:
+            numbers = {layer.get("name"): number for number, layer in enumerate(part["layers"])}
+        return {key: _unnamed(value, numbers) for key, value in part.items() if key != "name"}
+    if isinstance(part, list):
+        if len(part) == 3 and isinstance(part[0], str) and part[0] in (numbers or {}):
+            return [numbers[part[0]], *part[1:]]
+        return [_unnamed(value, numbers) for value in part]
+    return float(f"{part:.6g}") if isinstance(part, float) else part
 
 
 def check_data(name: str, splits: Splits) -> None:
@@ -497,7 +529,7 @@ def _card(
         },
         "data": {**splits.provenance, "sha256": splits.sha256},
         "seeds": [run["seed"] for run in runs],
-        "versions": versions(),
+        "versions": environment.versions(),
         "runs": runs,
         "test": runs[0]["test"],
         "scores": {
@@ -507,9 +539,7 @@ def _card(
         "training": {
             "seconds_per_epoch_median": round(float(np.median(seconds)), 2),
             "seconds_total": round(float(np.sum(seconds)), 1),
-            "cores": len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count(),
+            "cores": environment.cores(),
             "machine": platform.machine(),
         },
         "file": {

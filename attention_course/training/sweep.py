@@ -16,10 +16,7 @@ than this package.
 from __future__ import annotations
 
 import logging
-import os
-import random
 import shutil
-import sys
 import tempfile
 import threading
 import uuid
@@ -27,11 +24,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
-from importlib.util import find_spec, module_from_spec
+from importlib.util import find_spec
 from pathlib import Path
-from types import MethodType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from attention_course import environment
 from attention_course.errors import CourseError, DataError
 
 if TYPE_CHECKING:
@@ -108,7 +106,7 @@ def sweep(
             print(f"{unit}: {_told(result)}, from before", flush=True)
     failed: dict[Unit, str] = {}
     if waiting:
-        with _connect(engine, address, min(workers or _cores(), len(waiting))) as client:
+        with _connect(engine, address, min(workers or environment.cores(), len(waiting))) as client:
             side_by_side = len(client.nthreads())
             arriving = _outcomes(engine, client, waiting, of_unit, address is None)
             with closing(arriving):
@@ -189,12 +187,13 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
 
     # Random numbers are drawn from generators of the process: two trainings would mix them up.
     with _one_at_a_time:
-        _part_generators()
         recipe = find_recipe(unit.name)
         splits = _data(unit.name)
         here = training.identity(recipe, splits, unit.seed, unit.epochs)
         different = [
-            f"{key} {here[key]}, not {identity[key]}" for key in here if here[key] != identity[key]
+            f"{key} {here.get(key)}, not {identity.get(key)}"
+            for key in sorted(here.keys() | identity.keys())
+            if here.get(key) != identity.get(key)
         ]
         if different:
             raise DataError(
@@ -207,26 +206,6 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
         if not folder.is_absolute():
             shutil.rmtree(place)
         return result
-
-
-def _part_generators() -> None:
-    """Give the engine a copy of the module ``random``, with a global generator of its own.
-
-    Its event loop draws samples to guess the size of a message. It would do so between the moment
-    when a training seeds the global generator and the moment when Keras draws from it.
-    """
-    spec = find_spec("random")
-    own = module_from_spec(spec)
-    spec.loader.exec_module(own)
-    # Copies are made in one piece, whatever the engine's own thread imports meanwhile.
-    for name, module in sys.modules.copy().items():
-        if name.partition(".")[0] not in ("dask", "distributed", "tornado"):
-            continue
-        for attribute, value in vars(module).copy().items():
-            if value is random:
-                setattr(module, attribute, own)
-            elif isinstance(value, MethodType) and value.__self__ is random.random.__self__:
-                setattr(module, attribute, getattr(own, value.__name__))
 
 
 @lru_cache(maxsize=2)
@@ -348,12 +327,6 @@ def _engine() -> ModuleType:
             "train one model after another with the command train."
         ) from error
     return distributed
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _told(result: Result) -> str:

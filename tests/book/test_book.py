@@ -6,7 +6,6 @@ that, so it is quick; that every chapter runs is tested by nbval.
 
 import json
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
@@ -14,14 +13,11 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from building import build
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from attention_course.address import REPOSITORY
-from attention_course.book import extension as book
-from attention_course.book import notebooks
+from attention_course.book import address, normal
 
 ROOT = Path(__file__).resolve().parents[2]
+REPOSITORY = address.present(ROOT)
 STEMS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))]
 APPENDIX = ["benchmarks", "glossary", "bibliography"]
 PAGES = ["index", *(f"chapters/{stem}" for stem in STEMS), *APPENDIX]
@@ -262,7 +258,7 @@ def test_links_within_the_glossary_lead_to_entries(entries):
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_chapter_links_terms_and_every_term_is_in_the_glossary(stem, entries):
-    notebook = notebooks.read(ROOT / "chapters" / f"{stem}.ipynb")
+    notebook = normal.read(ROOT / "chapters" / f"{stem}.ipynb")
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert "../glossary.md#" in text
     assert unknown_terms(text, {anchor(term) for term in entries}) == set()
@@ -296,7 +292,7 @@ def unlisted_papers(text: str, bibliography: str) -> set[str]:
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_every_paper_a_chapter_links_is_in_the_bibliography(stem):
-    notebook = notebooks.read(ROOT / "chapters" / f"{stem}.ipynb")
+    notebook = normal.read(ROOT / "chapters" / f"{stem}.ipynb")
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert PAPER.search(text)
     assert unlisted_papers(text, (ROOT / "references.bib").read_text("utf-8")) == set()
@@ -307,58 +303,13 @@ def test_an_unlisted_paper_is_noticed():
     assert unlisted_papers(text, "url = {https://arxiv.org/abs/1409.0473}") == {"10.1/x"}
 
 
-def test_all_configured_addresses_are_this_repository():
+def test_nothing_is_loaded_that_no_page_uses():
     configuration = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    assert configuration["repository"]["url"] == REPOSITORY
     assert "sphinx_thebe" not in configuration["sphinx"]["config"]["extensions"]
     assert not (ROOT / "_static").exists()
 
 
-# --- light and correct pages ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("asset", "body", "needed"),
-    [
-        ("mathjax/es5/tex-chtml.js", '<p class="text">', False),
-        ("mathjax/es5/tex-chtml.js", '<span class="math notranslate">', True),
-        # The only formula of this page is written by its quiz.
-        ("mathjax/es5/tex-chtml.js", '<div class="cell_output docutils container">', True),
-        (" window.MathJax = {}", "<p>", False),
-        ("clipboard.min.js", "<p>", False),
-        ("copybutton.js", '<div class="highlight-python notranslate">', True),
-        ("sphinx-design.min.css", '<div class="sd-card">', True),
-        ("sphinx-design.min.css", '<div class="used-card">', False),
-        ("design-tabs.js", '<div class="sd-card">', False),
-        ("mystnb.11b.css", '<div class="cell docutils container">', True),
-        ("mystnb.11b.css", '<div class="excellent">', False),
-        ("course.css", "", True),
-    ],
-)
-def test_a_page_loads_what_it_uses(asset, body, needed):
-    assert book.needs(asset, body) is needed
-
-
-def test_repairs_leave_no_wrong_role_and_no_empty_heading():
-    body = (
-        '<div class="citation" role="doc-biblioentry"><a role="doc-backlink" href="#a">1</a></div>'
-        '<tr><th class="head text-right"><p></p></th><th></th><th class="head"><p>a</p></th></tr>'
-    )
-    fixed = book.repair(body)
-    assert "doc-biblioentry" not in fixed
-    assert 'title="Back to where it is cited" href="#a"' in fixed
-    assert '<td class="head text-right"></td><td></td><th class="head"><p>a</p></th>' in fixed
-    assert book.repair(fixed.replace("doc-backlink", "link")) == fixed.replace(
-        "doc-backlink", "link"
-    )
-
-
-def test_icons_go_and_other_rules_stay():
-    sheet = (
-        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.a{b:c}'
-        "@font-face{font-family:Font Awesome\\ 6 Free;src:url(a)}@font-face{font-family:Own}"
-    )
-    assert book.FONT_AWESOME.sub("", sheet) == ".a{b:c}@font-face{font-family:Own}"
+# --- light pages ---------------------------------------------------------------------------
 
 
 def icons_without_a_shape(page: BeautifulSoup, sheet: str) -> set[str]:
@@ -402,155 +353,3 @@ def test_files_that_no_page_uses_are_not_shipped(site):
     static = site / "_static"
     assert not (static / "vendor").exists()
     assert not list(static.rglob("fontawesome*"))
-    sheet = (static / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
-    assert ":before{content:" in sheet
-    assert ".fa-ghost:before" not in sheet
-
-
-# --- freshness: the parts ------------------------------------------------------------------
-
-FILES = {
-    "attention_course/plots.py": "a",
-    "benchmarks/speed.json": "g",
-    "images/rnn.svg": "b",
-    "images/spare.svg": "c",
-    "models/lstm.json": "d",
-    "quizzes/01_a.json": "e",
-    "quizzes/02_b.json": "f",
-}
-SOURCES = {
-    "01_a": 'show_quiz("01_a")\nshow_image("rnn")\nbenchmarks.load("speed")',
-    # As in a notebook's JSON. The link to chapter 1 does not make its quiz a part of this one.
-    "02_b": r'"show_quiz(\"02_b\") # rnns", "[chapter 1](01_a.ipynb)", "the rnn"',
-}
-
-
-@pytest.mark.parametrize(
-    ("changed", "stale"),
-    [
-        ("quizzes/01_a.json", ["01_a"]),
-        ("quizzes/02_b.json", ["02_b"]),
-        ("benchmarks/speed.json", ["01_a"]),
-        ("images/rnn.svg", ["01_a"]),
-        ("images/spare.svg", ["01_a", "02_b"]),
-        ("models/lstm.json", ["01_a", "02_b"]),
-        ("attention_course/plots.py", ["01_a", "02_b"]),
-        (None, []),
-    ],
-)
-def test_a_changed_file_makes_the_right_chapters_stale(changed, stale):
-    before = book.fingerprints(FILES, SOURCES)
-    files = {**FILES, changed: "new"} if changed else FILES
-    assert book.stale_chapters(book.fingerprints(files, SOURCES), before) == stale
-
-
-def test_a_removed_or_added_file_and_a_new_chapter_count_too():
-    before = book.fingerprints(FILES, SOURCES)
-    fewer = {name: FILES[name] for name in FILES if name != "models/lstm.json"}
-    assert book.stale_chapters(book.fingerprints(fewer, SOURCES), before) == ["01_a", "02_b"]
-    more = {**SOURCES, "03_c": "new"}
-    assert "03_c" in book.stale_chapters(book.fingerprints(FILES, more), before)
-    assert book.stale_chapters(before, {}) == ["01_a", "02_b"]
-
-
-def test_a_text_page_is_watched_when_its_head_says_that_it_holds_code():
-    assert book.has_code(ROOT / "benchmarks.md")
-    assert book.has_code(ROOT / "chapters" / f"{STEMS[0]}.ipynb")
-    assert not book.has_code(ROOT / "glossary.md")
-
-
-def test_byte_code_and_hidden_files_are_not_watched(tmp_path):
-    for name in ("attention_course/a.py", "attention_course/__pycache__/a.pyc", "data/.hidden"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-    assert list(book.watched_files(tmp_path)) == ["attention_course/a.py"]
-
-
-def test_a_damaged_state_counts_as_none(tmp_path):
-    assert book.read_state(tmp_path) == {}
-    (tmp_path / book.STATE_FILE).write_text("[1")
-    assert book.read_state(tmp_path) == {}
-    (tmp_path / book.STATE_FILE).write_text("[1]")
-    assert book.read_state(tmp_path) == {}
-    book.write_state(tmp_path, {"a": "b"})
-    assert book.read_state(tmp_path) == {"a": "b"}
-
-
-# --- freshness: a tiny book ----------------------------------------------------------------
-
-COUNTING = """\
-import json
-from pathlib import Path
-
-log = Path("executions.log")
-log.write_text((log.read_text() if log.exists() else "") + "x")
-print(json.loads(Path("../quizzes/01_small.json").read_text()))"""
-
-
-@pytest.fixture
-def tiny(tmp_path):
-    folder = tmp_path / "tiny"
-    (folder / "chapters").mkdir(parents=True)
-    (folder / "quizzes").mkdir()
-    (folder / "quizzes" / "01_small.json").write_text('"first wording"')
-    (folder / "index.md").write_text("# Tiny\n\nText.\n")
-    (folder / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters:\n  - file: chapters/01_small\n"
-    )
-    configuration = {
-        "title": "Tiny",
-        "execute": {"execute_notebooks": "cache"},
-        "sphinx": {"extra_extensions": ["attention_course.book.extension"]},
-    }
-    (folder / "_config.yml").write_text(yaml.safe_dump(configuration))
-    write_chapter(folder, COUNTING)
-    yield folder
-    shutil.rmtree(folder)
-
-
-def write_chapter(folder: Path, code: str) -> None:
-    cells = [new_markdown_cell("# Small"), new_code_cell(code, id="cell")]
-    notebook = notebooks.normalise(new_notebook(cells=cells), "01_small")
-    notebooks.write(notebook, folder / "chapters" / "01_small.ipynb")
-
-
-def executions(folder: Path) -> int:
-    return len((folder / "chapters" / "executions.log").read_text())
-
-
-def shown(folder: Path) -> str:
-    return (folder / "_build" / "html" / "chapters" / "01_small.html").read_text("utf-8")
-
-
-def test_a_changed_quiz_is_executed_again_and_a_failure_stays_visible(tiny):
-    assert build(tiny).returncode == 0
-    assert executions(tiny) == 1
-    assert "first wording" in shown(tiny)
-
-    assert build(tiny).returncode == 0
-    assert executions(tiny) == 1, "nothing has changed, yet the chapter was executed again"
-
-    (tiny / "quizzes" / "01_small.json").write_text('"second wording"')
-    assert build(tiny).returncode == 0
-    assert executions(tiny) == 2
-    assert "second wording" in shown(tiny)
-
-    write_chapter(tiny, COUNTING + "\nundefined_name")
-    for _ in range(2):
-        result = build(tiny)
-        assert result.returncode != 0
-        assert "A cell of chapters/01_small failed: NameError" in result.stderr
-
-    write_chapter(tiny, COUNTING)
-    assert build(tiny, "-W", "--keep-going").returncode == 0
-    assert "second wording" in shown(tiny)
-
-
-def test_a_warning_fails_the_next_strict_build_too(tiny):
-    (tiny / "index.md").write_text("# Tiny\n\n[nowhere](missing.md)\n")
-    for _ in range(2):
-        result = build(tiny, "-W", "--keep-going")
-        assert result.returncode != 0
-        assert "missing.md" in result.stderr
-    assert executions(tiny) == 1

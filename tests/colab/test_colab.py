@@ -3,8 +3,8 @@
 What stands in for what:
 
 * Colab's machine: a virtual environment with the versions of a pip constraints file.
-* GitHub: a bare clone of this working tree, tagged with the package's version. git is told to use
-  it instead of the repository's address, so the first cell runs word for word.
+* GitHub: a bare repository of this working tree, published at an address by the command of the
+  course. git is told to use it instead of that address, so the first cell runs word for word.
 * raw.githubusercontent.com: the working tree, served over HTTP on loopback.
 * ``google.colab``: an empty module that is loaded before the first cell, as on Colab.
 
@@ -35,7 +35,8 @@ from pathlib import Path
 
 import pytest
 
-from attention_course import __version__, address, assets
+from attention_course import __version__, assets
+from attention_course.book import address, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -62,6 +63,7 @@ PACKAGES = [
     "tensorflow",
 ]
 OURS = {"attention-course", "jupyterquiz"}
+FORK = "https://github.com/a-teacher/attention"
 MINUTE = 60
 
 pytestmark = [
@@ -148,17 +150,20 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def repository(tree, tmp_path_factory):
-    """A bare repository of the working tree with the version's tag."""
+    """A bare repository of the working tree, published at ``FORK``; and the commit that it pins."""
     bare = tmp_path_factory.mktemp("github") / "course.git"
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
     run("git", "init", "-q", cwd=tree)
     run("git", "add", "--all", "--force", cwd=tree)
     run("git", *identity, "commit", "-q", "-m", "The working tree", cwd=tree)
-    run("git", *identity, "tag", f"v{__version__}", cwd=tree)
+    commit = address.newest(tree)
+    for path, text in address.changes(tree, FORK, commit).items():
+        path.write_text(text, encoding="utf-8")
+    run("git", *identity, "commit", "-q", "--all", "-m", "Published", cwd=tree)
     run("git", "clone", "-q", "--bare", tree, bare)
     run("git", "config", "uploadpack.allowFilter", "true", cwd=bare)
     run("git", "config", "uploadpack.allowAnySHA1InWant", "true", cwd=bare)
-    return bare
+    return bare, commit
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -213,8 +218,8 @@ def machine(python, repository, web, tmp_path):
         "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
         "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
         "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
-        "GIT_CONFIG_VALUE_0": address.REPOSITORY,
+        "GIT_CONFIG_KEY_0": f"url.{repository[0].as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": FORK,
     }
 
 
@@ -252,10 +257,11 @@ def test_wheel(python, tree, tmp_path):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_chapter(chapter, python, machine, web, tmp_path):
+def test_chapter(chapter, python, tree, repository, machine, web, tmp_path):
+    commit = repository[1]
     folder = tmp_path / "content"
     folder.mkdir()
-    shutil.copyfile(chapter, folder / chapter.name)
+    shutil.copyfile(tree / "chapters" / chapter.name, folder / chapter.name)
     before = installed(python)
     assert not OURS & set(before)
 
@@ -264,12 +270,15 @@ def test_chapter(chapter, python, machine, web, tmp_path):
 
     cells = json.loads(result.read_text(encoding="utf-8"))["cells"]
     assert errors_in(cells) == []
-    assert_every_cell_ran(cells)
+    assert_every_cell_ran(cells, commit)
     after = installed(python)
     assert {name: after.get(name) for name in before} == before, "Colab's versions must stay"
     assert set(after) - set(before) == OURS
     assert after["attention-course"] == __version__
     assert_downloads(chapter, web[1], tmp_path / "cache" / __version__)
+    show = "from attention_course import assets; print(assets.raw_base())"
+    source = run(python, "-c", show, cwd=folder, env=machine).strip()
+    assert source == f"https://raw.githubusercontent.com/a-teacher/attention/{commit}"
     # Looked at from outside: the browser and Playwright belong to this environment, not to Colab's.
     report = json.loads(run(sys.executable, VISITOR, result))
     assert report["problems"] == []
@@ -287,11 +296,10 @@ def errors_in(cells):
     ]
 
 
-def assert_every_cell_ran(cells):
+def assert_every_cell_ran(cells, commit):
     code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"])]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    install = "".join(code[0]["source"])
-    assert f"{address.REPOSITORY}@v{__version__}" in install
+    assert "".join(code[0]["source"]) == rules.first_cell(FORK, commit)
 
 
 def assert_downloads(chapter, asked, cache):
@@ -307,11 +315,18 @@ def assert_downloads(chapter, asked, cache):
         assert hashlib.sha256(cached[name].read_bytes()).hexdigest() == registry[name]
 
 
-def test_an_error_is_noticed(python, machine, tmp_path):
-    """A chapter that asks for a file of the checkout by its path fails on Colab."""
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("open('../quizzes/01_rnn_recap.json')", "FileNotFoundError: "),
+        (rules.first_cell(rules.UNPUBLISHED, "0" * 40), "SystemExit: This copy "),
+    ],
+)
+def test_an_error_is_noticed(source, problem, python, machine, tmp_path):
+    """A file of the checkout asked for by its path; a course that nobody has published."""
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None}
     notebook = {
-        "cells": [cell | {"source": "open('../quizzes/01_rnn_recap.json')"}],
+        "cells": [cell | {"source": source}],
         "metadata": {},
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -323,4 +338,5 @@ def test_an_error_is_noticed(python, machine, tmp_path):
     run(python, RUNNER, path, result, cwd=path.parent, env=machine)
     problems = errors_in(json.loads(result.read_text())["cells"])
     assert len(problems) == 1
-    assert problems[0].startswith("cell 0: FileNotFoundError: ")
+    assert problems[0].startswith(f"cell 0: {problem}")
+    assert not OURS & set(installed(python))

@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
-from attention_course.display import plots
+from attention_course.display import plots, style, svg
 from attention_course.errors import CourseError
 
 TOKENS = ["not", "a", "bad", "film"]
@@ -18,7 +19,7 @@ WEIGHTS = np.full((4, 4), 0.1) + 0.6 * np.eye(4)
 def shown(monkeypatch):
     """What the functions display, as pairs of HTML and plain text."""
     outputs = []
-    monkeypatch.setattr(plots, "_display", lambda markup, plain: outputs.append((markup, plain)))
+    monkeypatch.setattr(svg, "display", lambda markup, plain: outputs.append((markup, plain)))
     return outputs
 
 
@@ -52,8 +53,8 @@ class TestEveryFigure:
         [(markup, plain)] = shown
         assert plain.startswith(ALT)
         assert ALT in markup
-        root = ElementTree.fromstring(markup.replace("&nbsp;", " "))
-        assert root.tag in ("div", "figure")
+        root = ElementTree.fromstring(f"<body>{markup.replace('&nbsp;', ' ')}</body>")
+        assert root[-1].tag in ("div", "figure")
 
     @pytest.mark.parametrize(
         "alt", ["", "  ", None, "attention.png", "my_plot_of_weights.svg", "a plot", "heatmap"]
@@ -73,44 +74,50 @@ class TestEveryFigure:
 class TestEverySvg:
     def test_follows_the_page(self, name, shown):
         DRAWINGS[name](ALT)
-        svg = shown[0][0]
-        assert 'role="img"' in svg
-        assert "currentColor" in svg
+        drawing = shown[0][0].partition("<svg")[2]
+        assert 'role="img"' in drawing
+        assert "currentColor" in drawing
         # Nothing black or white, no rule for the whole page, nothing that changes with the day.
         for unwanted in ("#000000", "#ffffff", "<style", "<metadata", "<?xml", "<!--", "DejaVu"):
-            assert unwanted not in svg
+            assert unwanted not in drawing
+
+    def test_its_words_stay_unmarked_where_a_mark_cannot_be_drawn(self, name, shown):
+        """The search of the book marks words, and fails in these elements of an SVG."""
+        DRAWINGS[name](ALT)
+        assert not re.search("<(title|desc|style)", shown[0][0].partition("<svg")[2])
+        assert '<style class="nohighlight">' in shown[0][0]
 
     def test_ids_are_its_own_and_all_used(self, name, shown):
         DRAWINGS[name](ALT)
-        svg = shown[0][0]
-        ids = re.findall(r'\bid="([^"]+)"', svg)
+        drawing = shown[0][0]
+        ids = re.findall(r'\bid="([^"]+)"', drawing)
         assert len(ids) == len(set(ids))
         assert all(re.fullmatch(r"ac[0-9a-f]{8}-\d+", name) for name in ids)
-        assert set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg)) <= {
+        assert set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', drawing)) <= {
             pair for name in ids for pair in ((name, ""), ("", name))
         }
 
 
 def test_text_stays_text_and_is_escaped(shown):
     plots.heatmap(WEIGHTS, ["<not>", "a", "bad", "film"], TOKENS, 'A & "B"', ALT)
-    svg = shown[0][0]
-    assert "&lt;not&gt;" in svg
-    assert ">film</text>" in svg
-    assert ">0.70</text>" in svg
+    drawing = shown[0][0]
+    assert "&lt;not&gt;" in drawing
+    assert ">film</text>" in drawing
+    assert ">0.70</text>" in drawing
 
 
 def test_queries_are_rows_and_keys_are_columns(shown):
     plots.heatmap([[0.25, 0.75]], ["row"], ["left", "right"], "", ALT)
-    svg = shown[0][0]
+    drawing = shown[0][0]
 
     def place(text):
-        at = re.search(rf'x="([\d.-]+)" y="([\d.-]+)"[^>]*>{text}<', svg)
+        at = re.search(rf'x="([\d.-]+)" y="([\d.-]+)"[^>]*>{text}<', drawing)
         return float(at[1]), float(at[2])
 
     assert place("left")[0] == place("0.25")[0] < place("right")[0] == place("0.75")[0]
     assert place("0.25")[1] == place("0.75")[1]
-    assert ">queries<" in svg
-    assert ">keys<" in svg
+    assert ">queries<" in drawing
+    assert ">keys<" in drawing
 
 
 def test_lines_differ_by_more_than_colour(shown):
@@ -141,7 +148,7 @@ def test_colours_stand_out(name, page):
 def test_a_number_is_readable_on_the_strongest_cell(name, page, text):
     def mixed(start):
         top, under = (int(colour[start : start + 2], 16) for colour in (plots.COLOURS[name], page))
-        return round(plots.STRONGEST * top + (1 - plots.STRONGEST) * under)
+        return round(style.STRONGEST * top + (1 - style.STRONGEST) * under)
 
     cell = "#" + "".join(f"{mixed(start):02x}" for start in (1, 3, 5))
     assert contrast(cell, text) >= 4.5
@@ -151,8 +158,8 @@ def test_a_number_is_readable_on_the_strongest_cell(name, page, text):
     ("draw", "sentence"),
     [
         (lambda: plots.heatmap([1.0, 2.0], None, None, "", ALT), r"shape \(2,\)"),
-        (lambda: plots.heatmap(WEIGHTS, TOKENS[:3], TOKENS, "", ALT), "3 queries labels"),
-        (lambda: plots.heatmap(WEIGHTS, TOKENS, [*TOKENS, "!"], "", ALT), "5 keys labels"),
+        (lambda: plots.heatmap(WEIGHTS, TOKENS[:3], TOKENS, "", ALT), "3 labels for the queries"),
+        (lambda: plots.heatmap(WEIGHTS, TOKENS, [*TOKENS, "!"], "", ALT), "5 labels for the keys"),
         (lambda: plots.heatmaps([], None, None, [], ALT), "at least one"),
         (lambda: plots.heatmaps([WEIGHTS], None, None, [], ALT), "0 titles"),
         (lambda: plots.lines([1, 2], {"A": [1]}, "x", "y", ALT), "Line 'A'"),
@@ -170,9 +177,9 @@ def test_data_that_do_not_fit_get_one_sentence(draw, sentence, shown):
 
 def test_a_long_title_is_broken_instead_of_cut_off(shown):
     plots.heatmap(WEIGHTS, TOKENS, TOKENS, "A heading that is far wider than its four cells", ALT)
-    svg = shown[0][0]
-    assert "A heading that is far wider than its four cells" not in svg
-    assert all(f"{word}" in svg for word in ("heading", "wider", "four cells"))
+    drawing = shown[0][0]
+    assert "A heading that is far wider than its four cells" not in drawing
+    assert all(f"{word}" in drawing for word in ("heading", "wider", "four cells"))
 
 
 def test_missing_numbers_are_marked(shown):
@@ -195,6 +202,21 @@ def test_printed_numbers_are_not_seen_twice(shown):
     plots.token_weights(TOKENS, [0.1, 0.1, 0.7, 0.1], ALT)
     line = re.search(r'<span style="([^"]*)">Weights: not 0.10', shown[0][0])
     assert "clip-path" in line[1]
+
+
+def test_what_a_notebook_does_without_trust(shown):
+    """JupyterLab removes SVG, style sheets and empty attributes; the rest must say what to do."""
+    plots.heatmap(WEIGHTS, TOKENS, TOKENS, "", ALT)
+    page = BeautifulSoup(shown[0][0], "html.parser")
+    for element in page.select("style, svg"):
+        element.unwrap() if element.name == "svg" else element.decompose()
+    for element in page.find_all(hidden=True):
+        assert element["hidden"], "an empty attribute would be removed"
+        element.decompose()
+    said = page.get_text(" ", strip=True)
+    assert said.startswith(ALT)
+    assert "Trust Notebook" in said
+    assert "film" not in said, "no words of the picture"
 
 
 def test_show_reaches_the_notebook(capsys):

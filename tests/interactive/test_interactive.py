@@ -5,19 +5,21 @@ import re
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
-from attention_course import interactive
-from attention_course.display import plots
+from attention_course import interactive, words
+from attention_course.display import plots, style
 from attention_course.display.plots import PlotError
 from attention_course.interactive import FigureError
 
 ALT = "Four bars, the third one the longest."
+REAL = interactive._FOLDER
 
 
 @pytest.fixture
 def scripts(tmp_path, monkeypatch):
     """A folder of figures with one figure in it, besides the frame."""
-    for name in ("figure.js", "figure.css"):
+    for name in (*interactive._KIT, "figure.css"):
         (tmp_path / name).write_bytes((interactive._FOLDER / name).read_bytes())
     (tmp_path / "probe.js").write_text('function build(figure, data) { /* "</script>" */ }')
     monkeypatch.setattr(interactive, "_FOLDER", tmp_path)
@@ -41,7 +43,7 @@ def markup(
 
 def data_in(page):
     """Read back what the page hands to the script."""
-    text = re.search(r'getElementById\("fig-probe"\), build, (.*)\);\n\}\)\(\);', page)[1]
+    text = re.search(r'start\("fig-probe", build, (.*)\);\n\}\)\(\);', page)[1]
     return json.loads(text)
 
 
@@ -81,7 +83,7 @@ def test_everything_is_inside_the_output():
 
 
 @pytest.mark.usefixtures("scripts")
-@pytest.mark.parametrize("name", ["figure", "nothing", "../figure", "Probe", "", "probe.js"])
+@pytest.mark.parametrize("name", ["figure", "kit", "nothing", "../figure", "Probe", "", "probe.js"])
 def test_an_unknown_figure_is_refused_with_the_names_there_are(name):
     with pytest.raises(FigureError, match=r"^There is no interactive figure .*; there are probe"):
         markup(name=name)
@@ -117,9 +119,50 @@ def test_shown_twice_the_ids_differ(monkeypatch):
             "probe", {}, title="Title", instructions="Move.", picture="<svg></svg>", alt=ALT
         )
     ids = [re.findall(r' id="([^"]+)"', bundle["text/html"]) for bundle in shown]
-    assert ids[0] == ["fig-probe", "fig-probe-title"]
-    assert ids[1] == ["fig-probe-2", "fig-probe-2-title"]
+    assert ids == [["fig-probe"], ["fig-probe-2"]]
     assert shown[0]["text/plain"] == f"Interactive figure: Title. {ALT}"
+
+
+@pytest.mark.usefixtures("scripts")
+def test_sentences_come_along_only_in_another_language(monkeypatch):
+    """And of all sentences only those of the figure's own scripts."""
+    asked = []
+
+    def script_words(*scripts):
+        asked.append(scripts)
+        return {"Reset": "Zur\u00fcck</script>", "{count} word": ["{count} Wort", "{count} Worte"]}
+
+    monkeypatch.setattr(words, "script_words", script_words, raising=False)
+    page = markup()
+    assert asked == [("kit.js", "figure.js", "probe.js")]
+    assert "\nconst WORDS = {" in page
+    assert page.count("</script>") == 1
+    monkeypatch.setattr(words, "script_words", lambda *scripts: {})
+    assert "\nconst WORDS" not in markup()
+
+
+@pytest.mark.usefixtures("scripts")
+def test_colours_are_those_of_the_plots():
+    page = markup()
+    for name, value in style.COLOURS.items():
+        assert page.count(f"--ac-{name}: {value};") == 1
+        assert page.count(value) == 1
+    assert not re.findall(
+        r"#[0-9a-f]{6}", "".join(path.read_text(encoding="utf-8") for path in REAL.glob("*.[cj]s*"))
+    ), "a colour stands in style.py only"
+
+
+@pytest.mark.usefixtures("scripts")
+def test_without_trust_only_words_are_left():
+    """JupyterLab removes SVG, scripts, style sheets and empty attributes."""
+    page = BeautifulSoup(markup(picture="<svg><text>Tick</text></svg>"), "html.parser")
+    for element in page.select("script, style, [hidden]"):
+        element.decompose()
+    said = page.get_text(" ", strip=True)
+    assert said.startswith(f"Title Move the slider. {ALT}")
+    assert "Trust Notebook" in said
+    assert "Tick" not in said
+    assert "still picture" not in said
 
 
 @pytest.mark.usefixtures("scripts")
@@ -138,6 +181,7 @@ def test_the_same_picture_in_two_figures_has_different_ids():
 def test_every_script_belongs_to_a_module():
     """A figure NAME.js is shown by NAME.py, and the other way round."""
     folder = interactive._FOLDER
-    scripts = {path.stem for path in folder.glob("*.js")} - {"figure"}
+    scripts = {path.stem for path in folder.glob("*.js") if path.name not in interactive._KIT}
+    assert len(scripts) >= 6
     for name in scripts:
         assert f'"{name}"' in (folder / f"{name}.py").read_text(encoding="utf-8")

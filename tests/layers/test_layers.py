@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from attention_course import functional as F
 from attention_course.errors import CourseError
 from attention_course.layers import (
+    AdditiveSelfAttention,
     BahdanauAttention,
     LayerError,
     LuongAttention,
@@ -98,6 +100,52 @@ def test_invariants(which, states, rng):
     context, alpha = layer(query, values, mask=nothing)
     assert (np.asarray(context) == 0).all()
     assert (np.asarray(alpha) == 0).all()
+
+
+POLICIES = ("float16", "mixed_float16", "bfloat16", "mixed_bfloat16", "float32", "float64")
+
+
+@pytest.fixture(params=POLICIES)
+def policy(request):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BahdanauAttention(3),
+        lambda: LuongAttention("dot"),
+        lambda: LuongAttention("general"),
+        lambda: LuongAttention("concat", units=3),
+        lambda: TimeAttention(bounded=False, return_weights=True),
+        lambda: AdditiveSelfAttention(3, activation=None, return_weights=True),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 30])
+def test_masks_hold_in_every_precision(policy, make, size, rng):
+    """The mask has a row as usual, one that allows nothing, and one that allows everything."""
+    mask = np.array([[True, False, True, True, False], [False] * 5, [True] * 5])
+    x = (size * rng.normal(size=(3, 5, 4))).astype("float32")
+    layer = make()
+    arguments = (x[:, :2], x) if isinstance(layer, BahdanauAttention | LuongAttention) else (x,)
+    inputs = [keras.ops.convert_to_tensor(argument) for argument in arguments]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        context, weights = layer(*inputs, mask=mask)
+        total = keras.ops.sum(context)
+    gradients = tape.gradient(total, [*inputs, *layer.trainable_variables])
+    assert keras.backend.standardize_dtype(weights.dtype) == layer.compute_dtype
+    weights, *others = (
+        np.asarray(keras.ops.cast(part, "float64")) for part in (weights, context, *gradients)
+    )
+    assert all(np.isfinite(part).all() for part in (weights, *others))
+    axis = mask if weights.ndim == 2 else np.broadcast_to(mask[:, None], weights.shape)
+    assert (weights[~axis] == 0).all()
+    np.testing.assert_allclose(weights.sum(-1)[[0, 2]], 1, atol=2e-2)
+    assert (others[0][1] == 0).all()
 
 
 def test_the_mask_of_an_embedding_reaches_the_layer():

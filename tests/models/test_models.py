@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from attention_course import assets, models
+from attention_course import assets, models, storage
 from attention_course.datasets import imdb
-from attention_course.errors import ModelError
+from attention_course.errors import CourseError, ModelError
 from attention_course.models import cards
 from attention_course.training.audit import contradictions, differences
 from attention_course.training.recipes import recipe as find_recipe
@@ -115,6 +115,19 @@ def test_damaged_files_are_refused(tmp_path):
         models.load_file(tmp_path / "zip.keras")
 
 
+def test_a_whole_file_that_keras_cannot_load_is_not_called_damaged(monkeypatch):
+    def overflowing(*arguments, **options):
+        raise OverflowError("An overflow was encountered.\nA page of details.")
+
+    monkeypatch.setattr(keras.saving, "load_model", overflowing)
+    with pytest.raises(ModelError, match=r"is whole, but Keras .* \(An overflow was encountered\)"):
+        models.load("ngram_average")
+    monkeypatch.undo()
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(CourseError, match="do not run on JAX: set KERAS_BACKEND=tensorflow"):
+        models.load("ngram_average")
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "x"}', '{"name": NaN'])
 def test_damaged_cards_are_refused(tmp_path, content):
     path = tmp_path / "card.json"
@@ -125,9 +138,9 @@ def test_damaged_cards_are_refused(tmp_path, content):
 
 def test_a_card_cannot_hold_nan_and_a_failed_write_leaves_the_old_one(tmp_path):
     path = tmp_path / "card.json"
-    cards.write_json(path, {"score": 1.0})
+    storage.write_json(path, {"score": 1.0})
     with pytest.raises(ValueError, match="JSON"):
-        cards.write_json(path, {"score": float("nan")})
+        storage.write_json(path, {"score": float("nan")})
     assert json.loads(path.read_text()) == {"score": 1.0}
     assert [file.name for file in tmp_path.iterdir()] == ["card.json"]
 

@@ -171,6 +171,20 @@ def test_an_empty_or_unknown_review_gives_the_bias(model):
     np.testing.assert_allclose(np.asarray(model(rows)), 1 / (1 + np.exp(-bias)), atol=1e-6)
 
 
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16", "mixed_bfloat16", "float64"])
+def test_a_model_of_other_precision_says_the_same(model, reviews, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        other = ngram_attention(LENGTH, size=60)
+    finally:
+        keras.config.set_dtype_policy(before)
+    other.set_weights(model.get_weights())
+    rows = np.concatenate([reviews, np.zeros_like(reviews[:1])])  # the last one is empty
+    ours, theirs = (np.asarray(one(rows), dtype=float) for one in (model, other))
+    np.testing.assert_allclose(theirs, ours, atol=0.03)
+
+
 def test_a_longer_input_with_more_padding_changes_nothing(model, reviews):
     longer = ngram_attention(LENGTH + 9, size=60)
     longer.set_weights(model.get_weights())

@@ -5,16 +5,18 @@ import errno
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from tiny_training import graph_recipe, load_data, recipe
+from tiny_training import build, graph_recipe, load_data, recipe
 
 from attention_course import storage
 from attention_course.errors import DataError, ModelError
@@ -217,17 +219,129 @@ def test_arithmetic_that_gives_other_numbers_is_refused(broken_off, monkeypatch)
         training.train("tiny", output=broken_off, verbose=False, resume=True)
 
 
-def test_a_model_that_no_longer_fits_its_checkpoint_is_refused(broken_off, monkeypatch):
-    def wider():
-        words = keras.Input((4,), dtype="int32")
-        numbers = keras.layers.Flatten()(keras.layers.Embedding(20, 6)(words))
-        model = keras.Model(words, keras.layers.Dense(1, activation="sigmoid")(numbers))
-        model.compile("adam", loss="binary_crossentropy", metrics=["accuracy"], run_eagerly=True)
-        return model
+def changed_builder(change):
+    """The builder of the tiny model with one thing changed."""
+    words = keras.Input((4,), dtype="int32", name="words")
+    width, activation = (7 if change == "width" else 6), (None if change == "linear" else "sigmoid")
+    vectors = keras.layers.Embedding(20, width, name="embedding")(words)
+    flat = keras.layers.Flatten(name="flat")(vectors)
+    rate = 0.4 if change == "dropout" else 0.3
+    kept = flat if change == "without" else keras.layers.Dropout(rate, name="dropout")(flat)
+    outputs = keras.layers.Dense(1, activation=activation, name="probability")(kept)
+    model = keras.Model(words, outputs, name="tiny")
+    optimizer = keras.optimizers.Adam(0.01 if change == "rate" else 0.001)
+    if change == "optimizer":
+        optimizer = keras.optimizers.SGD(0.001)
+    loss = "mse" if change == "loss" else "binary_crossentropy"
+    model.compile(optimizer, loss, metrics=["accuracy"], run_eagerly=True)
+    return model
 
-    monkeypatch.setattr(training, "find_recipe", lambda name: recipe(build=wider))
-    with pytest.raises(CheckpointError, match="does not fit the model"):
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        *((change, "architecture '") for change in ("width", "linear", "dropout", "without")),
+        ("rate", "learning_rate 0.001 then, 0.01 now"),
+        ("optimizer", "optimizer 'Adam' then, 'SGD' now"),
+        ("loss", "loss 'binary_crossentropy' then, 'mse' now"),
+    ],
+)
+def test_another_model_is_refused(broken_off, monkeypatch, change, told):
+    changed = recipe(build=partial(changed_builder, change))
+    monkeypatch.setattr(training, "find_recipe", lambda name: changed)
+    with pytest.raises(CheckpointError, match=re.escape(told)) as error:
         training.train("tiny", output=broken_off, verbose=False, resume=True)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_same_model_written_otherwise_goes_on(broken_off, unbroken, monkeypatch):
+    same = recipe(build=partial(changed_builder, None))
+    monkeypatch.setattr(training, "find_recipe", lambda name: same)
+    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    assert_same(broken_off, unbroken)
+
+
+def branches(crossed=False, times=1):
+    """Two layers without names, whose results go to two other ones; built ``times`` times."""
+    for _ in range(times):
+        x = keras.Input((3,))
+        one, other = keras.layers.Dense(3)(x), keras.layers.Dense(3, activation="tanh")(x)
+        if crossed:
+            one, other = other, one
+        both = [keras.layers.Dense(2)(one), keras.layers.Dense(2, use_bias=False)(other)]
+        model = keras.Model(x, keras.ops.sum(keras.layers.Add()(both), axis=1))
+        model.compile("adam", "mse")
+    return model
+
+
+def test_identity_knows_connections_and_not_the_numbers_in_names():
+    def identity(**options):
+        return training.identity(recipe(build=partial(branches, **options)), load_data(), 0, 1)
+
+    assert identity() == identity(times=3)
+    assert identity()["architecture"] != identity(crossed=True)["architecture"]
+
+
+def test_identity_is_the_same_in_every_process():
+    program = (
+        "import json, tiny_training as tiny; from attention_course.training import runs; "
+        "tiny.build(); print(json.dumps(runs.identity(tiny.recipe(), tiny.load_data(), 3, 2)))"
+    )
+    path = os.pathsep.join([str(PROGRAM.parent), os.environ["PYTHONPATH"]])
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+    here = training.identity(recipe(), load_data(), 3, 2)
+    assert json.loads(told) == json.loads(json.dumps(here))
+
+
+@pytest.fixture
+def disturbed():
+    """The tiny recipe in a process where something else draws while every second model is built."""
+    builds = []
+
+    def build_disturbed():
+        builds.append(1)
+        if len(builds) in (2, 4):
+            random.random()
+        return build()
+
+    return recipe(build=build_disturbed)
+
+
+def test_numbers_drawn_elsewhere_change_nothing(disturbed, unbroken, tmp_path):
+    assert_same(train_unbroken(tmp_path, disturbed), unbroken)
+
+
+def test_built_once_the_model_would_depend_on_them(disturbed, unbroken, tmp_path, monkeypatch):
+    def built_once(recipe, seed):
+        keras.utils.set_random_seed(seed)
+        return recipe.build()
+
+    monkeypatch.setattr(training, "_seeded", built_once)
+    with pytest.raises(AssertionError):
+        assert_same(train_unbroken(tmp_path, disturbed), unbroken)
+
+
+def test_numbers_drawn_elsewhere_in_an_epoch_change_nothing(unbroken, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        training._Recorder, "on_train_batch_begin", lambda *batch, **logs: random.random()
+    )
+    assert_same(train_unbroken(tmp_path, recipe()), unbroken)
+
+
+def test_a_builder_that_draws_by_chance_is_refused():
+    def restless():
+        random.seed()
+        return build()
+
+    with pytest.raises(ModelError, match="do not follow from the seed"):
+        training.fit(recipe(build=restless), load_data(), 3, 1)
 
 
 def test_a_full_disk_is_told_and_what_was_there_stays(monkeypatch, tmp_path, unbroken):

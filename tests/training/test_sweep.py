@@ -9,7 +9,6 @@ import itertools
 import json
 import logging
 import os
-import random
 import re
 import signal
 import socket
@@ -26,9 +25,9 @@ import keras
 import numpy as np
 import pytest
 import tiny_training
-from distributed.protocol import compression
 
 from attention_course import __main__ as cli
+from attention_course import environment
 from attention_course.errors import DataError, ModelError
 from attention_course.training import recipes, sweep
 from attention_course.training import runs as training
@@ -201,30 +200,6 @@ def test_two_trainings_in_one_process_do_not_share_random_numbers(tmp_path, tiny
     for seed, (weights, _) in results.items():
         model, _ = training.fit(recipe, splits, seed, recipe.epochs)
         assert_same(weights, model.get_weights())
-
-
-def draws(action):
-    """Say whether an action draws from Python's global generator."""
-    random.seed(0)
-    before = random.getstate()
-    action()
-    return random.getstate() != before
-
-
-def test_the_engine_draws_random_numbers_of_its_own(monkeypatch):
-    def guess_size():
-        dask.sizeof.sizeof(list(range(1000)))
-
-    def compress():
-        compression.randint(0, 9)
-
-    monkeypatch.setattr(dask.sizeof, "random", random)
-    monkeypatch.setattr(compression, "randint", random.randint)
-    assert draws(guess_size)  # why it has to be done
-    assert draws(compress)
-    sweep._part_generators()
-    assert not draws(guess_size)
-    assert not draws(compress)
 
 
 # --- a scheduler and workers in this process --------------------------------------------------
@@ -405,9 +380,9 @@ def test_counting_the_lines_can_fail():
 
 
 def test_a_worker_with_other_data_or_packages_refuses(tmp_path, monkeypatch, address, tiny):
-    versions = training.versions()
+    versions = environment.versions()
     answers = iter([versions | {"numpy": "1.0"}])  # the client asks first
-    monkeypatch.setattr(training, "versions", lambda: next(answers, versions))
+    monkeypatch.setattr(environment, "versions", lambda: next(answers, versions))
     with pytest.raises(SweepError, match=r"tiny, seed 3: .*numpy [\d.]+, not 1\.0"):
         sweep.sweep(["tiny"], output=tmp_path, address=address)
 

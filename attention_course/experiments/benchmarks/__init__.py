@@ -17,7 +17,7 @@ from typing import Any
 
 from attention_course import environment
 from attention_course.experiments.benchmarks import common
-from attention_course.models import cards
+from attention_course.storage import write_json
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -64,7 +64,7 @@ def record(name: str, folder: Path) -> Path:
     measured = common.in_fresh_process(measure, name, settings=settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    cards.write_json(path, measured)
+    write_json(path, measured)
     return path
 
 

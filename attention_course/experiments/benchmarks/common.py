@@ -6,7 +6,6 @@ Importing this module loads neither TensorFlow nor Keras.
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import logging
 import math
 import multiprocessing
@@ -19,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from attention_course import environment
 from attention_course.errors import CourseError
 
 PACKAGES = ("keras", "tensorflow", "numpy", "scipy")
@@ -114,7 +114,11 @@ def ratio(of: Sequence[float], to: Sequence[float]) -> dict[str, Any]:
 
 def surroundings() -> dict[str, Any]:
     """Return what a record says about the machine, the versions and the settings."""
-    return {"machine": machine(), "versions": versions(), "settings": settings()}
+    return {
+        "machine": machine(),
+        "versions": environment.versions(PACKAGES),
+        "settings": settings(),
+    }
 
 
 def machine() -> dict[str, Any]:
@@ -122,30 +126,15 @@ def machine() -> dict[str, Any]:
     return {
         "processor": _processor(),
         "architecture": platform.machine(),
-        "cores": cores(),
+        "cores": environment.cores(),
         "memory_gb": round(_memory_bytes() / 1e9, 1),
         "system": platform.system(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages whose speed is measured."""
-    return {
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
     }
 
 
 def settings() -> dict[str, str]:
     """Return the environment variables among ``SPEED_SETTINGS`` that are set."""
     return {name: os.environ[name] for name in SPEED_SETTINGS if name in os.environ}
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

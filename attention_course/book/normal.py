@@ -1,0 +1,117 @@
+"""Chapters as they are stored: reading, writing, and the one normal form that they have."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import nbformat
+
+from attention_course import storage
+from attention_course.errors import CourseError
+from attention_course.words import tr
+
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+_KEPT_CELL_METADATA = ("jupyter", "mystnb", "tags")
+
+
+class NotebookError(CourseError):
+    """A chapter does not exist or cannot be read."""
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook as it is stored; ``NotebookError`` when it is not a notebook."""
+    try:
+        return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    except (OSError, UnicodeDecodeError, ValueError, AttributeError) as error:
+        raise NotebookError(
+            tr(
+                "{name} cannot be read as a notebook ({reason}); restore it with "
+                "`git checkout -- chapters/{name}`.",
+                name=path.name,
+                reason=type(error).__name__,
+            )
+        ) from None
+
+
+def dumps(notebook: nbformat.NotebookNode) -> str:
+    """The stored text: JSON, sorted keys, indent 1, line feeds, one trailing newline."""
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> bool:
+    """Write the file whole or not at all; True if it changed."""
+    data = dumps(notebook).encode("utf-8")
+    if path.exists() and path.read_bytes() == data:
+        return False
+    storage.write_whole(path, lambda partial: partial.write_bytes(data))
+    return True
+
+
+def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNode:
+    """Return a copy in the course's normal form.
+
+    nbformat 4.5; cell ids derived from ``stem`` and the cell's content (jupytext and editors
+    draw new random ones, so a kept id would differ between two ways of editing); execution
+    counts 1..n; nothing that differs between two runs or two machines: no stderr, no timings,
+    no version of Python, no widget state.
+    """
+    cells = []
+    taken: set[str] = set()
+    count = 0
+    for cell in notebook.cells:
+        source = cell.source.replace("\r\n", "\n").strip("\n")
+        metadata = {k: cell.metadata[k] for k in _KEPT_CELL_METADATA if cell.metadata.get(k)}
+        new = {
+            "cell_type": cell.cell_type,
+            "id": _cell_id(stem, cell.cell_type, source, taken),
+            "metadata": metadata,
+            "source": source,
+        }
+        if cell.get("attachments"):
+            new["attachments"] = cell.attachments
+        if cell.cell_type == "code":
+            executed = bool(source.strip()) and cell.get("execution_count") is not None
+            count += executed
+            new["execution_count"] = count if executed else None
+            new["outputs"] = list(outputs(cell.get("outputs", []), new["execution_count"]))
+        cells.append(new)
+    return nbformat.from_dict(
+        {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
+    )
+
+
+def _cell_id(stem: str, kind: str, source: str, taken: set[str]) -> str:
+    """Twelve hexadecimal digits from the content; equal cells are told apart by their order."""
+    repeat = 0
+    while True:
+        text = "\0".join((stem, kind, source, str(repeat)))
+        cell_id = hashlib.sha256(text.encode()).hexdigest()[:12]
+        if cell_id not in taken:
+            taken.add(cell_id)
+            return cell_id
+        repeat += 1
+
+
+def outputs(stored: Iterable[dict], count: int | None) -> Iterator[dict]:
+    """Outputs without stderr; a stream that arrived in pieces becomes one piece."""
+    printed = ""
+    for output in stored:
+        if output["output_type"] == "stream":
+            if output["name"] == "stdout":
+                printed += output["text"].replace("\r\n", "\n")
+            continue
+        if printed:
+            yield {"output_type": "stream", "name": "stdout", "text": printed}
+            printed = ""
+        output = dict(output)
+        output.pop("transient", None)
+        if output["output_type"] == "execute_result":
+            output["execution_count"] = count
+        yield output
+    if printed:
+        yield {"output_type": "stream", "name": "stdout", "text": printed}

@@ -1,0 +1,47 @@
+"""The one form in which chapters are stored."""
+
+import copy
+import json
+
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from attention_course.book import normal
+
+
+def test_the_normal_form_is_a_fixed_point(small):
+    again = normal.normalise(small, "07_small")
+    assert normal.dumps(again) == normal.dumps(small)
+
+
+def test_the_normal_form_drops_what_differs_between_two_runs(small):
+    noisy = copy.deepcopy(small)
+    noisy.metadata["language_info"]["version"] = "3.99.1"
+    noisy.metadata["widgets"] = {"state": {}}
+    for number, cell in enumerate(noisy.cells):
+        cell.id = f"other-{number}"
+        cell.metadata["execution"] = {"iopub.execute_input": "now"}
+        cell.metadata["colab"] = {"base_uri": "somewhere"}
+        if cell.cell_type == "code":
+            cell.execution_count += 40
+    noisy.cells[2].outputs = [
+        new_output("stream", name="stdout", text="tw"),
+        new_output("stream", name="stderr", text="a warning\n"),
+        new_output("stream", name="stdout", text="o\n"),
+    ]
+    assert normal.dumps(normal.normalise(noisy, "07_small")) == normal.dumps(small)
+
+
+def test_the_normal_form_keeps_tags_and_tells_equal_cells_apart():
+    cells = [new_code_cell("1 + 1", metadata={"tags": ["hide-input"]}), new_code_cell("1 + 1")]
+    stored = normal.normalise(new_notebook(cells=cells), "07_small")
+    assert stored.cells[0].metadata == {"tags": ["hide-input"]}
+    assert stored.cells[0].id != stored.cells[1].id
+
+
+def test_the_stored_text_has_line_feeds_and_one_trailing_newline(small):
+    small.cells[0].source = "# A\r\n\r\ntext\n\n"
+    text = normal.dumps(normal.normalise(small, "07_small"))
+    assert "\\r" not in text
+    assert text.endswith("}\n")
+    assert not text.endswith("\n\n")
+    assert json.loads(text)["cells"][0]["source"] == ["# A\n", "\n", "text"]
