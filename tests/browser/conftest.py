@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from figure_reading import LONE_PAGE
 from serving import serve
 
 if TYPE_CHECKING:
@@ -218,15 +219,6 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
 
     with watched_contexts(browser) as open_context:
         yield open_one
-
-
-LONE_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Output</title>'
-    '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-    # A background that axe can read, as notebook front ends have one.
-    "<style>html {{ color-scheme: light dark; background: Canvas; color: CanvasText }}</style>"
-    "</head><body><main><h1>Output</h1>{}</main></body></html>"
-)
 
 
 @pytest.fixture
