@@ -67,11 +67,13 @@ STORAGE_GUARD = (
     "removeItem:(key)=>kept.delete(key)}})}</script>"
 )
 
-#: Sentences of the configuration that stand on pages.
-FROM_CONFIGURATION = (
+#: Sentences of the configuration, of Sphinx and of the themes, for which they have no catalogue.
+NOT_OURS = (
     mark("the authors of the course"),
     *(mark("Show the source"), mark("Hide the source"), mark("Show the output")),
     *(mark("Hide the output"), mark("Show the content"), mark("Hide the content")),
+    *(mark("Source repositories"), mark("Suggest edit"), mark("Launch on")),
+    *(mark("Launch interactive content"), mark("Link to this heading")),
 )
 
 logger = logging.getLogger(__name__)
@@ -273,8 +275,8 @@ def set_language(app: Sphinx) -> None:
     """Let Sphinx speak the language of this edition.
 
     Sphinx by itself takes it from the configuration alone, and looks for its own catalogue before
-    extensions. The course's folder comes first, where a translation may add what they lack, as
-    ``sphinx.mo`` and ``booktheme.mo``.
+    extensions. The course's folder comes first, where a translation may better theirs, with a
+    ``sphinx.mo`` and a ``booktheme.mo``.
     """
     app.config.language = "en_GB" if words.language() == "en" else words.language()
     own = str(words.folder())
@@ -282,6 +284,13 @@ def set_language(app: Sphinx) -> None:
     shipped = str(Path(sphinx.__file__).parent / "locale")
     app.translator, _ = locale.init([own, shipped], app.config.language)
     locale.init([own], app.config.language, "booktheme")
+
+
+def _complete_language(app: Sphinx, config: Config) -> None:
+    """Let the course's catalogue help out where Sphinx and the themes have no translation."""
+    for domain in ("sphinx", "booktheme"):
+        translator, _ = locale.init([], config.language, domain)
+        translator.add_fallback(words.catalogue())
 
 
 def _add_sources(app: Sphinx, config: Config) -> None:
@@ -344,6 +353,7 @@ def _add_to_page(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx; it comes before the themes, which ask for the language."""
     set_language(app)
+    app.connect("config-inited", _complete_language)
     app.connect("config-inited", _add_sources)
     app.connect("env-updated", _changed)
     # Before the themes, which try their templates.

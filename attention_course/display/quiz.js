@@ -62,8 +62,8 @@ const mendChoices = (question, many, report) => {
     }
     mark(label, right ? "correctButton" : "incorrectButton");
     const found = group.querySelectorAll(".correctButton").length;
-    const progress = many ? ` ${tr("{found} of {wanted} found.", { found, wanted })}` : "";
-    judge(feedback, right, jaxify(label.dataset.feedback) + progress);
+    const progress = many ? tr("{found} of {wanted} found.", { found, wanted }) : "";
+    judge(feedback, right, `${jaxify(label.dataset.feedback)} ${progress}`.trim());
     report(right, found === wanted);
   };
   // One stop for Tab: the option that had the focus last.
