@@ -232,7 +232,8 @@ def _search(options: argparse.Namespace) -> int:
     path = folder / "ngram_search.json"
     table = ngram_search.search(path)
     for row in table["tries"]:
-        print(f"{row['validation_accuracy']:.4f} {row['validation_loss']:.4f} {row['changed']}")
+        accuracy, loss = row["validation_accuracy"], row["validation_loss"]
+        print(f"{accuracy:.4f} {loss:.4f} {row['changed']}")
     print(
         tr(
             "{path} holds all tries; what stood in it was not repeated. --output makes a new one.",

@@ -170,7 +170,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(
+                tr("it asks for {module}.{name}", module=module, name=name)
+            )
         return super().find_class(module, name)
 
 
@@ -195,7 +197,13 @@ def _read(path: Path) -> Reviews:
         for split in ("train", "test"):
             x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
             if len(x) != len(y) or not len(x) or set(np.unique(y)) - {0, 1}:
-                raise ValueError(f"{len(x)} reviews and {len(y)} labels do not fit together")
+                raise ValueError(
+                    tr(
+                        "{reviews} reviews and {labels} labels do not fit together",
+                        reviews=len(x),
+                        labels=len(y),
+                    )
+                )
         digest = _content_sha256(arrays)
     except (
         OSError,
