@@ -90,7 +90,13 @@ def unpack_answers(report: dict[str, Any]) -> np.ndarray:
     try:
         packed = base64.b64decode(report["right"], validate=True)
         if len(packed) != -(-report["examples"] // 8):
-            raise ValueError(f"{len(packed)} bytes for {report['examples']} examples")
+            raise ValueError(
+                tr(
+                    "{count} bytes for {examples} examples",
+                    count=len(packed),
+                    examples=report["examples"],
+                )
+            )
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise ModelError(
             tr(

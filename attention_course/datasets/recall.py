@@ -12,6 +12,7 @@ symbols in place of real-valued inputs.
 import numpy as np
 
 from attention_course.errors import DataError
+from attention_course.words import tr
 
 CUES = 4
 DISTRACTORS = 4
@@ -31,9 +32,13 @@ def recall(n: int, lag: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Raises ``DataError`` when ``n`` is below 1 or ``lag`` is negative.
     """
     if n < 1:
-        raise DataError(f"The recall task needs at least one sequence; you asked for {n}.")
+        raise DataError(
+            tr("The recall task needs at least one sequence; you asked for {count}.", count=n)
+        )
     if lag < 0:
-        raise DataError(f"The lag counts the steps after the cue, so it cannot be {lag}.")
+        raise DataError(
+            tr("The lag counts the steps after the cue, so it cannot be {lag}.", lag=lag)
+        )
     rng = np.random.default_rng([seed, lag])
     labels = rng.permutation(np.arange(n) % CUES)
     distractors = rng.integers(CUES, SYMBOLS, size=(n, lag))
@@ -48,5 +53,5 @@ def one_hot(symbols: np.ndarray) -> np.ndarray:
     """
     symbols = np.asarray(symbols)
     if symbols.size and (symbols.min() < 0 or symbols.max() >= SYMBOLS):
-        raise DataError(f"The recall task knows the symbols 0 to {SYMBOLS - 1} only.")
+        raise DataError(tr("The recall task knows the symbols 0 to {last} only.", last=SYMBOLS - 1))
     return np.eye(SYMBOLS, dtype="float32")[symbols]

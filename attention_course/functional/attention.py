@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from attention_course.errors import CourseError
+from attention_course.words import tr
 
 
 class InputError(CourseError, ValueError):
@@ -151,8 +152,12 @@ def scaled_dot_product_attention(
     value = _numbers(value, "value")
     if value.ndim < 2 or value.shape[-2] != scores.shape[-1]:
         raise InputError(
-            f"There are {scores.shape[-1]} keys but the values have shape {value.shape}: "
-            "give one value per key, as an array (..., T_k, d_v)."
+            tr(
+                "There are {count} keys but the values have shape {values}: give one "
+                "value per key, as an array (..., T_k, d_v).",
+                count=scores.shape[-1],
+                values=value.shape,
+            )
         )
     if scale:
         scores = scores / np.sqrt(np.shape(key)[-1])
@@ -162,8 +167,11 @@ def scaled_dot_product_attention(
         output = np.einsum("...k,...kv->...v", weights, value) if single else weights @ value
     except ValueError:
         raise InputError(
-            f"Weights of shape {weights.shape} and values of shape {value.shape} have different "
-            "batches."
+            tr(
+                "Weights of shape {weights} and values of shape {values} have different batches.",
+                weights=weights.shape,
+                values=value.shape,
+            )
         ) from None
     return output, weights
 
@@ -190,9 +198,11 @@ def padding_mask(
     lengths = np.atleast_1d(np.asarray(lengths))
     fits = lengths.dtype.kind in "iu" and lengths.ndim == 1
     if not fits or (lengths < 0).any() or (lengths > T).any():
-        raise InputError(f"lengths must be whole numbers from 0 to T = {T}, one per sequence.")
+        raise InputError(
+            tr("lengths must be whole numbers from 0 to T = {steps}, one per sequence.", steps=T)
+        )
     if padding not in ("post", "pre"):
-        raise InputError(f"padding is 'post' or 'pre', not {padding!r}.")
+        raise InputError(tr("padding is 'post' or 'pre', not {padding!r}.", padding=padding))
     real = np.arange(T) < lengths[:, None]
     return (real if padding == "post" else real[:, ::-1])[:, None, :]
 
@@ -210,7 +220,9 @@ def causal_mask(T: int) -> np.ndarray:
         InputError: when T is not a positive whole number.
     """
     if not isinstance(T, int | np.integer) or isinstance(T, bool) or T < 1:
-        raise InputError(f"T is the number of positions, a whole number from 1 on, not {T!r}.")
+        raise InputError(
+            tr("T is the number of positions, a whole number from 1 on, not {steps!r}.", steps=T)
+        )
     return np.tril(np.ones((T, T), dtype=bool))
 
 
@@ -229,7 +241,13 @@ def split_heads(x: Any, heads: int) -> np.ndarray:
     """
     x = _sequence(x, "x")
     if not isinstance(heads, int | np.integer) or heads < 1 or x.shape[-1] % heads:
-        raise InputError(f"{x.shape[-1]} features cannot be cut into {heads!r} equal heads.")
+        raise InputError(
+            tr(
+                "{features} features cannot be cut into {heads!r} equal heads.",
+                features=x.shape[-1],
+                heads=heads,
+            )
+        )
     parts = x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
     return np.swapaxes(parts, -3, -2)
 
@@ -248,7 +266,9 @@ def combine_heads(x: Any) -> np.ndarray:
     """
     x = _numbers(x, "x")
     if x.ndim < 3:
-        raise InputError(f"x must have shape (..., heads, T, d_head), not {x.shape}.")
+        raise InputError(
+            tr("x must have shape (..., heads, T, d_head), not {shape}.", shape=x.shape)
+        )
     x = np.swapaxes(x, -3, -2)
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
@@ -299,13 +319,17 @@ def _numbers(x: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers, all rows of one length.") from None
+        raise InputError(
+            tr("{name} must be an array of numbers, all rows of one length.", name=name)
+        ) from None
 
 
 def _sequence(x: Any, name: str) -> np.ndarray:
     x = _numbers(x, name)
     if x.ndim < 2:
-        raise InputError(f"{name} must have shape (..., T, d), not {x.shape}.")
+        raise InputError(
+            tr("{name} must have shape (..., T, d), not {shape}.", name=name, shape=x.shape)
+        )
     return x
 
 
@@ -316,21 +340,34 @@ def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndar
     )
     if not fits:
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
-        raise InputError(f"{name} must have shape ({wanted}), but has shape {x.shape}.")
+        raise InputError(
+            tr(
+                "{name} must have shape ({wanted}), but has shape {shape}.",
+                name=name,
+                wanted=wanted,
+                shape=x.shape,
+            )
+        )
     return x
 
 
 def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     query, keys = _numbers(query, "query"), _sequence(keys, "keys")
     if query.ndim == 0:
-        raise InputError("query must be a vector (d,) or an array (..., T_q, d), not one number.")
+        raise InputError(
+            tr("query must be a vector (d,) or an array (..., T_q, d), not one number.")
+        )
     single = query.ndim == 1
     query = query[None, :] if single else query
     try:
         np.broadcast_shapes(query.shape[:-2], keys.shape[:-2])
     except ValueError:
         raise InputError(
-            f"Queries of shape {query.shape} and keys of shape {keys.shape} have different batches."
+            tr(
+                "Queries of shape {queries} and keys of shape {keys} have different batches.",
+                queries=query.shape,
+                keys=keys.shape,
+            )
         ) from None
     return query, keys, single
 
@@ -338,8 +375,12 @@ def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool
 def _same_width(query: np.ndarray, keys: np.ndarray) -> None:
     if query.shape[-1] != keys.shape[-1]:
         raise InputError(
-            "A dot product needs vectors of one length, but a query has "
-            f"{query.shape[-1]} features and a key has {keys.shape[-1]}."
+            tr(
+                "A dot product needs vectors of one length, but a query has {width} "
+                "features and a key has {other}.",
+                width=query.shape[-1],
+                other=keys.shape[-1],
+            )
         )
 
 
@@ -356,14 +397,21 @@ def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if mask.dtype != bool:
         if mask.dtype.kind not in "iuf" or not np.isin(mask, (0, 1)).all():
             raise InputError(
-                "A mask holds True where attention is allowed and False elsewhere; "
-                "this one holds other values."
+                tr(
+                    "A mask holds True where attention is allowed and False elsewhere; this "
+                    "one holds other values."
+                )
             )
         mask = mask.astype(bool)
     try:
         return np.broadcast_to(mask, shape)
     except ValueError:
         raise InputError(
-            f"A mask of shape {mask.shape} does not fit scores of shape {shape} (queries are rows, "
-            "keys are columns; a padding mask has the shape (batch, 1, T_k))."
+            tr(
+                "A mask of shape {mask} does not fit scores of shape {shape} (queries "
+                "are rows, keys are columns; a padding mask has the shape (batch, 1, "
+                "T_k)).",
+                mask=mask.shape,
+                shape=shape,
+            )
         ) from None

@@ -148,7 +148,13 @@ class NGramAttention(keras.layers.Layer):
         self.prior = float(prior)
         unknown = set(scored_by) - set(SCORED_BY)
         if unknown:
-            raise LayerError(f"scored_by may name {' and '.join(SCORED_BY)}, not {unknown.pop()}.")
+            raise LayerError(
+                tr(
+                    "scored_by may name {known}, not {unknown}.",
+                    known=" and ".join(SCORED_BY),
+                    unknown=unknown.pop(),
+                )
+            )
         self.scored_by = tuple(scored_by)
 
     def build(self, found_shape: Any) -> None:

@@ -33,7 +33,7 @@ def read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(card, dict):
-            raise ValueError("not a JSON object")
+            raise ValueError(tr("not a JSON object"))
         missing = sorted(REQUIRED_KEYS - card.keys())
         if missing:
             raise ValueError(f"without {', '.join(missing)}")

@@ -18,6 +18,7 @@ from typing import Any
 from attention_course import environment
 from attention_course.experiments.benchmarks import common
 from attention_course.storage import write_json
+from attention_course.words import tr
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -44,7 +45,11 @@ def known(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in NAMES:
             raise common.BenchmarkError(
-                f"There is no benchmark called {name!r}; known are {', '.join(NAMES)}."
+                tr(
+                    "There is no benchmark called {name!r}; known are {known}.",
+                    name=name,
+                    known=", ".join(NAMES),
+                )
             )
     return list(names or NAMES)
 
