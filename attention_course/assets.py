@@ -47,7 +47,8 @@ def fetch(name: str) -> Path:
         path = root / name
         if not path.is_file():
             raise AssetError(
-                f"{name} is missing from this checkout; bring it back with: git checkout -- {name}"
+                "{name} is missing from this checkout; bring it back with: git checkout -- {name}",
+                name=name,
             )
         return path
     registry = read_registry()
@@ -67,15 +68,20 @@ def read_registry() -> dict[str, str]:
     Raises:
         AssetError: The registry in the package is missing or damaged.
     """
-    remedy = "install the package again"
     try:
         lines = REGISTRY.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise AssetError(f"{REGISTRY} cannot be read; {remedy}.") from error
+        raise AssetError(
+            "{file} cannot be read; install the package again.", file=REGISTRY
+        ) from error
     entries = [line.split() for line in lines if line and not line.startswith("#")]
     for number, entry in enumerate(entries, start=1):
         if len(entry) != 2 or len(entry[1]) != 64:
-            raise AssetError(f"Entry {number} of {REGISTRY} is damaged; {remedy}.")
+            raise AssetError(
+                "Entry {number} of {file} is damaged; install the package again.",
+                number=number,
+                file=REGISTRY,
+            )
     return dict(entries)
 
 
@@ -91,7 +97,7 @@ def registry_text(root: Path) -> str:
     lines = []
     for name in _files_below(root):
         if len(name.split()) != 1:
-            raise AssetError(f"The file name {name!r} holds a space; rename the file.")
+            raise AssetError("The file name {name!r} holds a space; rename the file.", name=name)
         lines.append(f"{name} {_sha256(root / name)}\n")
     return "".join(lines)
 
@@ -111,7 +117,9 @@ def write_registry(root: Path) -> int:
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise AssetError(
-            f"{path} cannot be written ({error.strerror}); make it writable."
+            "{path} cannot be written ({reason}); make it writable.",
+            path=path,
+            reason=error.strerror,
         ) from error
     return text.count("\n")
 
@@ -132,21 +140,30 @@ def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
     folders = ", ".join(f"{folder}/" for folder in FOLDERS)
     if not isinstance(name, str):
         raise AssetError(
-            f"A file of the course is named by a text such as 'models/simple_rnn.keras', "
-            f"not by {name!r}."
+            "A file of the course is named by a text such as 'models/simple_rnn.keras', not by "
+            "{name!r}.",
+            name=name,
         )
     parts = PurePosixPath(name).parts
     plain = "\\" not in name and "\0" not in name and str(PurePosixPath(name)) == name
     if not plain or not parts or parts[0] not in FOLDERS or ".." in parts:
         raise AssetError(
-            f"{name!r} is not the name of a file of this course; "
-            f"a name starts with one of {folders} and goes down from there."
+            "{name!r} is not the name of a file of this course; a name starts with one of "
+            "{folders} and goes down from there.",
+            name=name,
+            folders=folders,
         )
     names = known()
     if name not in names:
-        near = difflib.get_close_matches(name, sorted(names), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"its files are in {folders}."
-        raise AssetError(f"This course has no file {name!r}; {hint}")
+        for near in difflib.get_close_matches(name, sorted(names), n=1):
+            raise AssetError(
+                "This course has no file {name!r}; did you mean {near!r}?", name=name, near=near
+            )
+        raise AssetError(
+            "This course has no file {name!r}; its files are in {folders}.",
+            name=name,
+            folders=folders,
+        )
 
 
 def _from_cache_or_web(name: str, sha256: str) -> Path:
@@ -179,8 +196,11 @@ def _writable(cache: Path, parent: Path) -> Path:
     except OSError as error:
         if os.environ.get(CACHE_VARIABLE):
             raise AssetError(
-                f"The cache folder {cache} cannot be written to ({error.strerror}); "
-                f"set {CACHE_VARIABLE} to a folder that can."
+                "The cache folder {cache} cannot be written to ({reason}); set {variable} to "
+                "a folder that can.",
+                cache=cache,
+                reason=error.strerror,
+                variable=CACHE_VARIABLE,
             ) from error
     return _temporary_cache()
 
@@ -192,8 +212,9 @@ def _temporary_cache() -> Path:
         folder = tempfile.TemporaryDirectory(prefix="attention-course-", ignore_cleanup_errors=True)
     except OSError as error:
         raise AssetError(
-            "Neither the cache folder nor the temporary folder can be written to; "
-            f"set {CACHE_VARIABLE} to a folder that can."
+            "Neither the cache folder nor the temporary folder can be written to; set "
+            "{variable} to a folder that can.",
+            variable=CACHE_VARIABLE,
         ) from error
     _KEPT.append(folder)
     return Path(folder.name)
@@ -218,12 +239,10 @@ def raw_base() -> str:
         return f"https://raw.githubusercontent.com/{name}/{origin['vcs_info']['commit_id']}"
     except (metadata.PackageNotFoundError, KeyError, ValueError) as error:
         raise AssetError(
-            tr(
-                "The course's files cannot be downloaded, since pip did not install this package "
-                "from a commit on GitHub; install it as the first cell of a chapter does, or set "
-                "{variable} to the address of the files.",
-                variable=BASE_URL_VARIABLE,
-            )
+            "The course's files cannot be downloaded, since pip did not install this package "
+            "from a commit on GitHub; install it as the first cell of a chapter does, or set "
+            "{variable} to the address of the files.",
+            variable=BASE_URL_VARIABLE,
         ) from error
 
 
@@ -242,16 +261,25 @@ def _download(name: str, sha256: str, folder: Path) -> Path:
         with _silent(pooch.get_logger()):
             return Path(store.fetch(name, downloader=_download_once))
     except requests.RequestException as error:
-        raise AssetError(f"{name} cannot be downloaded: {_trouble(error, source)}.") from error
+        raise AssetError(
+            "{name} cannot be downloaded: {trouble}.", name=name, trouble=_trouble(error, source)
+        ) from error
     except ValueError as error:
         raise AssetError(
-            f"{name} as downloaded from {source} is not the file that this version of the course "
-            "expects (its sha256 differs); try again later, or install the package again."
+            "{name} as downloaded from {source} is not the file that this version of the "
+            "course expects (its sha256 differs); try again later, or install the package "
+            "again.",
+            name=name,
+            source=source,
         ) from error
     except OSError as error:
         raise AssetError(
-            f"{name} cannot be saved in {folder} ({error.strerror}); free some space there, "
-            f"or set {CACHE_VARIABLE} to another folder."
+            "{name} cannot be saved in {folder} ({reason}); free some space there, or set "
+            "{variable} to another folder.",
+            name=name,
+            folder=folder,
+            reason=error.strerror,
+            variable=CACHE_VARIABLE,
         ) from error
 
 
@@ -268,8 +296,11 @@ def _download_once(url: str, output: str, store: object) -> None:
             raise
         name = Path(url).name
         raise AssetError(
-            f"{name} is not at {url} (HTTP status {status}); the repository may have moved, "
-            "so install the newest version of the package."
+            "{name} is not at {url} (HTTP status {status}); the repository may have moved, so "
+            "install the newest version of the package.",
+            name=name,
+            url=url,
+            status=status,
         ) from error
 
 
@@ -278,15 +309,24 @@ def _trouble(error: Exception, source: str) -> str:
     import requests
 
     if isinstance(error, requests.ConnectionError):
-        return f"{source} cannot be reached; check the network and run the cell again"
+        return tr(
+            "{source} cannot be reached; check the network and run the cell again", source=source
+        )
     if isinstance(error, requests.Timeout):
-        return f"{source} does not answer; run the cell again in a minute"
+        return tr("{source} does not answer; run the cell again in a minute", source=source)
     if isinstance(error, requests.HTTPError):
-        status = error.response.status_code
-        return f"{source} answers with HTTP status {status}; run the cell again in a minute"
+        return tr(
+            "{source} answers with HTTP status {status}; run the cell again in a minute",
+            source=source,
+            status=error.response.status_code,
+        )
     if isinstance(error, ValueError):
-        return f"{source} is not a usable address; correct or unset {BASE_URL_VARIABLE}"
-    return f"the download from {source} broke off; run the cell again"
+        return tr(
+            "{source} is not a usable address; correct or unset {variable}",
+            source=source,
+            variable=BASE_URL_VARIABLE,
+        )
+    return tr("the download from {source} broke off; run the cell again", source=source)
 
 
 @contextlib.contextmanager
