@@ -7,17 +7,10 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 JOBS   ?= 2
 
-# TensorFlow takes more than twice as long to import without byte code.
-unexport PYTHONDONTWRITEBYTECODE
-unexport PYTHONPATH
-export CUDA_VISIBLE_DEVICES := -1
-export TF_CPP_MIN_LOG_LEVEL := 3
-export TF_ENABLE_ONEDNN_OPTS := 0
-export OPENBLAS_NUM_THREADS := 1
-export PYTHONHASHSEED := 0
+# A run has settings of its own (attention_course/environment.py), whatever the reader has set.
 
 .DEFAULT_GOAL := help
-.PHONY: help book test notebooks words bench lint registry lock clean
+.PHONY: help book check test notebooks words bench lint registry lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,10 +18,12 @@ help: ## Show this list
 book: $(STAMP) ## Build the book into _build/html; a warning is an error
 	$(BIN)/jupyter-book build . -W --keep-going
 
-test: $(STAMP) ## Run the tests, and run every chapter again and compare
-	$(BIN)/python -m pytest tests chapters --nbval \
-	  --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-current-env \
-	  --numprocesses $(JOBS) --dist loadfile
+check: lint ## Check the style and what has changed since main: seconds
+	@tests="$$($(BIN)/python tests/changed.py)"; test -z "$$tests" || \
+	  $(BIN)/python -m pytest $$tests -m "not browser and not slow"
+
+test: $(STAMP) ## Run the tests, and run every chapter again and compare: minutes
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 notebooks: $(STAMP) ## Execute all chapters and store their outputs (STEM=04_qkv_from_scratch for one)
 	$(BIN)/python -m attention_course.book.notebooks $(STEM)

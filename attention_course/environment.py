@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Set while the chapters are executed for the book, and not in a reader's own session: an output
 #: may then rely on files that the book brings along (``interactive/review.py``).
 BOOK_VARIABLE = "ATTENTION_COURSE_BOOK"
+#: Names a file in which each kernel writes its folder when it starts, so that tests can count.
+EXECUTIONS_VARIABLE = "ATTENTION_COURSE_EXECUTIONS"
 
 #: What decides numbers. With oneDNN they depend on the processor's kind and do not repeat those
 #: on the cards.
@@ -46,10 +48,14 @@ _KEPT = {
 }
 # An IPython of the course's own. What compiled libraries write to stderr is not captured:
 # ipykernel may trip over it while a chapter's process ends.
-_KERNEL_CONFIGURATION = """\
+_KERNEL_CONFIGURATION = f"""\
+import os
 c = get_config()
 c.HistoryManager.enabled = False
 c.IPKernelApp.capture_fd_output = False
+if log := os.environ.get("{EXECUTIONS_VARIABLE}"):
+    with open(log, "a", encoding="utf-8") as file:
+        print(os.getcwd(), file=file)
 """
 
 

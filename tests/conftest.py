@@ -6,11 +6,6 @@ from pathlib import Path
 import pytest
 from building import course_site
 
-from attention_course.environment import settle
-
-# Before any test imports TensorFlow, which reads these settings once.
-settle()
-
 ROOT = Path(__file__).resolve().parents[1]
 
 

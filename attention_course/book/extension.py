@@ -33,6 +33,10 @@ ASSETS = {
     r"mystnb": {"cell"},
     r"mathjax|MathJax": {"math", "math_block", "cell_output"},
 }
+#: Font Awesome in the theme's style sheet; theme/icons.css stands for it.
+FONT_AWESOME = re.compile(
+    r'(?:\.fa-[\w-]+:before,?)+\{content:"[^"]*"\}|@font-face\{[^}]*Awesome[^}]*\}'
+)
 #: Looks after the theme's buttons and dialogs.
 THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 #: Files of the theme that no page asks for.
@@ -130,9 +134,14 @@ def _lighten_page(
 
 
 def _lighten_theme(app: Sphinx, exception: Exception | None) -> None:
-    """Leave out the copied files of the theme that no page uses."""
+    """Take out of the copied theme what no page uses."""
+    static = Path(app.outdir, "_static")
+    sheet = static / "styles" / "pydata-sphinx-theme.css"
+    if exception is not None or not sheet.exists():
+        return
+    sheet.write_text(FONT_AWESOME.sub("", sheet.read_text(encoding="utf-8")), encoding="utf-8")
     for pattern in UNUSED_FILES:
-        for path in Path(app.outdir, "_static").glob(pattern):
+        for path in static.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

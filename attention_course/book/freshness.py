@@ -119,7 +119,9 @@ def execute_stale(
         if record.pk not in fresh.values():
             with contextlib.suppress(KeyError):
                 cache.remove_cache(record.pk)
-    stale = {Path(env.doc2path(name)): name for name in notebooks if name not in fresh}
+    # The one that has most to show takes longest, so it begins first.
+    order = sorted(notebooks, key=lambda name: -len(sources[name]))
+    stale = {Path(env.doc2path(name)): name for name in order if name not in fresh}
     failed = []
 
     def keep(path: Path, problem: str | None, seconds: float) -> None:

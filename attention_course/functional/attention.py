@@ -60,12 +60,9 @@ def masked_softmax(scores: Any, mask: Any = None) -> np.ndarray:
     if mask is None:
         return softmax(scores)
     allowed = _mask(mask, scores.shape)
-    # A finite stand-in lets a fully masked row pass through exp without a warning.
-    highest = np.max(np.where(allowed, scores, -np.inf), axis=-1, keepdims=True)
-    highest = np.where(np.isfinite(highest), highest, 0.0)
-    powers = np.where(allowed, np.exp(np.where(allowed, scores - highest, 0.0)), 0.0)
-    total = powers.sum(axis=-1, keepdims=True)
-    return powers / np.where(total == 0, 1.0, total)
+    scores = np.where(allowed, scores, -np.inf)
+    nothing = np.isneginf(scores).all(axis=-1, keepdims=True)
+    return np.where(nothing, 0.0, softmax(np.where(nothing, 0.0, scores)))
 
 
 def dot_score(query: Any, keys: Any) -> np.ndarray:

@@ -25,7 +25,7 @@ function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
     const word = quoted(tokens[i]);
     const sentences = [trn(
       "{query} gives {weight} of its weight to {keys}; its output is {output}.",
-      "{query} gives {weight} of its weight each to {keys}; its output is {output}.",
+      "{query} gives {weight} each to {keys}; its output is {output}.",
       places.length, { query: word, weight: fixed(weights[first], DIGITS), keys: names(places),
         output: vector(output, DIGITS) })];
     if (settings.causal) {

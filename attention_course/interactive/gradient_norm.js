@@ -19,8 +19,10 @@ function spectralNorm(matrix) {
           const tangent = (slant < 0 ? -1 : 1) / (Math.abs(slant) + Math.hypot(1, slant));
           const cosine = 1 / Math.hypot(1, tangent);
           const sine = cosine * tangent;
-          columns[first] = weightedSum([cosine, -sine], [a, b]);
-          columns[second] = weightedSum([sine, cosine], [a, b]);
+          for (let place = 0; place < a.length; place += 1) {
+            [a[place], b[place]] = [cosine * a[place] - sine * b[place],
+              sine * a[place] + cosine * b[place]];
+          }
           turned = true;
         }
       }

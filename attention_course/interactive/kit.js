@@ -64,7 +64,7 @@ function total(values) {
 }
 
 function dot(left, right) {
-  return total(left.map((value, place) => value * right[place]));
+  return left.reduce((sum, value, place) => sum + value * right[place], 0);
 }
 
 // The mixture of vectors: weights[0] * vectors[0] + weights[1] * vectors[1] + ... A row vector

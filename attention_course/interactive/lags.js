@@ -109,7 +109,8 @@ function build(figure, data) {
       const points = (one) => one[key].map((value, place) => [place + 1, Math.min(value, high)]);
       set({
         x: { label: below[place], from: 0.5, to: STEPS + 0.5,
-          ticks: [...new Set([1, 5, 10, 15, 20, ...truth])] },
+          ticks: [...truth, ...[1, 5, 10, 15, 20].filter((tick) =>
+            truth.every((lag) => Math.abs(tick - lag) > 2))] },
         y: { label, from: 0, to: high, ticks: [0, high] },
         marks: truth,
         series: [{ shape: "bars", colour: "blue", points: points(run) },

@@ -4,84 +4,67 @@ The strong one is logistic regression on word and word-pair indicators, each sca
 naive-Bayes log-count ratio (Wang & Manning 2012, "Baselines and bigrams", section 2.3).
 """
 
+from __future__ import annotations
+
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sparse
 
 from attention_course.datasets import imdb
 from attention_course.statistics import accuracy_report
 from attention_course.storage import write_json
+
+if TYPE_CHECKING:
+    from scipy import sparse
+    from sklearn.linear_model import LogisticRegression
 
 VALIDATION = 5_000
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Inverse regularisation C, chosen on the validation reviews."""
 
 
-def ngrams(sequences: Sequence[Sequence[int]]) -> list[np.ndarray]:
-    """Return, for each review, the distinct keys of its words and word pairs.
+def ngrams(sequence: Sequence[int]) -> list[int]:
+    """Return the keys of the words and word pairs of a review, in the order of the text.
 
     A word ``a`` has key ``a``; the pair ``a b`` has key ``(a + 1) * 2**20 + b``, which cannot
     collide because word ranks are below 2**20.
     """
-    found = []
-    for sequence in sequences:
-        words = np.asarray(sequence, dtype=np.int64)
-        pairs = (words[:-1] + 1) * 2**20 + words[1:]
-        found.append(np.unique(np.concatenate([words, pairs])))
-    return found
+    return [*sequence, *((a + 1) * 2**20 + b for a, b in pairwise(sequence))]
 
 
-def indicator_matrix(grams: Sequence[np.ndarray], known: np.ndarray) -> sparse.csr_matrix:
-    """Return the 0/1 matrix ``(reviews, known)``; grams that are not in ``known`` are left out.
+def log_count_ratio(positive: np.ndarray, negative: np.ndarray, smoothing: float) -> np.ndarray:
+    """Return the naive-Bayes log-count ratio per n-gram (Wang & Manning 2012, equation 2).
 
     Args:
-        grams: keys per review, as :func:`ngrams` returns them.
-        known: sorted keys, one per column.
+        positive, negative: in how many reviews of either class each n-gram occurs.
+        smoothing: added to every count.
     """
-    lengths = [len(keys) for keys in grams]
-    keys = np.concatenate(grams)
-    rows = np.repeat(np.arange(len(grams)), lengths)
-    columns = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    inside = known[columns] == keys
-    rows, columns = rows[inside], columns[inside]
-    return sparse.csr_matrix(
-        (np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(len(grams), len(known))
-    )
-
-
-def log_count_ratio(x: sparse.csr_matrix, y: np.ndarray, smoothing: float = 1.0) -> np.ndarray:
-    """Return the naive-Bayes log-count ratio per column (Wang & Manning 2012, equation 2)."""
-    positive = smoothing + np.asarray(x[y == 1].sum(axis=0)).ravel()
-    negative = smoothing + np.asarray(x[y == 0].sum(axis=0)).ravel()
-    return np.log((positive / positive.sum()) / (negative / negative.sum()))
+    p, q = positive + smoothing, negative + smoothing
+    return np.log((p / p.sum()) / (q / q.sum()))
 
 
 def nb_logistic_regression(reviews: imdb.Reviews) -> dict[str, Any]:
     """Fit the baseline, choose C on validation reviews, and score the test reviews once."""
-    from sklearn.linear_model import LogisticRegression
-
     begun = time.process_time()
-    grams = ngrams(reviews.x_train)
-    fitted = len(grams) - VALIDATION
+    x, y, fitted = reviews.x_train, reviews.y_train, len(reviews.x_train) - VALIDATION
+    weigh = _weighing(x[:fitted], y[:fitted])
+    chosen, held_back = weigh(x[:fitted]), weigh(x[fitted:])
     validation = {
-        strength: _score(
-            _fit(grams[:fitted], reviews.y_train[:fitted], strength, LogisticRegression),
-            grams[fitted:],
-            reviews.y_train[fitted:],
-        )
+        strength: float(_regression(strength).fit(chosen, y[:fitted]).score(held_back, y[fitted:]))
         for strength in STRENGTHS
     }
     best = max(validation, key=validation.__getitem__)
-    final = _fit(grams, reviews.y_train, best, LogisticRegression)
-    probability = _probability(final, ngrams(reviews.x_test))
+    weigh = _weighing(x, y)
+    final = _regression(best).fit(weigh(x), y)
+    probability = final.predict_proba(weigh(reviews.x_test))[:, 1]
     seconds = time.process_time() - begun
     return {
         "title": "Logistic regression on naive-Bayes-weighted words and word pairs",
-        "features": int(final[0].size),
+        "features": final.n_features_in_,
         "C": best,
         "validation_accuracy": {str(k): round(v, 5) for k, v in validation.items()},
         "processor_seconds": round(seconds, 1),
@@ -123,21 +106,18 @@ def write(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _fit(grams: Sequence[np.ndarray], y: np.ndarray, strength: float, regression: type) -> tuple:
-    known, counts = np.unique(np.concatenate(grams), return_counts=True)
-    known = known[counts >= 2]
-    x = indicator_matrix(grams, known)
-    ratio = log_count_ratio(x, y)
-    scaled = x.multiply(ratio).tocsr()
-    model = regression(C=strength, solver="liblinear", max_iter=1000, random_state=0)
-    return known, ratio, model.fit(scaled, y)
+def _weighing(x: Sequence[Sequence[int]], y: np.ndarray) -> Callable[..., sparse.csr_matrix]:
+    """Return what turns reviews into the n-grams that ``x`` has twice, each times its ratio."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    counter = CountVectorizer(analyzer=ngrams, binary=True, min_df=2, dtype=np.float32)
+    found = counter.fit_transform(x)
+    counts = (np.asarray(found[y == label].sum(axis=0)).ravel() for label in (1, 0))
+    ratio = log_count_ratio(*counts, smoothing=1.0)
+    return lambda reviews: counter.transform(reviews).multiply(ratio).tocsr()
 
 
-def _probability(fitted: tuple, grams: Sequence[np.ndarray]) -> np.ndarray:
-    known, ratio, model = fitted
-    x = indicator_matrix(grams, known).multiply(ratio).tocsr()
-    return model.predict_proba(x)[:, 1]
+def _regression(strength: float) -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression
 
-
-def _score(fitted: tuple, grams: Sequence[np.ndarray], y: np.ndarray) -> float:
-    return float(((_probability(fitted, grams) > 0.5) == y).mean())
+    return LogisticRegression(C=strength, solver="liblinear", max_iter=1000, random_state=0)

@@ -246,7 +246,9 @@ def test_the_glossary_is_substantial_sorted_and_says_where_a_term_is_used(entrie
     assert len(set(keys)) == len(keys)
     for term, text in entries.items():
         assert len(text.split()) >= 12, term
-        assert re.search(r"\.\s\([1-9]\)$", text), f"{term} names no chapter"
+        chapter = re.search(r"\.\s\((\d+)\)$", text)
+        assert chapter, f"{term} names no chapter"
+        assert 1 <= int(chapter[1]) <= len(STEMS), f"{term} names a chapter that is not there"
 
 
 def test_links_within_the_glossary_lead_to_entries(entries):
@@ -353,3 +355,6 @@ def test_files_that_no_page_uses_are_not_shipped(site):
     static = site / "_static"
     assert not (static / "vendor").exists()
     assert not list(static.rglob("fontawesome*"))
+    sheet = (static / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
+    assert ":before{content:" in sheet
+    assert ".fa-ghost:before" not in sheet

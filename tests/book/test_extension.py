@@ -1,7 +1,5 @@
 """Light and correct pages: what a page loads, and HTML that a screen reader can use."""
 
-from types import SimpleNamespace
-
 import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
@@ -73,11 +71,9 @@ def test_no_page_has_a_heading_of_nothing_or_a_role_that_is_not_allowed(site):
     assert "doc-backlink" in bibliography
 
 
-def test_files_that_no_page_uses_are_not_shipped(tmp_path):
-    for name in ("vendor/a.woff", "locales/b.js", "scripts/fontawesome.js", "scripts/kept.js"):
-        path = tmp_path / "_static" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    extension._lighten_theme(SimpleNamespace(outdir=tmp_path), None)
-    kept = [path.name for path in tmp_path.rglob("*") if path.is_file()]
-    assert kept == ["kept.js"]
+def test_icons_go_and_other_rules_stay():
+    sheet = (
+        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.a{b:c}'
+        "@font-face{font-family:Font Awesome\\ 6 Free;src:url(a)}@font-face{font-family:Own}"
+    )
+    assert extension.FONT_AWESOME.sub("", sheet) == ".a{b:c}@font-face{font-family:Own}"

@@ -1,6 +1,7 @@
 """What the comparison of stored with fresh outputs notices, and what it lets pass."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,46 @@ def test_nbval_compares_words_but_neither_drawings_nor_noise(tmp_path):
         4: "PASSED",
         5: "FAILED",
     }, result.stdout
+
+
+AGAIN = """\
+from pathlib import Path
+import nbformat
+from attention_course.book import execution
+
+def test_it_runs():
+    path = Path(__file__).with_name("chapters") / "07_small.ipynb"
+    told = []
+    execution.run({path: nbformat.read(path, 4)}, lambda *found: told.append(found))
+    assert told[0][1] is None
+"""
+
+
+def test_a_chapter_that_is_executed_twice_fails_the_run(tmp_path):
+    """With the settings of this course's test runs: nothing has to be said on the command line."""
+    cell = new_code_cell("print(1)", execution_count=1, outputs=[])
+    notebook = normal.normalise(new_notebook(cells=[cell]), "07_small")
+    notebook.cells[0].outputs = [new_output("stream", name="stdout", text="1\n")]
+    (tmp_path / "chapters").mkdir()
+    normal.write(notebook, tmp_path / "chapters" / "07_small.ipynb")
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    (tmp_path / "tests").mkdir()
+    shutil.copy(ROOT / "tests" / "nbval_sanitize.cfg", tmp_path / "tests")
+    (tmp_path / "test_again.py").write_text(AGAIN)
+
+    def run(*named):
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *named],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    once = run("chapters/07_small.ipynb")
+    assert once.returncode == 0, once.stdout
+    assert "1 passed" in once.stdout
+    twice = run("chapters/07_small.ipynb", "test_again.py")
+    assert twice.returncode == 1
+    assert "2 executions of 1 chapters" in twice.stdout

@@ -17,6 +17,22 @@ if TYPE_CHECKING:
         WebError,
     )
 
+# --- when a page is ready ------------------------------------------------------------------
+
+# Formulas, quizzes and interactive figures are in place.
+READY = """async () => {
+  if (document.querySelector('script[src*="/mathjax/"]')) {
+    if (!("promise" in (window.MathJax?.startup ?? {}))) return false;
+    await window.MathJax.startup.promise;
+  }
+  const started = (figure) =>
+    figure.querySelector(".ac-live") || /could not start/.test(figure.textContent);
+  return [...document.querySelectorAll("[id^=quiz_]")].every(
+    (quiz) => quiz.querySelector(".Quiz") && !quiz.querySelector(".QuizNote"))
+    && [...document.querySelectorAll(".ac-interactive")].every(started);
+}"""
+
+
 # --- what happens behind a page ------------------------------------------------------------
 
 
@@ -161,6 +177,7 @@ def movements(page: Page) -> list[str]:
 
 # --- accessibility -------------------------------------------------------------------------
 
+_AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 # Roles of what a reader operates, and of what holds controls together and needs a name for it.
 NEED_A_NAME = frozenset(
@@ -308,10 +325,8 @@ def axe_problems(
 
 
 def _run_axe(page: Page, context: str | None, thin: bool, colours_only: bool) -> list[str]:
-    from axe_playwright_python.base import AXE_SCRIPT
-
     if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(AXE_SCRIPT)
+        page.evaluate(_AXE.read_text(encoding="utf-8"))
     violations = page.evaluate(_RUN_AXE, [context, list(TAGS), thin, colours_only])
     return [
         f"axe {violation['id']}: {_target(node)}: {_summary(node)}"

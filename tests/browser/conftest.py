@@ -14,25 +14,22 @@ Environment variables:
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import functools
-import http.server
 import importlib.util
 import itertools
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from figure_reading import LONE_PAGE
+from serving import serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 HERE = Path(__file__).resolve().parent
-NEEDED = ("playwright", "axe_playwright_python")
 # The first is the same browser without windows, which needs half the processor time.
 NAMES = (
     *("chromium-headless-shell", "chromium", "chromium-browser"),
@@ -64,9 +61,8 @@ def find_chromium() -> str | None:
 
 def why_not() -> str | None:
     """Return why the browser tests cannot run here, or None when they can."""
-    for package in NEEDED:
-        if importlib.util.find_spec(package) is None:
-            return f"{package} is not installed; requirements.txt has it"
+    if importlib.util.find_spec("playwright") is None:
+        return "playwright is not installed; requirements.txt has it"
     if find_chromium() is None:
         return "there is no Chromium; install the package chromium"
     return None
@@ -101,34 +97,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
             f"ATTENTION_COURSE_BROWSER is set, but this was skipped: {report.longrepr}"
         )
     return report
-
-
-# --- the book on a server ------------------------------------------------------------------
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves files without writing about it, and keeps a connection open."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments) -> None:
-        """Say nothing."""
-
-
-@contextlib.contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve a folder on this machine only; gives its address, which ends with a slash."""
-    handler = functools.partial(Handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -174,37 +142,13 @@ def browser() -> Browser:
     return start_browser()
 
 
-@pytest.fixture(autouse=True)
-def beside_others(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """Let a test that is marked ``quiet`` run while no other worker runs one of this folder."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    quiet = request.node.get_closest_marker("quiet")
-    with (tmp_path_factory.getbasetemp().parent / "quiet.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if quiet else fcntl.LOCK_SH)
-        yield
-
-
 # --- pages ---------------------------------------------------------------------------------
-
-READY = """async () => {
-  if (document.querySelector('script[src*="/mathjax/"]')) {
-    if (!("promise" in (window.MathJax?.startup ?? {}))) return false;
-    await window.MathJax.startup.promise;
-  }
-  const started = (figure) =>
-    figure.querySelector(".ac-live") || /could not start/.test(figure.textContent);
-  return [...document.querySelectorAll("[id^=quiz_]")].every(
-    (quiz) => quiz.querySelector(".Quiz") && !quiz.querySelector(".QuizNote"))
-    && [...document.querySelectorAll(".ac-interactive")].every(started);
-}"""
 
 
 def wait_until_ready(page: Page) -> None:
     """Wait for formulas, quizzes, interactive figures and fonts."""
+    from checks import READY
+
     page.wait_for_function(READY, timeout=1000 * PATIENCE_SECONDS)
     page.evaluate("document.fonts.ready.then(() => 0)")
 
@@ -275,15 +219,6 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
 
     with watched_contexts(browser) as open_context:
         yield open_one
-
-
-LONE_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Output</title>'
-    '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-    # A background that axe can read, as notebook front ends have one.
-    "<style>html {{ color-scheme: light dark; background: Canvas; color: CanvasText }}</style>"
-    "</head><body><main><h1>Output</h1>{}</main></body></html>"
-)
 
 
 @pytest.fixture

@@ -5,7 +5,19 @@ import itertools
 import checks
 import numpy as np
 import pytest
-from figure_reading import fixed, magnitude, operate, output_of, vector
+from figure_reading import (
+    afresh,
+    alone,
+    crowded,
+    differences,
+    fixed,
+    magnitude,
+    operate,
+    output_of,
+    phone,
+    vector,
+    wait_until_said,
+)
 
 from attention_course import functional
 from attention_course.interactive.alignment import TEMPERATURES
@@ -23,10 +35,12 @@ OWN = len(PRESETS)
 ONE = TEMPERATURES.index(1)
 
 
+opened = alone(lambda: output_of(CHAPTER, FIGURE), lambda: output_of(CHAPTER, PUSH))
+
+
 @pytest.fixture
-def alone(open_alone):
-    """A figure's stored output as the only thing in a page."""
-    return lambda figure=FIGURE, **options: open_alone(output_of(CHAPTER, figure), **options)
+def page(opened):
+    return afresh(opened)
 
 
 def by_numpy(scores, masked=(False,) * 3, temperature=1):
@@ -78,10 +92,6 @@ def expected_push(scores):
     return {"tables": [[*rows, total]], "bars": [fixed(weight, 4) for weight in weights]}
 
 
-def differences(shown, wanted):
-    return [name for name, what in wanted.items() if shown[name] != what]
-
-
 def masks(masked):
     return {f"mask{j}": value for j, value in enumerate(masked)}
 
@@ -95,7 +105,7 @@ def set_scores(scores):
     return {f"score{j}": value for j, value in enumerate(scores)}
 
 
-def test_every_preset_mask_and_temperature(alone):
+def test_every_preset_mask_and_temperature(page):
     states = list(
         itertools.product(
             range(len(PRESETS)),
@@ -107,7 +117,7 @@ def test_every_preset_mask_and_temperature(alone):
         {"preset": preset, "temperature": place, **masks(masked)}
         for preset, masked, place in states
     ]
-    readings = operate(alone(), FIGURE, settings)
+    readings = operate(page, FIGURE, settings)
     for (preset, masked, place), shown in zip(states, readings, strict=True):
         wanted = (PRESETS[preset], masked, TEMPERATURES[place])
         assert differences(shown, expected(*wanted)) == [], wanted
@@ -118,7 +128,7 @@ def test_every_preset_mask_and_temperature(alone):
             assert f"{fixed(weights.max(), 4)} of the weight" in shown["sentence"]
 
 
-def test_every_position_of_every_slider(alone):
+def test_every_position_of_every_slider(page):
     positions = np.arange(-50, 51) / 10
     chosen = [
         np.where(np.arange(3) == j, value, SCORES[0]) for j in range(3) for value in positions
@@ -128,14 +138,13 @@ def test_every_position_of_every_slider(alone):
     for j, value in itertools.product(range(3), positions):
         settings.append({"preset": 0, f"score{j}": value})
     settings += [set_scores(scores) for scores in random_scores(300)]
-    readings = operate(alone(), FIGURE, settings)
+    readings = operate(page, FIGURE, settings)
     for scores, shown in zip(chosen, readings, strict=True):
         assert differences(shown, expected(scores)) == [], scores
         assert shown["values"][0] == str(OWN)
 
 
-def test_the_push_on_the_context(alone):
-    page = alone(PUSH)
+def test_the_push_on_the_context(page):
     chosen = [*PRESETS, *random_scores(300)]
     settings = [{"preset": place} for place in range(len(PRESETS))]
     settings += [set_scores(scores) for scores in random_scores(300)]
@@ -148,15 +157,14 @@ def test_the_push_on_the_context(alone):
         assert ("saturated" in shown["sentence"]) == (weights.max() > 0.94)
 
 
-def test_the_start_is_the_step_worked_by_hand(alone):
-    [shown] = operate(alone(), FIGURE)
+def test_the_start_is_the_step_worked_by_hand(page):
+    [shown] = operate(page, FIGURE)
     assert shown["bars"] == ["0.2045", "0.3576", "0.4379"]
     assert shown["tables"][0][-1][2:] == ["12.8251", "1.0000", "", "(0.6424, 0.7955)"]
     assert shown["sentence"] == "“film” gets 0.4379 of the weight; the context is (0.6424, 0.7955)."
 
 
-def test_only_differences_count_as_the_chapter_says(alone):
-    page = alone()
+def test_only_differences_count_as_the_chapter_says(page):
     settings = [set_scores(scores) for scores in ([1, 2, 3], [0, 1, 2])]
     first, second = operate(page, FIGURE, settings)
     assert first["bars"] == second["bars"]
@@ -178,16 +186,15 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_the_comparison_can_fail(alone, name):
+def test_the_comparison_can_fail(page, name):
     state = (SCORES[0], (True, False, False), 2)
     settings = {"temperature": TEMPERATURES.index(2), **masks(state[1])}
-    [shown] = operate(alone(), FIGURE, [settings])
+    [shown] = operate(page, FIGURE, [settings])
     assert differences(shown, expected(*state)) == []
     assert differences(shown, expected(*state, MUTANTS[name])) != []
 
 
-def test_what_is_seen_is_said_in_words(alone):
-    page = alone()
+def test_what_is_seen_is_said_in_words(page):
 
     def say(preset, masked=(False,) * 3):
         return operate(page, FIGURE, [{"preset": preset, **masks(masked)}])[0]["sentence"]
@@ -209,48 +216,58 @@ def heads(page, figure):
     return page.locator(f"#{figure} thead th").all_text_contents()
 
 
-def test_the_columns_are_named(alone):
-    page = alone()
+def test_the_columns_are_named(page):
     names = ["word j", "score ej", "exp(ej / τ)", "weight αj", "hj", "αj hj"]
     assert heads(page, FIGURE) == names
     assert page.get_by_role("slider", name="Temperature τ").count() == 1
     names = ["word j", "score ej", "weight αj", "hj", "hj − c", "αj (hj − c)"]
-    assert heads(alone(PUSH), PUSH) == names
-
-
-CUT_OFF = """(id) => {
-  const drawing = document.querySelector(`#${id} svg.ac-drawing`);
-  const room = drawing.viewBox.baseVal;
-  return [...drawing.querySelectorAll("text")].filter((text) => {
-    const box = text.getBBox();
-    return box.x < room.x || box.x + box.width > room.x + room.width
-      || box.y < room.y || box.y + box.height > room.y + room.height;
-  }).map((text) => text.textContent);
-}"""
-
-
-def test_no_word_of_the_drawing_is_cut_off(alone):
-    page = alone()
-    operate(page, FIGURE, [masks((True,) * 3)])
-    labels = page.locator(f"#{FIGURE} svg.ac-drawing text").all_text_contents()
-    assert labels == [*(f"{word} (masked)" for word in SOURCE), "c"]
-    assert page.evaluate(CUT_OFF, FIGURE) == []
-    label = page.locator(f"#{FIGURE} svg.ac-drawing text").first
-    label.evaluate("text => { text.setAttribute('x', 400); }")
-    assert page.evaluate(CUT_OFF, FIGURE) == ["a (masked)"]
+    assert heads(page, PUSH) == names
 
 
 @pytest.mark.parametrize("figure", [FIGURE, PUSH])
-def test_bars_and_triangle_stand_side_by_side(alone, figure):
-    page = alone(figure)
+def test_no_word_of_the_drawing_lies_on_another(page, figure):
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 640})
+        for masked in itertools.product((False, True), repeat=3):
+            operate(page, FIGURE, [masks(masked)])
+            assert crowded(page, FIGURE) == []
+        for preset in range(len(PRESETS)):
+            operate(page, figure, [{"preset": preset}])
+            assert crowded(page, figure) == []
+    operate(page, FIGURE, [masks((True,) * 3)])
+    labels = page.locator(f"#{FIGURE} .ac-plotted svg text").all_text_contents()
+    assert labels == [*(f"{word} (masked)" for word in SOURCE), "c"]
+    label = page.locator(f"#{FIGURE} .ac-plotted svg text").first
+    label.evaluate("text => { text.setAttribute('x', 400); }")
+    assert crowded(page, FIGURE) == ["a (masked)"], "the check can fail"
+
+
+def test_the_context_is_drawn_where_the_numbers_are(page):
+    """The diamond stands between the corners as c does between the states."""
+    for preset in range(len(PRESETS)):
+        operate(page, FIGURE, [{"preset": preset}])
+        places = page.locator(f"#{FIGURE} .ac-plotted").evaluate(
+            """(svg) => [...svg.querySelectorAll("circle, path")].map((mark) => {
+              const box = mark.getBoundingClientRect();
+              return [box.x + box.width / 2, box.y + box.height / 2];
+            })"""
+        )
+        (*corners, context) = np.array(places)
+        np.testing.assert_allclose(context, by_numpy(PRESETS[preset])[1] @ corners, atol=0.5)
+
+
+@pytest.mark.parametrize("figure", [FIGURE, PUSH])
+def test_bars_and_triangle_stand_side_by_side(page, figure):
     bars = page.locator(f"#{figure} .ac-bars").bounding_box()
-    drawing = page.locator(f"#{figure} svg.ac-drawing").bounding_box()
+    drawing = page.locator(f"#{figure} .ac-chart").bounding_box()
     assert 0 <= drawing["x"] - (bars["x"] + bars["width"]) < 40
     assert abs(drawing["y"] - bars["y"]) < 20
 
 
-def test_a_phone_shows_sliders_in_one_line_and_weights_without_scrolling(open_page):
-    page = open_page(f"chapters/{CHAPTER}", width=360, formulas=False)
+def test_a_phone_shows_sliders_in_one_line_and_weights_without_scrolling(page):
+    phone(page)
+    # As much room as on a page of the book, or less.
+    page.set_viewport_size({"width": 336, "height": 640})
     operate(page, FIGURE, [{"temperature": len(TEMPERATURES) - 1}])
     for slider in page.locator(f"#{FIGURE} input[type=range]").all():
         value = slider.locator("xpath=following-sibling::span").bounding_box()
@@ -261,8 +278,7 @@ def test_a_phone_shows_sliders_in_one_line_and_weights_without_scrolling(open_pa
         assert weight["x"] + weight["width"] <= box["x"] + box["width"]
 
 
-def test_by_keyboard_alone(alone):
-    page = alone()
+def test_by_keyboard_alone(page):
     scores, masked = SCORES[1].copy(), [False] * 3
 
     def check(temperature=1):
@@ -279,7 +295,7 @@ def test_by_keyboard_alone(alone):
         page.keyboard.press("ArrowLeft")
         scores[j] = 4.9
         assert check()["values"][0] == str(OWN)
-        slider = page.locator(f"[data-key=score{j}]")
+        slider = page.locator(f"#{FIGURE} [data-key=score{j}]")
         assert slider.get_attribute("aria-valuetext") == "4.9000"
         page.keyboard.press("Tab")
         page.keyboard.press("Space")
@@ -288,6 +304,7 @@ def test_by_keyboard_alone(alone):
     page.keyboard.press("Space")
     masked[2] = False
     page.keyboard.press("Tab")
+    wait_until_said(page, FIGURE)
     heard = checks.announced(page, lambda: page.keyboard.press("ArrowLeft"), wait=700)
     assert heard == [check(temperature=0.5)["sentence"]]
     page.keyboard.press("Tab")
@@ -299,39 +316,23 @@ def test_by_keyboard_alone(alone):
     assert shown["values"][0] == "0"
 
 
-def test_in_the_book(open_page):
-    page = open_page(f"chapters/{CHAPTER}", formulas=False)
-    for scheme, _ in checks.in_two_looks(page):
-        for masked, place in (((False,) * 3, ONE), ((True,) * 3, 7), ((False, True, False), 0)):
-            settings = {"preset": 1, "temperature": place, **masks(masked)}
-            [shown] = operate(page, FIGURE, [settings])
-            assert differences(shown, expected(SCORES[1], masked, TEMPERATURES[place])) == []
-            [shown] = operate(page, PUSH, [{"preset": 3}])
-            assert differences(shown, expected_push(PRESETS[3])) == []
-            assert checks.overflow(page) == []
-        assert checks.axe_problems(page, ".ac-interactive", colours_only=scheme == "dark") == []
-    assert checks.still_figures(page) == []
-
-
-def test_a_second_figure_leaves_the_first_alone(open_page):
-    page = open_page(f"chapters/{CHAPTER}", formulas=False)
+def test_a_second_figure_leaves_the_first_alone(page):
     [before] = operate(page, FIGURE)
     operate(page, PUSH, [set_scores([1, 2, 3])])
     assert operate(page, FIGURE) == [before]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("figure", [FIGURE, PUSH])
-def test_alone_it_is_accessible(alone, figure, scheme):
-    page = alone(figure, width=360, color_scheme=scheme)
+def test_alone_they_are_accessible(page, scheme):
+    phone(page, scheme)
     assert checks.axe_problems(page) == []
     assert checks.unnamed_controls(page) == []
     assert checks.overflow(page) == []
 
 
 @pytest.mark.parametrize("figure", [FIGURE, PUSH])
-def test_without_scripts_the_picture_stays(alone, figure):
-    page = alone(figure, java_script_enabled=False)
+def test_without_scripts_the_picture_stays(open_alone, figure):
+    page = open_alone(output_of(CHAPTER, figure), java_script_enabled=False)
     assert page.locator(f"#{figure} .ac-still svg").is_visible()
     label = page.locator(f"#{figure} svg").get_attribute("aria-label")
     assert "the context c is the point (0.6424, 0.7955)" in label

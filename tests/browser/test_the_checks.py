@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checks
-import conftest
 import pytest
+from serving import serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -331,7 +331,7 @@ def test_a_broken_page_is_refused_with_the_reason(look, name):
 
 
 def test_a_404_and_what_lies_outside_are_seen_on_a_server(look, folder):
-    with conftest.serve(folder) as address:
+    with serve(folder) as address:
         assert look(GOOD, over=address)[1] == []
         _, found = look(GOOD.replace("dot.png", "lost.png"), over=address)
         assert f"does not get {address}lost.png (404)" in found
@@ -402,7 +402,7 @@ def run_tests(tmp_path: Path) -> Callable[..., str]:
     here = Path(__file__).parent
     ours = tmp_path / "browser"
     ours.mkdir()
-    for name in ("conftest.py", "building.py"):
+    for name in ("conftest.py", "building.py", "serving.py"):
         shutil.copy(here.parent / name, tmp_path)
     for name in ("conftest.py", "checks.py", "checks.js"):
         shutil.copy(here / name, ours)

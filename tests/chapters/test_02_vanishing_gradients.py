@@ -215,9 +215,9 @@ def test_solutions_of_the_chapter_pass(notebook):
     assert len(cells) == 3
     for cell in cells:
         exec("from attention_course.exercises import check\n" + cell, namespace)
-    accepts("02.jacobian", namespace["step_jacobian"])
-    accepts("02.product", namespace["through_time"])
-    accepts("02.clip", namespace["clip"])
+    accepts("02.jacobian", namespace["jacobian_solution"])
+    accepts("02.product", namespace["product_solution"])
+    accepts("02.clip", namespace["clip_solution"])
 
 
 @pytest.fixture(scope="module")

@@ -283,7 +283,7 @@ def test_chapter(chapter, python, tree, repository, machine, web, tmp_path):
     report = json.loads(run(sys.executable, VISITOR, result))
     assert report["problems"] == []
     assert report["quizzes"] == 1
-    assert report["figures"] >= 1
+    assert report["figures"] == chapter.read_text("utf-8").count('class=\\"ac-interactive\\"')
 
 
 def errors_in(cells):

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -420,9 +419,7 @@ def test_no_scheduler_at_the_address(tmp_path, monkeypatch, tiny, capsys):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    begun = time.monotonic()
     assert run_sweep(monkeypatch, tmp_path, address) == 1
-    assert time.monotonic() - begun < 20
     assert f"No scheduler answers at {address}: start one" in one_sentence(capsys)
 
 

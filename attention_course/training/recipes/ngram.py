@@ -36,7 +36,8 @@ def prepare(model: keras.Model, splits: Splits, smoothing: float = SMOOTHING) ->
     filled = np.arange(UNUSED, UNUSED + ngrams.size)
     filled[: len(chosen)] = keys[chosen]
     ratio = np.zeros(ngrams.size + 1, dtype=np.float32)
-    ratio[1 : len(chosen) + 1] = log_count_ratio(positive[chosen], negative[chosen], smoothing)
+    counts = positive[chosen], negative[chosen]
+    ratio[1 : len(chosen) + 1] = baselines.log_count_ratio(*counts, smoothing)
     ngrams.keys.assign(filled)
     attention.ratio.assign(ratio)
 
@@ -81,14 +82,6 @@ def most_frequent(keys: np.ndarray, counts: np.ndarray, size: int) -> np.ndarray
     return np.sort(enough[order[:size]])
 
 
-def log_count_ratio(
-    positive: np.ndarray, negative: np.ndarray, smoothing: float = SMOOTHING
-) -> np.ndarray:
-    """Return the naive-Bayes log-count ratio per n-gram (Wang & Manning 2012, equation 2)."""
-    p, q = positive + smoothing, negative + smoothing
-    return np.log((p / p.sum()) / (q / q.sum()))
-
-
 def settings_recipe(
     name: str,
     title: str,
@@ -107,7 +100,7 @@ def settings_recipe(
         num_words: word numbers from here on are unknown words.
         length: words read of a review; the last ones are kept.
         size, orders, scored_by: as in :class:`attention_course.layers.ngram.NGramAttention`.
-        smoothing: added to every count, see :func:`log_count_ratio`.
+        smoothing: added to every count, see :func:`baselines.log_count_ratio`.
         further: as in :class:`attention_course.training.recipe.Recipe`.
     """
     return Recipe(
