@@ -14,13 +14,16 @@ import hashlib
 import json
 import logging
 import os
+import ssl
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from attention_course import __version__
 from attention_course.errors import AssetError
+from attention_course.storage import write_text
 from attention_course.words import tr
 
 FOLDERS = ("models", "quizzes", "images", "data", "benchmarks")
@@ -47,8 +50,8 @@ def fetch(name: str) -> Path:
         path = root / name
         if not path.is_file():
             raise AssetError(
-                "{name} is missing from this checkout; bring it back with: git checkout -- {name}",
-                name=name,
+                "{file} is missing from this checkout; bring it back with: git checkout -- {file}",
+                file=name,
             )
         return path
     registry = read_registry()
@@ -97,7 +100,7 @@ def registry_text(root: Path) -> str:
     lines = []
     for name in _files_below(root):
         if len(name.split()) != 1:
-            raise AssetError("The file name {name!r} holds a space; rename the file.", name=name)
+            raise AssetError("The file name {file!r} holds a space; rename the file.", file=name)
         lines.append(f"{name} {_sha256(root / name)}\n")
     return "".join(lines)
 
@@ -109,18 +112,11 @@ def write_registry(root: Path) -> int:
         root: The checkout, as ``checkout_root`` returns it.
 
     Raises:
-        AssetError: The registry cannot be written, or a file name holds a space.
+        AssetError: A file name holds a space.
+        StorageError: The registry cannot be written.
     """
     text = registry_text(root)
-    path = root / "attention_course" / REGISTRY.name
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise AssetError(
-            "{path} cannot be written ({reason}); make it writable.",
-            path=path,
-            reason=error.strerror,
-        ) from error
+    write_text(root / "attention_course" / REGISTRY.name, text)
     return text.count("\n")
 
 
@@ -140,8 +136,8 @@ def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
     folders = ", ".join(f"{folder}/" for folder in FOLDERS)
     if not isinstance(name, str):
         raise AssetError(
-            "A file of the course is named by a text such as 'models/simple_rnn.keras', not by "
-            "{name!r}.",
+            "A file of the course is named by a text such as 'models/simple_rnn.keras', not "
+            "by {name!r}.",
             name=name,
         )
     parts = PurePosixPath(name).parts
@@ -155,33 +151,47 @@ def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
         )
     names = known()
     if name not in names:
-        for near in difflib.get_close_matches(name, sorted(names), n=1):
-            raise AssetError(
-                "This course has no file {name!r}; did you mean {near!r}?", name=name, near=near
-            )
+        near = difflib.get_close_matches(name, sorted(names), n=1)
         raise AssetError(
-            "This course has no file {name!r}; its files are in {folders}.",
-            name=name,
-            folders=folders,
+            tr("This course has no file {name!r}; did you mean {near!r}?", name=name, near=near[0])
+            if near
+            else tr(
+                "This course has no file {name!r}; its files are in {folders}.",
+                name=name,
+                folders=folders,
+            )
         )
 
 
 def _from_cache_or_web(name: str, sha256: str) -> Path:
     cache = _cache_folder()
     cached = cache / name
-    if cached.is_file() and _sha256(cached) == sha256:
-        return cached
-    folder = _writable(cache, (cache / name).parent)
+    with contextlib.suppress(OSError):  # not there, or in a folder that this user may not enter
+        if _sha256(cached) == sha256:
+            return cached
+    folder = _writable(cache, cached.parent)
     return _download(name, sha256, folder)
 
 
 def _cache_folder() -> Path:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser() / __version__
+        try:
+            return Path(chosen).expanduser() / __version__
+        except RuntimeError as error:
+            raise AssetError(
+                "{variable} names {folder}, and nobody here has such a home; set it to a "
+                "folder that can be written to.",
+                variable=CACHE_VARIABLE,
+                folder=chosen,
+            ) from error
     import pooch
 
-    return pooch.os_cache("attention-course") / __version__
+    try:
+        folder = pooch.os_cache("attention-course")
+    except RuntimeError:  # the system knows no home of this user; an older platformdirs says "~"
+        return _temporary_cache()
+    return folder / __version__ if folder.is_absolute() else _temporary_cache()
 
 
 def _writable(cache: Path, parent: Path) -> Path:
@@ -196,9 +206,9 @@ def _writable(cache: Path, parent: Path) -> Path:
     except OSError as error:
         if os.environ.get(CACHE_VARIABLE):
             raise AssetError(
-                "The cache folder {cache} cannot be written to ({reason}); set {variable} to "
+                "The cache folder {folder} cannot be written to ({reason}); set {variable} to "
                 "a folder that can.",
-                cache=cache,
+                folder=cache,
                 reason=error.strerror,
                 variable=CACHE_VARIABLE,
             ) from error
@@ -256,30 +266,25 @@ def _download(name: str, sha256: str, folder: Path) -> Path:
     )
     # pooch makes this folder itself, but fails when another process was faster.
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    source = base + name
+    told = {"file": name, "source": base + name, "folder": folder, "variable": CACHE_VARIABLE}
     try:
         with _silent(pooch.get_logger()):
             return Path(store.fetch(name, downloader=_download_once))
     except requests.RequestException as error:
-        raise AssetError(
-            "{name} cannot be downloaded: {trouble}.", name=name, trouble=_trouble(error, source)
-        ) from error
+        raise AssetError(_trouble(error, name, base + name)) from error
     except ValueError as error:
         raise AssetError(
-            "{name} as downloaded from {source} is not the file that this version of the "
+            "{file} as downloaded from {source} is not the file that this version of the "
             "course expects (its sha256 differs); try again later, or install the package "
             "again.",
-            name=name,
-            source=source,
+            **told,
         ) from error
     except OSError as error:
         raise AssetError(
-            "{name} cannot be saved in {folder} ({reason}); free some space there, or set "
+            "{file} cannot be saved in {folder} ({reason}); free some space there, or set "
             "{variable} to another folder.",
-            name=name,
-            folder=folder,
-            reason=error.strerror,
-            variable=CACHE_VARIABLE,
+            reason=error.strerror or error,
+            **told,
         ) from error
 
 
@@ -294,39 +299,81 @@ def _download_once(url: str, output: str, store: object) -> None:
         status = error.response.status_code
         if status in (408, 429) or status >= 500:
             raise
-        name = Path(url).name
         raise AssetError(
-            "{name} is not at {url} (HTTP status {status}); the repository may have moved, so "
-            "install the newest version of the package.",
-            name=name,
-            url=url,
+            "{file} is not at {source} (HTTP status {status}); the repository may have moved, "
+            "so install the newest version of the package.",
+            file=Path(url).name,
+            source=url,
             status=status,
         ) from error
+    except (OSError, ValueError) as error:
+        # What is no address, no proxy or no certificate: requests passes on what others raise.
+        settings = (ValueError, requests.exceptions.ProxyError, ssl.SSLError)
+        if isinstance(error, settings) or _about_certificates(error):
+            raise AssetError(_trouble(error, Path(url).name, url)) from error
+        raise
 
 
-def _trouble(error: Exception, source: str) -> str:
+def _about_certificates(error: Exception) -> bool:
+    import requests
+
+    # The system gives every error of a disk a number; requests raises this one without.
+    return isinstance(error, requests.exceptions.SSLError | ssl.SSLError) or (
+        type(error) is OSError and error.errno is None
+    )
+
+
+def _trouble(error: Exception, name: str, source: str) -> str:
     """Say what went wrong with a request and what to do."""
     import requests
 
+    proxies = requests.utils.get_environ_proxies(source)
+    proxied = urlsplit(source).hostname and requests.utils.select_proxy(source, proxies)
+    told = {"file": name, "source": source}
+    if _about_certificates(error):
+        return tr(
+            "{file} cannot be downloaded, because the certificates to trust {source} are missing "
+            "or do not fit; correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.",
+            **told,
+        )
+    if isinstance(error, requests.exceptions.ProxyError) or (
+        isinstance(error, ValueError) and proxied
+    ):
+        return tr(
+            "{file} cannot be downloaded through the proxy of this machine; correct or unset "
+            "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
+            **told,
+        )
     if isinstance(error, requests.ConnectionError):
         return tr(
-            "{source} cannot be reached; check the network and run the cell again", source=source
+            "{file} cannot be downloaded: {source} cannot be reached; check the network and run "
+            "the cell again.",
+            **told,
         )
     if isinstance(error, requests.Timeout):
-        return tr("{source} does not answer; run the cell again in a minute", source=source)
+        return tr(
+            "{file} cannot be downloaded: {source} does not answer; run the cell again in a "
+            "minute.",
+            **told,
+        )
     if isinstance(error, requests.HTTPError):
         return tr(
-            "{source} answers with HTTP status {status}; run the cell again in a minute",
-            source=source,
+            "{file} cannot be downloaded: {source} answers with HTTP status {status}; run the "
+            "cell again in a minute.",
             status=error.response.status_code,
+            **told,
         )
     if isinstance(error, ValueError):
         return tr(
-            "{source} is not a usable address; correct or unset {variable}",
-            source=source,
+            "{file} cannot be downloaded: {source} is not a usable address; correct or unset "
+            "{variable}.",
             variable=BASE_URL_VARIABLE,
+            **told,
         )
-    return tr("the download from {source} broke off; run the cell again", source=source)
+    return tr(
+        "{file} cannot be downloaded: the download from {source} broke off; run the cell again.",
+        **told,
+    )
 
 
 @contextlib.contextmanager
