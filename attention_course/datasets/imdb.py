@@ -17,6 +17,7 @@ import numpy as np
 
 from attention_course.datasets.vocabulary import OFFSET, START, UNKNOWN, pad
 from attention_course.errors import DataError
+from attention_course.words import tr
 
 PATH_VARIABLE = "ATTENTION_COURSE_IMDB"
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -161,7 +162,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(tr("it asks for {name}", name=f"{module}.{name}"))
         return super().find_class(module, name)
 
 
@@ -186,7 +187,9 @@ def _read(path: Path) -> Reviews:
         for split in ("train", "test"):
             x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
             if len(x) != len(y) or not len(x) or set(np.unique(y)) - {0, 1}:
-                raise ValueError(f"{len(x)} reviews and {len(y)} labels do not fit together")
+                raise ValueError(
+                    tr("{reviews} reviews and {labels} labels", reviews=len(x), labels=len(y))
+                )
         digest = _content_sha256(arrays)
     except (
         OSError,
