@@ -12,6 +12,7 @@ symbols in place of real-valued inputs.
 import numpy as np
 
 from attention_course.errors import DataError
+from attention_course.words import tr
 
 CUES = 4
 DISTRACTORS = 4

@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from attention_course.errors import CourseError
+from attention_course.words import tr
 
 SCORES = ("dot", "general", "concat")
 

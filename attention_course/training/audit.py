@@ -156,4 +156,4 @@ def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
     if groups is not None:
         share = sum(g["accuracy"] * g["examples"] for g in groups) / report["examples"]
         if abs(share - report["score"]) > 2e-5:
-            yield "the groups by length do not add up to the accuracy"
+            yield tr("the groups by length do not add up to the accuracy")

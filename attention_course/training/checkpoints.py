@@ -102,8 +102,15 @@ class Checkpoints:
         return sorted(found, reverse=True)
 
     def _check(self, identity: dict[str, Any]) -> None:
-        keys = sorted(identity.keys() | self.identity.keys())
-        different = [key for key in keys if identity.get(key) != self.identity.get(key)]
+        both = (
+            (key, identity.get(key), self.identity.get(key))
+            for key in sorted(identity | self.identity)
+        )
+        different = [
+            tr("{key} {then!r} then, {now!r} now", key=key, then=then, now=now)
+            for key, then, now in both
+            if then != now
+        ]
         if different:
             told = ", ".join(
                 tr(

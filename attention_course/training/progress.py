@@ -102,6 +102,8 @@ def _losses(logs: dict[str, float] | None) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return tr("{seconds:.0f} s", seconds=seconds)
     minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+    if minutes < 90:
+        return tr("{minutes:.0f} min", minutes=minutes)
+    return tr("{hours:.1f} h", hours=minutes / 60)

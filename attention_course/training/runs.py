@@ -491,8 +491,11 @@ def _models_folder() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise ModelError(
-            "Training writes into the models folder of a checkout, and this is an installed "
-            "package: clone the repository and train there, or pass --output FOLDER."
+            tr(
+                "Training writes into the models folder of a checkout, and this is an "
+                "installed package: clone the repository and train there, or pass "
+                "--output FOLDER."
+            )
         )
     return root / "models"
 

@@ -40,7 +40,7 @@ def measure(root: Path | None = None, cold_rounds: int = 2, warm_rounds: int = 3
     root = root or assets.checkout_root()
     if root is None:
         raise common.BenchmarkError(
-            "The book can be built only in a clone of the course; run the command there."
+            tr("The book can be built only in a clone of the course; run the command there.")
         )
     cold, chapters = [], []
     for number in range(cold_rounds):
