@@ -16,7 +16,6 @@ from attention_course.book import execution
 from attention_course.book.normal import NotebookError, normalise, read, write
 from attention_course.book.rules import problems
 from attention_course.environment import ROOT
-from attention_course.words import tr
 
 CHAPTERS = ROOT / "chapters"
 
@@ -26,18 +25,16 @@ def chapters(stems: Iterable[str] = (), folder: Path = CHAPTERS) -> list[Path]:
     every = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not every:
         raise NotebookError(
-            tr("No chapters in {folder}; run this in a checkout of the course.", folder=folder)
+            "No chapters in {folder}; run this in a checkout of the course.", folder=folder
         )
     by_stem = {path.stem: path for path in every}
     wanted = [Path(stem).name.removesuffix(".ipynb") for stem in stems]
     for stem in wanted:
         if stem not in by_stem:
             raise NotebookError(
-                tr(
-                    "There is no chapter {name!r}; choose from {names}.",
-                    name=stem,
-                    names=", ".join(by_stem),
-                )
+                "There is no chapter {name!r}; choose from {names}.",
+                name=stem,
+                names=", ".join(by_stem),
             )
     return [by_stem[stem] for stem in wanted] or every
 

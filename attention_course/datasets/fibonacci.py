@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from attention_course.errors import DataError
-from attention_course.words import tr
 
 LONGEST = 1_476
 """Fibonacci numbers beyond this index no longer fit into a double."""

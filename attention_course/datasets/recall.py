@@ -12,7 +12,6 @@ symbols in place of real-valued inputs.
 import numpy as np
 
 from attention_course.errors import DataError
-from attention_course.words import tr
 
 CUES = 4
 DISTRACTORS = 4

@@ -10,7 +10,6 @@ import numpy as np
 
 from attention_course import assets
 from attention_course.errors import DataError
-from attention_course.words import tr
 
 PADDING, START, UNKNOWN = 0, 1, 2
 OFFSET = 3

@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy as np
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 
 class InputError(CourseError, ValueError):
@@ -344,9 +343,7 @@ def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndar
 def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     query, keys = _numbers(query, "query"), _sequence(keys, "keys")
     if query.ndim == 0:
-        raise InputError(
-            tr("query must be a vector (d,) or an array (..., T_q, d), not one number.")
-        )
+        raise InputError("query must be a vector (d,) or an array (..., T_q, d), not one number.")
     single = query.ndim == 1
     query = query[None, :] if single else query
     try:

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 if TYPE_CHECKING:
     import keras

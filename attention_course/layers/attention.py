@@ -13,7 +13,6 @@ import keras
 from keras import ops
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 SCORES = ("dot", "general", "concat")
 

@@ -9,7 +9,6 @@ from attention_course import models
 from attention_course.datasets.vocabulary import UNKNOWN, Vocabulary
 from attention_course.errors import DataError, ModelError
 from attention_course.models import cards
-from attention_course.words import tr
 
 if TYPE_CHECKING:
     import keras

@@ -90,8 +90,8 @@ class Checkpoints:
             return state
         if paths:
             raise CheckpointError(
-                "Every checkpoint in {folder} is damaged: delete that folder and start the run "
-                "again.",
+                "Every checkpoint in {folder} is damaged: delete that folder and start "
+                "the run again.",
                 folder=self.folder,
             )
         return None
@@ -112,20 +112,11 @@ class Checkpoints:
             if then != now
         ]
         if different:
-            told = ", ".join(
-                tr(
-                    "{key} {then!r} then, {now!r} now",
-                    key=key,
-                    then=identity.get(key),
-                    now=self.identity.get(key),
-                )
-                for key in different
-            )
             raise CheckpointError(
-                "The unfinished run in {folder} is another one ({told}): go on with its settings, "
-                "or delete that folder to start anew.",
+                "The unfinished run in {folder} is another one ({told}): go on with its "
+                "settings, or delete that folder to start anew.",
                 folder=self.folder,
-                told=told,
+                told=", ".join(different),
             )
 
 

@@ -491,11 +491,9 @@ def _models_folder() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise ModelError(
-            tr(
-                "Training writes into the models folder of a checkout, and this is an "
-                "installed package: clone the repository and train there, or pass "
-                "--output FOLDER."
-            )
+            "Training writes into the models folder of a checkout, and this is an "
+            "installed package: clone the repository and train there, or pass "
+            "--output FOLDER."
         )
     return root / "models"
 

@@ -273,10 +273,8 @@ def _outcome(engine: ModuleType, future: Any) -> Result | str:
         )
     except CancelledError as error:
         raise SweepError(
-            tr(
-                "The scheduler is gone: start it again, and the same command with "
-                "--resume trains what is missing."
-            )
+            "The scheduler is gone: start it again, and the same command with "
+            "--resume trains what is missing."
         ) from error
     except Exception as error:  # whatever TensorFlow raised there; the other units go on
         return f"{type(error).__name__}: {error}"

@@ -18,7 +18,6 @@ from typing import Any
 from attention_course import environment
 from attention_course.experiments.benchmarks import common
 from attention_course.storage import write_json
-from attention_course.words import tr
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from attention_course.experiments.benchmarks.common import BenchmarkError, significant
-from attention_course.words import tr
 
 CONFIDENCE = 0.95
 

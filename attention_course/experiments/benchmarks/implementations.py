@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from attention_course import functional
 from attention_course.experiments.benchmarks import common
-from attention_course.words import tr
 
 LENGTHS = (10, 30, 100, 300, 900)
 WIDTH = 64

@@ -24,7 +24,6 @@ import numpy as np
 
 from attention_course import functional
 from attention_course.experiments.benchmarks import common, fits
-from attention_course.words import tr
 
 WIDTH = 256
 LENGTHS = (64, 128, 256, 512, 1024, 1448, 2048, 2896, 4096, 5793, 8192)
