@@ -16,6 +16,7 @@ from attention_course.book import execution
 from attention_course.book.normal import NotebookError, normalise, read, write
 from attention_course.book.rules import problems
 from attention_course.environment import ROOT
+from attention_course.words import tr
 
 CHAPTERS = ROOT / "chapters"
 
@@ -53,7 +54,13 @@ def update(paths: Iterable[Path]) -> bool:
             print(problem, file=sys.stderr)
             return
         changed = write(normalise(notebooks[path], path.stem), path)
-        print(f"{path.stem}: {'stored' if changed else 'unchanged'} ({seconds:.1f} s)", flush=True)
+        told = {"name": path.stem, "seconds": seconds}
+        print(
+            tr("{name}: stored ({seconds:.1f} s)", **told)
+            if changed
+            else tr("{name}: unchanged ({seconds:.1f} s)", **told),
+            flush=True,
+        )
 
     execution.run(notebooks, store)
     return not failed
