@@ -95,11 +95,9 @@ def markup(
     known = sorted(path.stem for path in _FOLDER.glob("*.js") if path.name not in _KIT)
     if name not in known:
         raise FigureError(
-            tr(
-                "There is no interactive figure {name}; there are {known}.",
-                name=repr(name),
-                known=", ".join(known),
-            )
+            "There is no interactive figure {name}; there are {known}.",
+            name=repr(name),
+            known=", ".join(known),
         )
     # Its ids follow from its content, and the same picture may stand in two figures.
     picture = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{element}-", picture)
@@ -142,10 +140,8 @@ def _json(name: str, data: Mapping[str, Any]) -> str:
         text = json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
     except ValueError:
         raise FigureError(
-            tr(
-                "The data of the interactive figure {name} holds NaN or an infinite number.",
-                name=repr(name),
-            )
+            "The data of the interactive figure {name} holds NaN or an infinite number.",
+            name=repr(name),
         ) from None
     # Inside a script element, "<!--" has a meaning.
     return text.replace("<", "\\u003c")
@@ -155,4 +151,4 @@ def _plain(value: Any) -> Any:
     """Turn a NumPy array or number into Python's own, without rounding."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise FigureError(tr("An interactive figure cannot show a {type}.", type=type(value).__name__))
+    raise FigureError("An interactive figure cannot show a {type}.", type=type(value).__name__)
