@@ -124,10 +124,9 @@ def markup(
         f'<figure class="ac-interactive" id="{element}" data-figure="{name}">\n'
         f"<figcaption>{html.escape(title)}</figcaption>\n"
         f"<p>{html.escape(instructions)}</p>\n{still}\n</figure>\n"
-        # The search of the book marks words; in here that would change what they mean.
-        f'<style class="nohighlight">\n.ac-interactive {{{colours} --ac-strongest: '
+        f"<style>\n.ac-interactive {{{colours} --ac-strongest: "
         f"{style.STRONGEST:.0%} }}\n{(_FOLDER / 'figure.css').read_text(encoding='utf-8')}</style>"
-        f'\n<script class="nohighlight">\n{code}\n</script>'
+        f"\n<script>\n{code}\n</script>"
     )
 
 
