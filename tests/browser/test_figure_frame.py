@@ -61,11 +61,11 @@ def output(script=PROBE, data=DATA, translated=None):
         return interactive.markup(
             "probe",
             data,
-            element="fig-probe",
+            "fig-probe",
+            "<p>The still picture.</p>",
+            ALT,
             title="A probe",
             instructions="Move the slider.",
-            picture="<p>The still picture.</p>",
-            alt=ALT,
         )
 
 
