@@ -69,7 +69,8 @@ def update(paths: Iterable[Path]) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 when every chapter is well, 1 otherwise."""
     parser = argparse.ArgumentParser(
-        prog="python -m attention_course.book.notebooks", description=__doc__.splitlines()[0]
+        prog="python -m attention_course.book.notebooks",
+        description="Execute the chapters in place and store them in their normal form.",
     )
     parser.add_argument("stems", nargs="*", metavar="STEM", help="for example 01_rnn_recap")
     parser.add_argument("--check", action="store_true", help="read only: do not run any cell")

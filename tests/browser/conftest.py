@@ -17,12 +17,12 @@ import contextlib
 import importlib.util
 import itertools
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import FLAGS, find_chromium
 from figure_reading import LONE_PAGE
 from serving import serve
 
@@ -30,33 +30,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 HERE = Path(__file__).resolve().parent
-# The first is the same browser without windows, which needs half the processor time.
-NAMES = (
-    *("chromium-headless-shell", "chromium", "chromium-browser"),
-    *("google-chrome", "google-chrome-stable"),
-)
-FLAGS = (
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    # No address has a place, except this machine's own.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 # Generous, for a machine that is busy with other things.
 PATIENCE_SECONDS = 90
 
 
 # --- where there is no browser -------------------------------------------------------------
-
-
-def find_chromium() -> str | None:
-    """Return the path of a Chromium on this machine, or None. Nothing is ever downloaded."""
-    chosen = os.environ.get("ATTENTION_COURSE_CHROMIUM")
-    found = (shutil.which(name) for name in ((chosen,) if chosen else NAMES))
-    return next(filter(None, found), None)
 
 
 def why_not() -> str | None:

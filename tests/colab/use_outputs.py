@@ -16,7 +16,9 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Error, Frame, Page, sync_playwright
 
-TESTS = Path(__file__).resolve().parents[1]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "browser"))
+from chromium import FLAGS, find_chromium
+
 PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Outputs</title>'
     '<link rel="icon" href="data:,"></head><body>{}</body></html>'
@@ -111,9 +113,6 @@ def use(page: Page, outputs: list[str], folder: Path) -> list[str]:
 
 def main(notebook: Path) -> None:
     """Use the outputs of one notebook and print the report."""
-    sys.path[:0] = [str(TESTS / "browser"), str(TESTS)]
-    from conftest import FLAGS, find_chromium
-
     outputs = interactive_outputs(notebook)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
