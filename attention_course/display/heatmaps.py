@@ -26,15 +26,7 @@ def heatmap(
     alt: str = "",
     **options: Any,
 ) -> None:
-    """Show one matrix of weights or scores: queries are rows, keys are columns.
-
-    Args:
-        weights: array of shape (T_q, T_k). NaN is drawn as a hatched cell.
-        queries: the tokens of the rows; None numbers them from 0.
-        keys: the tokens of the columns; None numbers them from 0.
-        title: heading of the figure, may be empty.
-        alt: what is to be seen, in words.
-        **options: as in :func:`draw_heatmap`.
+    """Show one matrix of weights or scores, shape (T_q, T_k); the rest is as for :func:`heatmaps`.
 
     Raises:
         PlotError: when shapes and labels differ or ``alt`` does not describe the figure.
@@ -54,7 +46,8 @@ def heatmaps(
     """Show several matrices of one shape side by side, for example the heads of one layer.
 
     Args:
-        matrices: arrays of shape (T_q, T_k), all of one shape; one colour scale serves all.
+        matrices: arrays of shape (T_q, T_k), all of one shape; one colour scale serves all. NaN is
+            drawn as a hatched cell.
         queries: the tokens of the rows; None numbers them from 0.
         keys: the tokens of the columns; None numbers them from 0.
         titles: one heading per matrix.

@@ -70,6 +70,6 @@ def show_four_words(tokens: Sequence[str], words: Any, W_Q: Any, W_K: Any, W_V: 
             "Choose the word that asks. Then switch the scaling and the mask, or move the "
             "temperature, and follow one row from its scores to its output."
         ),
-        picture=plots.svg(fig, alt),
+        picture=fig,
         alt=alt,
     )

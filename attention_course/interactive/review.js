@@ -37,13 +37,8 @@ function createSplitter(separators) {
 
 // 16-bit integers in base64, as multiples of one step.
 function decode(text, step) {
-  const bytes = atob(text);
-  const values = new Float32Array(bytes.length / 2);
-  for (let place = 0; place < values.length; place += 1) {
-    const number = bytes.charCodeAt(2 * place) | (bytes.charCodeAt(2 * place + 1) << 8);
-    values[place] = step * (number < 0x8000 ? number : number - 0x10000);
-  }
-  return values;
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  return Float32Array.from(new Int16Array(bytes.buffer), (number) => step * number);
 }
 
 // The model with its vocabulary: read(text) says what it makes of a text.
