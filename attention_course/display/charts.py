@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from attention_course.display import style, svg
-from attention_course.words import tr
+from attention_course.words import mark, tr
 
 MARKED_POINTS = 30
 LABELLED_POINTS = 10
@@ -64,14 +64,9 @@ def lines(
     for index, (label, values) in enumerate(series.items()):
         values = np.asarray(values, dtype=float)
         if values.shape != x.shape:
-            raise style.PlotError(
-                tr(
-                    "Line {label} has shape {shape}, but x has shape {wanted}.",
-                    label=repr(label),
-                    shape=values.shape,
-                    wanted=x.shape,
-                )
-            )
+            found = {"label": repr(label), "shape": values.shape, "wanted": x.shape}
+            wrong = mark("Line {label} has shape {shape}, but x has shape {wanted}.")
+            raise style.PlotError(tr(wrong, **found))
         look = style.line_style(index)
         if x.size > MARKED_POINTS:
             look["markevery"] = max(1, x.size // 10)
@@ -138,13 +133,8 @@ def bars(
     for index, (label, heights) in enumerate(groups.items()):
         heights = np.asarray(heights, dtype=float)
         if heights.shape != position.shape:
-            raise style.PlotError(
-                tr(
-                    "There are {count} labels but values of shape {shape}.",
-                    count=len(labels),
-                    shape=heights.shape,
-                )
-            )
+            wrong = mark("There are {count} labels but values of shape {shape}.")
+            raise style.PlotError(tr(wrong, count=len(labels), shape=heights.shape))
         place = position + (index - (len(groups) - 1) / 2) * thickness
         colour = list(style.COLOURS.values())[index % len(style.COLOURS)]
         look = {"color": colour, "alpha": 0.85, "hatch": style.HATCHES[index % len(style.HATCHES)]}

@@ -63,13 +63,8 @@ def heatmaps(
     if not matrices or len({matrix.shape for matrix in matrices}) != 1:
         raise style.PlotError(tr("Draw matrices of one shape together, and at least one."))
     if len(titles) != len(matrices):
-        raise style.PlotError(
-            tr(
-                "There are {matrices} matrices but {titles} titles.",
-                matrices=len(matrices),
-                titles=len(titles),
-            )
-        )
+        wrong = mark("There are {count} matrices but {titles} titles.")
+        raise style.PlotError(tr(wrong, count=len(matrices), titles=len(titles)))
     columns = columns or min(2, len(matrices))
     rows = -(-len(matrices) // columns)
     panel_width, panel_height = _panel_size(matrices[0].shape, columns, queries)
@@ -160,13 +155,11 @@ def draw_heatmap(
 def _matrix(weights: Any) -> np.ndarray:
     matrix = np.asarray(weights, dtype=float)
     if matrix.ndim != 2 or matrix.size == 0:
-        raise style.PlotError(
-            tr(
-                "A heat map needs a matrix (T_q, T_k), but the array has shape {shape}: pick one "
-                "example and one head first.",
-                shape=matrix.shape,
-            )
+        wrong = mark(
+            "A heat map needs a matrix (T_q, T_k), but the array has shape {shape}: pick one "
+            "example and one head first."
         )
+        raise style.PlotError(tr(wrong, shape=matrix.shape))
     return matrix
 
 

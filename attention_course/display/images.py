@@ -14,7 +14,7 @@ from pathlib import Path
 from attention_course.assets import fetch
 from attention_course.display.svg import display, drawn
 from attention_course.errors import AssetError
-from attention_course.words import tr
+from attention_course.words import mark, tr
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -69,14 +69,11 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
         element = root.find(f"{{{_SVG}}}{part}")
         texts[part] = " ".join("".join(element.itertext()).split()) if element is not None else ""
         if not texts[part]:
-            raise AssetError(
-                tr(
-                    "{file} has no <{part}>, so it says nothing to a reader who cannot see it; "
-                    "write one at its start.",
-                    file=label,
-                    part=part,
-                )
+            wrong = mark(
+                "{file} has no <{part}>, so it says nothing to a reader who cannot see it; write "
+                "one at its start."
             )
+            raise AssetError(tr(wrong, file=label, part=part))
         root.remove(element)
     size = _size(root, label)
     for element in root.iter():
@@ -96,9 +93,8 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
     try:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise AssetError(
-                tr("{file} declares a document type; remove that declaration.", file=label)
-            )
+            wrong = mark("{file} declares a document type; remove that declaration.")
+            raise AssetError(tr(wrong, file=label))
         root = ElementTree.fromstring(text)
         if root.tag == f"{{{_SVG}}}svg":
             return root
@@ -109,13 +105,8 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
         problem = tr("it is not UTF-8 text")
     except ElementTree.ParseError as error:
         problem = str(error)
-    raise AssetError(
-        tr(
-            "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
-            file=label,
-            problem=problem,
-        )
-    )
+    wrong = mark("{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}")
+    raise AssetError(tr(wrong, file=label, problem=problem))
 
 
 def _size(root: ElementTree.Element, label: str) -> float:
@@ -125,40 +116,26 @@ def _size(root: ElementTree.Element, label: str) -> float:
     except ValueError:
         width = height = 0.0
     if not (width > 0 and height > 0):
-        wanted = 'viewBox="0 0 WIDTH HEIGHT"'
-        raise AssetError(
-            tr("{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted)
-        )
+        wrong = mark('{file} needs a viewBox="0 0 WIDTH HEIGHT" to be scaled to the page.')
+        raise AssetError(tr(wrong, file=label))
     return width
 
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:
     tag = _local(element.tag)
     if tag in _REFUSED:
-        raise AssetError(
-            tr(
-                "{file} holds <{tag}>, which may not stand inside a page; remove it.",
-                file=label,
-                tag=tag,
-            )
-        )
+        wrong = mark("{file} holds <{tag}>, which may not stand inside a page; remove it.")
+        raise AssetError(tr(wrong, file=label, tag=tag))
     for name, value in element.attrib.items():
         key = _local(name)
         if key.startswith("on"):
-            raise AssetError(
-                tr("{file} holds a script ({key}=...); remove it.", file=label, key=key)
-            )
+            wrong = mark("{file} holds a script ({key}=...); remove it.")
+            raise AssetError(tr(wrong, file=label, key=key))
         outside = key in ("href", "src") and not value.startswith("#")
         loads = "url(" in _LOCAL_URL.sub("", value) or "@import" in value
         if outside or loads:
-            raise AssetError(
-                tr(
-                    "{file} points to something outside itself ({key}={value}); remove it.",
-                    file=label,
-                    key=key,
-                    value=repr(value[:60]),
-                )
-            )
+            wrong = mark("{file} points to something outside itself ({key}={value}); remove it.")
+            raise AssetError(tr(wrong, file=label, key=key, value=repr(value[:60])))
 
 
 def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
