@@ -12,12 +12,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from attention_course import __version__, assets, environment
 from attention_course.errors import AssetError, CourseError, ModelError
-from attention_course.storage import write_whole
+from attention_course.storage import write_text
 from attention_course.words import tr, trn
 
 
@@ -43,104 +43,77 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
-        place = error.filename or "a file"
-        print(f"{place}: {error.strerror or error}. Choose another folder.", file=sys.stderr)
+        told = {"file": error.filename or "-", "reason": error.strerror or error}
+        print(tr("{file}: {reason}. Choose another folder.", **told), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        print(tr("Interrupted."), file=sys.stderr)
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m attention_course",
-        description="Tools of the course on attention mechanisms.",
-        epilog="Each command explains itself: python -m attention_course COMMAND --help",
+        description=tr("Tools of the course on attention mechanisms."),
+        epilog=tr("Each command explains itself: python -m attention_course COMMAND --help"),
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    train = _add(commands, "train", _train, "train a model again and write it with its card")
-    train.add_argument("name", metavar="NAME", help="model, such as simple_rnn")
-    train.add_argument("--seed", type=_count, help="train this one seed (default: the recipe's)")
-    train.add_argument("--epochs", type=_positive, help="epochs (default: the recipe's)")
+    train = _add(commands, "train", _train, tr("train a model again and write it with its card"))
+    train.add_argument("name", metavar="NAME", help=tr("model, such as simple_rnn"))
     train.add_argument(
-        "--resume", action="store_true", help="go on with a training that was interrupted"
+        "--seed", type=_count, help=tr("train this one seed (default: the recipe's)")
     )
-    train.add_argument(
-        "--other-data", action="store_true", help="train although the data is not that of the card"
-    )
-    train.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
-    )
+    _add_training(train)
 
-    sweep = _add(
-        commands, "sweep", _sweep, "train seeds and models side by side, here or on many machines"
-    )
-    sweep.add_argument("names", metavar="NAME", nargs="+", help="models, such as simple_rnn")
-    sweep.add_argument(
-        "--seeds", type=_count, nargs="+", metavar="N", help="such as 0 1 2 (default: the recipe's)"
-    )
-    sweep.add_argument("--epochs", type=_positive, help="epochs (default: the recipe's)")
+    summary = tr("train seeds and models side by side, here or on many machines")
+    sweep = _add(commands, "sweep", _sweep, summary)
+    _add_names(sweep, "+", tr("models, such as simple_rnn"))
+    _add_number(sweep, "--seeds", _count, tr("such as 0 1 2 (default: the recipe's)"), nargs="+")
+    _add_training(sweep)
     place = sweep.add_mutually_exclusive_group()
     place.add_argument(
-        "--address", metavar="tcp://HOST:PORT", help="a running Dask scheduler, whose workers train"
+        "--address",
+        metavar="tcp://HOST:PORT",
+        help=tr("a running Dask scheduler, whose workers train"),
     )
-    place.add_argument(
-        "--workers",
-        type=_positive,
-        metavar="N",
-        help="processes on this machine (default: one for each core)",
-    )
-    sweep.add_argument(
-        "--resume", action="store_true", help="go on with a sweep that was interrupted"
-    )
-    sweep.add_argument(
-        "--other-data", action="store_true", help="train although the data is not that of the card"
-    )
-    sweep.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where to write (default: models/)"
-    )
+    workers = tr("processes on this machine (default: one for each core)")
+    _add_number(place, "--workers", _positive, workers)
 
-    for name, run, summary, folder in (
-        ("baselines", _baselines, "measure the baselines on IMDB again: baselines.json", "models"),
-        ("lags", _lags, "learn every pair of lags of chapter 6 again: lag_profiles.json", "data"),
-        ("search", _search, "try the settings of ngram_attention again: ngram_search.json", "data"),
-    ):
-        command = _add(commands, name, run, summary)
-        command.add_argument(
-            "--output", type=Path, metavar="FOLDER", help=f"where to write (default: {folder}/)"
-        )
+    summary = tr("measure the baselines on IMDB again: baselines.json")
+    _add_output(_add(commands, "baselines", _baselines, summary), "models")
+    summary = tr("learn every pair of lags of chapter 6 again: lag_profiles.json")
+    _add_output(_add(commands, "lags", _lags, summary), "data")
+    summary = tr("try the settings of ngram_attention again: ngram_search.json")
+    _add_output(_add(commands, "search", _search, summary), "data")
 
-    bench = _add(commands, "bench", _bench, "measure the benchmarks of the appendix again")
-    bench.add_argument("names", metavar="NAME", nargs="*", help="such as scaling (default: all)")
-    bench.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where to write (default: benchmarks/)"
-    )
+    summary = tr("measure the benchmarks of the appendix again")
+    bench = _add(commands, "bench", _bench, summary)
+    _add_names(bench, "*", tr("such as scaling (default: all)"))
+    _add_output(bench, "benchmarks")
 
-    evaluate = _add(
-        commands, "evaluate", _evaluate, "measure stored models again and compare with their cards"
-    )
-    evaluate.add_argument("names", metavar="NAME", nargs="*", help="models, such as simple_rnn")
-    evaluate.add_argument("--all", action="store_true", help="every model of the course")
+    summary = tr("measure stored models again and compare with their cards")
+    evaluate = _add(commands, "evaluate", _evaluate, summary)
+    _add_names(evaluate, "*", tr("models, such as simple_rnn"))
+    evaluate.add_argument("--all", action="store_true", help=tr("every model of the course"))
 
-    fetch = _add(commands, "fetch", _fetch, "print where files are, downloading them if needed")
-    fetch.add_argument("names", metavar="NAME", nargs="*", help="such as models/simple_rnn.keras")
-    fetch.add_argument("--all", action="store_true", help="every file, to work without a network")
+    summary = tr("print where files are, downloading them if needed")
+    fetch = _add(commands, "fetch", _fetch, summary)
+    _add_names(fetch, "*", tr("such as models/simple_rnn.keras"))
+    every = tr("every file, to work without a network")
+    fetch.add_argument("--all", action="store_true", help=every)
 
-    check = _add(commands, "check", _check, "check an answer in a .py or .ipynb file")
-    check.add_argument("exercise", metavar="EXERCISE", help="such as 06.attention")
-    check.add_argument("file", metavar="FILE", type=Path, help="the file with the answer")
+    check = _add(commands, "check", _check, tr("check an answer in a .py or .ipynb file"))
+    check.add_argument("exercise", metavar="EXERCISE", help=tr("such as 06.attention"))
+    check.add_argument("file", metavar="FILE", type=Path, help=tr("the file with the answer"))
 
-    move = _add(commands, "address", _address, "write the address, and the commit for Colab")
-    move.add_argument(
-        "url",
-        metavar="URL",
-        nargs="?",
-        help="https://github.com/OWNER/NAME; without it, the present one",
-    )
+    move = _add(commands, "address", _address, tr("write the address, and the commit for Colab"))
+    url = tr("https://github.com/OWNER/NAME; without it, the present one")
+    move.add_argument("url", metavar="URL", nargs="?", help=url)
 
-    _add(commands, "registry", _registry, "write the sha256 of every file a chapter may fetch")
+    summary = tr("write the sha256 of every file a chapter may fetch")
+    _add(commands, "registry", _registry, summary)
     return parser
 
 
@@ -157,16 +130,39 @@ def _add(
     return parser
 
 
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """Add what every training can be told."""
+    _add_number(parser, "--epochs", _positive, tr("epochs (default: the recipe's)"))
+    resume = tr("go on with what was interrupted")
+    parser.add_argument("--resume", action="store_true", help=resume)
+    other = tr("train although the data is not that of the card")
+    parser.add_argument("--other-data", action="store_true", help=other)
+    _add_output(parser, "models")
+
+
+def _add_names(parser: argparse.ArgumentParser, count: str, summary: str) -> None:
+    parser.add_argument("names", metavar="NAME", nargs=count, help=summary)
+
+
+def _add_number(parser: Any, flag: str, kind: Callable[[str], int], summary: str, **more) -> None:
+    parser.add_argument(flag, type=kind, metavar="N", help=summary, **more)
+
+
+def _add_output(parser: argparse.ArgumentParser, folder: str) -> None:
+    summary = tr("where to write (default: {folder}/)", folder=folder)
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=summary)
+
+
 def _count(text: str) -> int:
     number = int(text)
     if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
+        raise argparse.ArgumentTypeError(tr("{number} is negative", number=text))
     return number
 
 
 def _positive(text: str) -> int:
     if _count(text) == 0:
-        raise argparse.ArgumentTypeError("at least 1 is needed")
+        raise argparse.ArgumentTypeError(tr("at least 1 is needed"))
     return int(text)
 
 
@@ -174,44 +170,25 @@ def _train(options: argparse.Namespace) -> int:
     _known_models([options.name])
     from attention_course.training.runs import train
 
-    return _resumable(
-        lambda: train(
-            options.name,
-            seed=options.seed,
-            epochs=options.epochs,
-            output=options.output,
-            resume=options.resume,
-            other_data=options.other_data,
-        )
-    )
+    return _resumable(train, options)
 
 
 def _sweep(options: argparse.Namespace) -> int:
     _known_models(options.names)
     from attention_course.training.sweep import sweep
 
-    return _resumable(
-        lambda: sweep(
-            options.names,
-            seeds=options.seeds,
-            epochs=options.epochs,
-            output=options.output,
-            address=options.address,
-            workers=options.workers,
-            resume=options.resume,
-            other_data=options.other_data,
-        )
-    )
+    return _resumable(sweep, options)
 
 
-def _resumable(work: Callable[[], object]) -> int:
+def _resumable(work: Callable[..., object], options: argparse.Namespace) -> int:
     """Do work that keeps what is done, and say so when it is interrupted."""
+    arguments = {name: value for name, value in vars(options).items() if name != "run"}
     # To be stopped politely, as a batch system does it, is no different from Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        work()
+        work(**arguments)
     except KeyboardInterrupt:
-        print("Interrupted: the same command with --resume goes on.", file=sys.stderr)
+        print(tr("Interrupted: the same command with --resume goes on."), file=sys.stderr)
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -222,7 +199,8 @@ def _baselines(options: argparse.Namespace) -> int:
     from attention_course.training import baselines
 
     test = baselines.write(options.output or _checkout() / "models")
-    print(f"logistic regression: {test['nb_logistic_regression']['test']['score']:.4f}")
+    score = test["nb_logistic_regression"]["test"]["score"]
+    print(tr("logistic regression: {score:.4f}", score=score))
     return 0
 
 
@@ -231,10 +209,11 @@ def _bench(options: argparse.Namespace) -> int:
 
     folder = options.output or _checkout() / "benchmarks"
     for name in benchmarks.known(options.names):
-        print(f"{name}: measuring, some minutes", flush=True)
+        print(tr("{name}: measuring, some minutes", name=name), flush=True)
         begun = time.perf_counter()
         path = benchmarks.record(name, folder)
-        print(f"{name}: {path} after {time.perf_counter() - begun:.0f} seconds", flush=True)
+        told = {"name": name, "path": path, "seconds": time.perf_counter() - begun}
+        print(tr("{name}: {path} after {seconds:.0f} seconds", **told), flush=True)
     return 0
 
 
@@ -253,8 +232,14 @@ def _search(options: argparse.Namespace) -> int:
     path = folder / "ngram_search.json"
     table = ngram_search.search(path)
     for row in table["tries"]:
-        print(f"{row['validation_accuracy']:.4f} {row['validation_loss']:.4f} {row['changed']}")
-    print(f"{path} holds all tries; what stood in it was not repeated. --output makes a new one.")
+        accuracy, loss = row["validation_accuracy"], row["validation_loss"]
+        print(f"{accuracy:.4f} {loss:.4f} {row['changed']}")
+    print(
+        tr(
+            "{path} holds all tries; what stood in it was not repeated. --output makes a new one.",
+            path=path,
+        )
+    )
     return 0
 
 
@@ -305,7 +290,7 @@ def _address(options: argparse.Namespace) -> int:
     print(tr("The address is {url}, and Colab installs commit {commit}.", url=url, commit=commit))
     for path, text in changes.items():
         print(path.relative_to(root).as_posix())
-        write_whole(path, partial(Path.write_text, data=text, encoding="utf-8", newline="\n"))
+        write_text(path, text)
     print(trn("{count} file changed.", "{count} files changed.", len(changes)))
     return 0
 
@@ -313,7 +298,8 @@ def _address(options: argparse.Namespace) -> int:
 def _registry(options: argparse.Namespace) -> int:
     root = _checkout()
     count = assets.write_registry(root)
-    print(f"attention_course/{assets.REGISTRY.name} lists {count} files.")
+    name = f"attention_course/{assets.REGISTRY.name}"
+    print(trn("{name} lists {count} file.", "{name} lists {count} files.", count, name=name))
     return 0
 
 
@@ -321,8 +307,8 @@ def _checkout() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise AssetError(
-            "This package was installed without its repository; "
-            "run the command in a clone of the course."
+            "This package was installed without its repository; run the command in a clone of "
+            "the course."
         )
     return root
 

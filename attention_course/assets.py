@@ -14,13 +14,16 @@ import hashlib
 import json
 import logging
 import os
+import ssl
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 from attention_course import __version__
 from attention_course.errors import AssetError
+from attention_course.storage import write_text
 from attention_course.words import tr
 
 FOLDERS = ("models", "quizzes", "images", "data", "benchmarks")
@@ -47,7 +50,8 @@ def fetch(name: str) -> Path:
         path = root / name
         if not path.is_file():
             raise AssetError(
-                f"{name} is missing from this checkout; bring it back with: git checkout -- {name}"
+                "{file} is missing from this checkout; bring it back with: git checkout -- {file}",
+                file=name,
             )
         return path
     registry = read_registry()
@@ -67,15 +71,20 @@ def read_registry() -> dict[str, str]:
     Raises:
         AssetError: The registry in the package is missing or damaged.
     """
-    remedy = "install the package again"
     try:
         lines = REGISTRY.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise AssetError(f"{REGISTRY} cannot be read; {remedy}.") from error
+        raise AssetError(
+            "{file} cannot be read; install the package again.", file=REGISTRY
+        ) from error
     entries = [line.split() for line in lines if line and not line.startswith("#")]
     for number, entry in enumerate(entries, start=1):
         if len(entry) != 2 or len(entry[1]) != 64:
-            raise AssetError(f"Entry {number} of {REGISTRY} is damaged; {remedy}.")
+            raise AssetError(
+                "Entry {number} of {file} is damaged; install the package again.",
+                number=number,
+                file=REGISTRY,
+            )
     return dict(entries)
 
 
@@ -91,7 +100,7 @@ def registry_text(root: Path) -> str:
     lines = []
     for name in _files_below(root):
         if len(name.split()) != 1:
-            raise AssetError(f"The file name {name!r} holds a space; rename the file.")
+            raise AssetError("The file name {file!r} holds a space; rename the file.", file=name)
         lines.append(f"{name} {_sha256(root / name)}\n")
     return "".join(lines)
 
@@ -103,16 +112,11 @@ def write_registry(root: Path) -> int:
         root: The checkout, as ``checkout_root`` returns it.
 
     Raises:
-        AssetError: The registry cannot be written, or a file name holds a space.
+        AssetError: A file name holds a space.
+        StorageError: The registry cannot be written.
     """
     text = registry_text(root)
-    path = root / "attention_course" / REGISTRY.name
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise AssetError(
-            f"{path} cannot be written ({error.strerror}); make it writable."
-        ) from error
+    write_text(root / "attention_course" / REGISTRY.name, text)
     return text.count("\n")
 
 
@@ -132,39 +136,62 @@ def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
     folders = ", ".join(f"{folder}/" for folder in FOLDERS)
     if not isinstance(name, str):
         raise AssetError(
-            f"A file of the course is named by a text such as 'models/simple_rnn.keras', "
-            f"not by {name!r}."
+            "A file of the course is named by a text such as 'models/simple_rnn.keras', not "
+            "by {name!r}.",
+            name=name,
         )
     parts = PurePosixPath(name).parts
     plain = "\\" not in name and "\0" not in name and str(PurePosixPath(name)) == name
     if not plain or not parts or parts[0] not in FOLDERS or ".." in parts:
         raise AssetError(
-            f"{name!r} is not the name of a file of this course; "
-            f"a name starts with one of {folders} and goes down from there."
+            "{name!r} is not the name of a file of this course; a name starts with one of "
+            "{folders} and goes down from there.",
+            name=name,
+            folders=folders,
         )
     names = known()
     if name not in names:
         near = difflib.get_close_matches(name, sorted(names), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"its files are in {folders}."
-        raise AssetError(f"This course has no file {name!r}; {hint}")
+        raise AssetError(
+            tr("This course has no file {name!r}; did you mean {near!r}?", name=name, near=near[0])
+            if near
+            else tr(
+                "This course has no file {name!r}; its files are in {folders}.",
+                name=name,
+                folders=folders,
+            )
+        )
 
 
 def _from_cache_or_web(name: str, sha256: str) -> Path:
     cache = _cache_folder()
     cached = cache / name
-    if cached.is_file() and _sha256(cached) == sha256:
-        return cached
-    folder = _writable(cache, (cache / name).parent)
+    with contextlib.suppress(OSError):  # not there, or in a folder that this user may not enter
+        if _sha256(cached) == sha256:
+            return cached
+    folder = _writable(cache, cached.parent)
     return _download(name, sha256, folder)
 
 
 def _cache_folder() -> Path:
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser() / __version__
+        try:
+            return Path(chosen).expanduser() / __version__
+        except RuntimeError as error:
+            raise AssetError(
+                "{variable} names {folder}, and nobody here has such a home; set it to a "
+                "folder that can be written to.",
+                variable=CACHE_VARIABLE,
+                folder=chosen,
+            ) from error
     import pooch
 
-    return pooch.os_cache("attention-course") / __version__
+    try:
+        folder = pooch.os_cache("attention-course")
+    except RuntimeError:  # the system knows no home of this user; an older platformdirs says "~"
+        return _temporary_cache()
+    return folder / __version__ if folder.is_absolute() else _temporary_cache()
 
 
 def _writable(cache: Path, parent: Path) -> Path:
@@ -179,8 +206,11 @@ def _writable(cache: Path, parent: Path) -> Path:
     except OSError as error:
         if os.environ.get(CACHE_VARIABLE):
             raise AssetError(
-                f"The cache folder {cache} cannot be written to ({error.strerror}); "
-                f"set {CACHE_VARIABLE} to a folder that can."
+                "The cache folder {folder} cannot be written to ({reason}); set {variable} to "
+                "a folder that can.",
+                folder=cache,
+                reason=error.strerror,
+                variable=CACHE_VARIABLE,
             ) from error
     return _temporary_cache()
 
@@ -192,8 +222,9 @@ def _temporary_cache() -> Path:
         folder = tempfile.TemporaryDirectory(prefix="attention-course-", ignore_cleanup_errors=True)
     except OSError as error:
         raise AssetError(
-            "Neither the cache folder nor the temporary folder can be written to; "
-            f"set {CACHE_VARIABLE} to a folder that can."
+            "Neither the cache folder nor the temporary folder can be written to; set "
+            "{variable} to a folder that can.",
+            variable=CACHE_VARIABLE,
         ) from error
     _KEPT.append(folder)
     return Path(folder.name)
@@ -218,12 +249,10 @@ def raw_base() -> str:
         return f"https://raw.githubusercontent.com/{name}/{origin['vcs_info']['commit_id']}"
     except (metadata.PackageNotFoundError, KeyError, ValueError) as error:
         raise AssetError(
-            tr(
-                "The course's files cannot be downloaded, since pip did not install this package "
-                "from a commit on GitHub; install it as the first cell of a chapter does, or set "
-                "{variable} to the address of the files.",
-                variable=BASE_URL_VARIABLE,
-            )
+            "The course's files cannot be downloaded, since pip did not install this package "
+            "from a commit on GitHub; install it as the first cell of a chapter does, or set "
+            "{variable} to the address of the files.",
+            variable=BASE_URL_VARIABLE,
         ) from error
 
 
@@ -237,21 +266,25 @@ def _download(name: str, sha256: str, folder: Path) -> Path:
     )
     # pooch makes this folder itself, but fails when another process was faster.
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    source = base + name
+    told = {"file": name, "source": base + name, "folder": folder, "variable": CACHE_VARIABLE}
     try:
         with _silent(pooch.get_logger()):
             return Path(store.fetch(name, downloader=_download_once))
     except requests.RequestException as error:
-        raise AssetError(f"{name} cannot be downloaded: {_trouble(error, source)}.") from error
+        raise AssetError(_trouble(error, name, base + name)) from error
     except ValueError as error:
         raise AssetError(
-            f"{name} as downloaded from {source} is not the file that this version of the course "
-            "expects (its sha256 differs); try again later, or install the package again."
+            "{file} as downloaded from {source} is not the file that this version of the "
+            "course expects (its sha256 differs); try again later, or install the package "
+            "again.",
+            **told,
         ) from error
     except OSError as error:
         raise AssetError(
-            f"{name} cannot be saved in {folder} ({error.strerror}); free some space there, "
-            f"or set {CACHE_VARIABLE} to another folder."
+            "{file} cannot be saved in {folder} ({reason}); free some space there, or set "
+            "{variable} to another folder.",
+            reason=error.strerror or error,
+            **told,
         ) from error
 
 
@@ -266,27 +299,81 @@ def _download_once(url: str, output: str, store: object) -> None:
         status = error.response.status_code
         if status in (408, 429) or status >= 500:
             raise
-        name = Path(url).name
         raise AssetError(
-            f"{name} is not at {url} (HTTP status {status}); the repository may have moved, "
-            "so install the newest version of the package."
+            "{file} is not at {source} (HTTP status {status}); the repository may have moved, "
+            "so install the newest version of the package.",
+            file=Path(url).name,
+            source=url,
+            status=status,
         ) from error
+    except (OSError, ValueError) as error:
+        # What is no address, no proxy or no certificate: requests passes on what others raise.
+        settings = (ValueError, requests.exceptions.ProxyError, ssl.SSLError)
+        if isinstance(error, settings) or _about_certificates(error):
+            raise AssetError(_trouble(error, Path(url).name, url)) from error
+        raise
 
 
-def _trouble(error: Exception, source: str) -> str:
+def _about_certificates(error: Exception) -> bool:
+    import requests
+
+    # The system gives every error of a disk a number; requests raises this one without.
+    return isinstance(error, requests.exceptions.SSLError | ssl.SSLError) or (
+        type(error) is OSError and error.errno is None
+    )
+
+
+def _trouble(error: Exception, name: str, source: str) -> str:
     """Say what went wrong with a request and what to do."""
     import requests
 
+    proxies = requests.utils.get_environ_proxies(source)
+    proxied = urlsplit(source).hostname and requests.utils.select_proxy(source, proxies)
+    told = {"file": name, "source": source}
+    if _about_certificates(error):
+        return tr(
+            "{file} cannot be downloaded, because the certificates to trust {source} are missing "
+            "or do not fit; correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.",
+            **told,
+        )
+    if isinstance(error, requests.exceptions.ProxyError) or (
+        isinstance(error, ValueError) and proxied
+    ):
+        return tr(
+            "{file} cannot be downloaded through the proxy of this machine; correct or unset "
+            "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
+            **told,
+        )
     if isinstance(error, requests.ConnectionError):
-        return f"{source} cannot be reached; check the network and run the cell again"
+        return tr(
+            "{file} cannot be downloaded: {source} cannot be reached; check the network and run "
+            "the cell again.",
+            **told,
+        )
     if isinstance(error, requests.Timeout):
-        return f"{source} does not answer; run the cell again in a minute"
+        return tr(
+            "{file} cannot be downloaded: {source} does not answer; run the cell again in a "
+            "minute.",
+            **told,
+        )
     if isinstance(error, requests.HTTPError):
-        status = error.response.status_code
-        return f"{source} answers with HTTP status {status}; run the cell again in a minute"
+        return tr(
+            "{file} cannot be downloaded: {source} answers with HTTP status {status}; run the "
+            "cell again in a minute.",
+            status=error.response.status_code,
+            **told,
+        )
     if isinstance(error, ValueError):
-        return f"{source} is not a usable address; correct or unset {BASE_URL_VARIABLE}"
-    return f"the download from {source} broke off; run the cell again"
+        return tr(
+            "{file} cannot be downloaded: {source} is not a usable address; correct or unset "
+            "{variable}.",
+            variable=BASE_URL_VARIABLE,
+            **told,
+        )
+    return tr(
+        "{file} cannot be downloaded: the download from {source} broke off; run the cell again.",
+        **told,
+    )
 
 
 @contextlib.contextmanager

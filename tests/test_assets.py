@@ -22,7 +22,9 @@ from types import SimpleNamespace
 import pytest
 
 from attention_course import assets
-from attention_course.errors import AssetError
+from attention_course.datasets import imdb
+from attention_course.errors import AssetError, DataError
+from attention_course.storage import StorageError
 
 # pooch leaves the socket of a broken download to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -173,7 +175,7 @@ def test_written_registry_is_read_back(checkout):
 
 
 def test_registry_that_cannot_be_written(checkout):
-    with pytest.raises(AssetError) as error:
+    with pytest.raises(StorageError) as error:
         assets.write_registry(checkout)
     assert "registry.txt" in sentence(error)
 
@@ -434,6 +436,82 @@ def test_read_only_cache_that_holds_the_file(installed, server, monkeypatch):
     monkeypatch.setattr("tempfile.TemporaryFile", refuse_to_write)
     assert assets.fetch(NAME) == path
     assert len(server.requests) == 1
+
+
+@pytest.fixture(params=["closed", "a file", "too long a name"])
+def unusual(request, tmp_path, monkeypatch):
+    """A home that this user may not enter, or that is no folder."""
+    home = tmp_path / ("h" * 300 if request.param == "too long a name" else "home")
+    if request.param == "a file":
+        home.write_text("")
+    if request.param == "closed":
+        home.mkdir(mode=0)
+    for variable in ("XDG_CACHE_HOME", "KERAS_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("tempfile.tempdir", "/tmp")
+    assets._temporary_cache.cache_clear()
+    if request.param == "closed" and os.geteuid() == 0:  # root may enter everywhere
+        os.seteuid(65534)
+    yield home
+    if os.getuid() == 0:
+        os.seteuid(0)
+
+
+def test_in_an_unusual_home_the_temporary_cache_serves(installed, server, unusual, monkeypatch):
+    monkeypatch.delenv("ATTENTION_COURSE_CACHE")
+    monkeypatch.setattr(assets, "read_registry", lambda: {NAME: SHA256})  # in a folder of root's
+    path = assets.fetch(NAME)
+    assert path.read_bytes() == CONTENT
+    assert not path.is_relative_to(unusual)
+
+
+def test_in_an_unusual_home_the_reviews_are_not_there(unusual, monkeypatch):
+    for variable in (imdb.PATH_VARIABLE, "ATTENTION_COURSE_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    assert not imdb.available()
+    monkeypatch.setenv(imdb.PATH_VARIABLE, str(unusual / "imdb.npz"))
+    with pytest.raises(DataError, match="no such file"):
+        imdb.load()
+
+
+@pytest.fixture
+def homeless(monkeypatch, tmp_path):
+    """No variable says where the home is, and the system knows no user of this number."""
+    for variable in ("HOME", "XDG_CACHE_HOME", "KERAS_HOME", imdb.PATH_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+
+    def unknown(number):
+        raise KeyError(number)
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_a_home_the_temporary_cache_serves(installed, server, homeless, monkeypatch):
+    monkeypatch.delenv("ATTENTION_COURSE_CACHE")
+    assert assets.fetch(NAME).read_bytes() == CONTENT
+    assert not Path("~").exists()
+    assert not imdb.available()
+
+
+def test_without_a_home_kerass_own_folder_is_asked(homeless, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    (tmp_path / "keras" / "datasets").mkdir(parents=True)
+    (tmp_path / "keras" / "datasets" / "imdb.npz").write_text("")
+    assert imdb.find() == tmp_path / "keras" / "datasets" / "imdb.npz"
+
+
+def test_the_home_of_somebody_unknown(installed, monkeypatch):
+    for variable, error, use in (
+        ("ATTENTION_COURSE_CACHE", AssetError, lambda: assets.fetch(NAME)),
+        (imdb.PATH_VARIABLE, DataError, imdb.load),
+    ):
+        monkeypatch.setenv(variable, "~nobody-of-this-name/x")
+        with pytest.raises(error, match=f"{variable} names ~nobody-of-this-name/x") as caught:
+            use()
+        sentence(caught)
+    assert not Path("~nobody-of-this-name").exists()
 
 
 def test_nowhere_to_write(installed, tmp_path, monkeypatch):

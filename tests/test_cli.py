@@ -210,7 +210,7 @@ def test_registry(run, monkeypatch, tmp_path):
     monkeypatch.setattr(assets, "checkout_root", lambda: tmp_path)
     status, out, _ = run("registry")
     assert status == 0
-    assert "1 files" in out
+    assert "lists 1 file." in out
     written = (tmp_path / "attention_course" / "registry.txt").read_text()
     assert written.startswith("data/a.csv ")
 

@@ -42,7 +42,9 @@ def fibonacci_sequence(terms: int = 1_200) -> np.ndarray:
         DataError: ``terms`` is below 2, or so large that the last number is no double any more.
     """
     if not 2 <= terms <= LONGEST:
-        raise DataError(f"Ask for 2 to {LONGEST} Fibonacci numbers, not {terms}.")
+        raise DataError(
+            "Ask for 2 to {longest} Fibonacci numbers, not {terms}.", longest=LONGEST, terms=terms
+        )
     numbers = [1, 1]
     while len(numbers) < terms:
         numbers.append(numbers[-1] + numbers[-2])
@@ -72,8 +74,11 @@ def fibonacci_windows(
     trained = int(count * train_share)
     if steps < 1 or not 0 < trained < count:
         raise DataError(
-            f"{terms} terms, windows of {steps} and a training share of {train_share} leave no "
-            "window for training or none for the test."
+            "{terms} terms, windows of {steps} and a training share of {train_share} leave no "
+            "window for training or none for the test.",
+            terms=terms,
+            steps=steps,
+            train_share=train_share,
         )
     order = np.random.RandomState(seed).permutation(count)
     windows = np.stack([scaled[start : start + steps] for start in order])[..., np.newaxis]
@@ -107,7 +112,10 @@ def lagged_sum(
     """
     if count < 1 or not lags or not all(1 <= lag <= steps for lag in lags):
         raise DataError(
-            f"Ask for at least one window and for lags from 1 to {steps}, not {count} and {lags}."
+            "Ask for at least one window and for lags from 1 to {steps}, not {count} and {lags}.",
+            steps=steps,
+            count=count,
+            lags=lags,
         )
     windows = np.random.default_rng(seed).uniform(-1.0, 1.0, size=(count, steps, 1))
     targets = np.mean([windows[:, steps - lag] for lag in lags], axis=0)

@@ -17,14 +17,11 @@ import numpy as np
 
 from attention_course.datasets.vocabulary import OFFSET, START, UNKNOWN, pad
 from attention_course.errors import DataError
+from attention_course.words import tr
 
 PATH_VARIABLE = "ATTENTION_COURSE_IMDB"
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _KERAS_SEED = 113
-_HOW_TO = (
-    f"Set {PATH_VARIABLE} to the path of an imdb.npz file, "
-    "or connect to the internet once so that keras.datasets.imdb can download it (17 MB)"
-)
 
 
 @dataclass(frozen=True)
@@ -65,18 +62,31 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
     """
     for source, value in (("path", path), (PATH_VARIABLE, os.environ.get(PATH_VARIABLE))):
         if value:
-            candidate = Path(value).expanduser()
-            candidate = candidate / "imdb.npz" if candidate.is_dir() else candidate
-            if not candidate.is_file():
-                raise DataError(f"{source} names {value}, but there is no such file. {_HOW_TO}.")
-            return candidate
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    cached = home / "datasets" / "imdb.npz"
-    if cached.is_file():
+            candidate = os.path.expanduser(value)
+            if os.path.isdir(candidate):
+                candidate = os.path.join(candidate, "imdb.npz")
+            # Unlike Path's, these do not fail in a folder that this user may not enter.
+            if not os.path.isfile(candidate):
+                raise DataError(
+                    "{source} names {value}, but there is no such file. Set {variable} to the "
+                    "path of an imdb.npz file, or connect to the internet once so that "
+                    "keras.datasets.imdb can download it (17 MB).",
+                    source=source,
+                    value=value,
+                    variable=PATH_VARIABLE,
+                )
+            return Path(candidate)
+    cached = _in_keras_cache()
+    if cached:
         return cached
     if download:
-        return _download(cached)
-    raise DataError(f"The IMDB reviews are not on this machine. {_HOW_TO}.")
+        return _download()
+    raise DataError(
+        "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
+        "file, or connect to the internet once so that keras.datasets.imdb can download it "
+        "(17 MB).",
+        variable=PATH_VARIABLE,
+    )
 
 
 def available() -> bool:
@@ -103,15 +113,35 @@ def encode(
     return pad(shifted, length, keep)
 
 
-def _download(target: Path) -> Path:
+def _in_keras_cache() -> Path | None:
+    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    # Keras takes the second where it may not write to the first.
+    for folder in (home, os.path.join("/tmp", ".keras")):
+        path = os.path.join(folder, "datasets", "imdb.npz")
+        if os.path.isfile(path):
+            return Path(path)
+    return None
+
+
+def _download() -> Path:
     try:
         from keras.datasets import imdb
 
         imdb.load_data()
     except Exception as error:  # Keras raises bare Exception, urllib several kinds of its own
-        raise DataError(f"The IMDB reviews could not be downloaded. {_HOW_TO}.") from error
-    if not target.is_file():
-        raise DataError(f"Keras downloaded the IMDB reviews, but not to {target}. {_HOW_TO}.")
+        raise DataError(
+            "The IMDB reviews could not be downloaded. Set {variable} to the path of an "
+            "imdb.npz file, or connect to the internet once so that keras.datasets.imdb can "
+            "download it (17 MB).",
+            variable=PATH_VARIABLE,
+        ) from error
+    target = _in_keras_cache()
+    if target is None:
+        raise DataError(
+            "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
+            "{variable} to the path of the file imdb.npz.",
+            variable=PATH_VARIABLE,
+        )
     return target
 
 
@@ -132,7 +162,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise pickle.UnpicklingError(tr("it asks for {name}", name=f"{module}.{name}"))
         return super().find_class(module, name)
 
 
@@ -157,7 +187,9 @@ def _read(path: Path) -> Reviews:
         for split in ("train", "test"):
             x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
             if len(x) != len(y) or not len(x) or set(np.unique(y)) - {0, 1}:
-                raise ValueError(f"{len(x)} reviews and {len(y)} labels do not fit together")
+                raise ValueError(
+                    tr("{reviews} reviews and {labels} labels", reviews=len(x), labels=len(y))
+                )
         digest = _content_sha256(arrays)
     except (
         OSError,
@@ -170,8 +202,10 @@ def _read(path: Path) -> Reviews:
         pickle.UnpicklingError,
     ) as error:
         raise DataError(
-            f"{path.name} is not Keras' imdb.npz or is damaged ({error}): "
-            "delete it and let Keras download it again."
+            "{file} is not Keras' imdb.npz or is damaged ({reason}): delete it and let Keras "
+            "download it again.",
+            file=path.name,
+            reason=error,
         ) from error
     # The very shuffle of keras.datasets.imdb.load_data, so that the order is the same.
     random = np.random.RandomState(_KERAS_SEED)

@@ -31,9 +31,11 @@ def recall(n: int, lag: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Raises ``DataError`` when ``n`` is below 1 or ``lag`` is negative.
     """
     if n < 1:
-        raise DataError(f"The recall task needs at least one sequence; you asked for {n}.")
+        raise DataError(
+            "The recall task needs at least one sequence; you asked for {count}.", count=n
+        )
     if lag < 0:
-        raise DataError(f"The lag counts the steps after the cue, so it cannot be {lag}.")
+        raise DataError("The lag counts the steps after the cue, so it cannot be {lag}.", lag=lag)
     rng = np.random.default_rng([seed, lag])
     labels = rng.permutation(np.arange(n) % CUES)
     distractors = rng.integers(CUES, SYMBOLS, size=(n, lag))
@@ -48,5 +50,5 @@ def one_hot(symbols: np.ndarray) -> np.ndarray:
     """
     symbols = np.asarray(symbols)
     if symbols.size and (symbols.min() < 0 or symbols.max() >= SYMBOLS):
-        raise DataError(f"The recall task knows the symbols 0 to {SYMBOLS - 1} only.")
+        raise DataError("The recall task knows the symbols 0 to {last} only.", last=SYMBOLS - 1)
     return np.eye(SYMBOLS, dtype="float32")[symbols]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from attention_course import assets
 from attention_course.datasets.vocabulary import tokens
 from attention_course.errors import DataError
+from attention_course.words import tr
 
 if TYPE_CHECKING:
     import pandas
@@ -57,8 +58,8 @@ def split_cues(cues: str) -> list[str]:
     """
     if not isinstance(cues, str):
         raise DataError(
-            f"Cues must be a string of words, not {type(cues).__name__}: "
-            'pass one entry of the column "cues".'
+            'Cues must be a string of words, not {kind}: pass one entry of the column "cues".',
+            kind=type(cues).__name__,
         )
     return cues.split()
 
@@ -71,18 +72,26 @@ def _read(file: Path, name: str) -> list[list[str]]:
             rows = list(csv.reader(stream, strict=True))
     except OSError as error:
         raise DataError(
-            f"{name} cannot be read ({error.strerror}): check its path and permissions."
+            "{name} cannot be read ({reason}): check its path and permissions.",
+            name=name,
+            reason=error.strerror,
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            f"{name} is not a CSV file in UTF-8 ({error}): save it as one, "
-            "or bring it back from the repository."
+            "{name} is not a CSV file in UTF-8 ({error}): save it as one, or bring it back "
+            "from the repository.",
+            name=name,
+            error=error,
         ) from error
     if not rows or rows[0] != COLUMNS:
-        found = ", ".join(rows[0]) if rows else "nothing"
-        raise _damaged(name, 1, f"the columns must be {', '.join(COLUMNS)}, not {found}")
+        problem = tr(
+            "the columns must be {wanted}, not {found}",
+            wanted=", ".join(COLUMNS),
+            found=", ".join(rows[0]) if rows else tr("nothing"),
+        )
+        raise _damaged(name, 1, problem)
     if len(rows) == 1:
-        raise _damaged(name, 2, "there is no review below the header")
+        raise _damaged(name, 2, tr("there is no review below the header"))
     return rows[1:]
 
 
@@ -92,28 +101,42 @@ def _check(records: list[list[str]], name: str) -> None:
     # Rows are counted as a spreadsheet shows them: the header is row 1.
     for row, record in enumerate(records, start=2):
         if len(record) != len(COLUMNS):
-            raise _damaged(name, row, f"it has {len(record)} fields instead of {len(COLUMNS)}")
+            problem = tr(
+                "it has {found} fields instead of {wanted}", found=len(record), wanted=len(COLUMNS)
+            )
+            raise _damaged(name, row, problem)
         identifier, text, label, cues = record
         if not identifier.strip():
-            raise _damaged(name, row, "the id is empty")
+            raise _damaged(name, row, tr("the id is empty"))
         if identifier in first_use:
-            problem = f"the id {identifier} is already used in row {first_use[identifier]}"
+            problem = tr(
+                "the id {id} is already used in row {row}",
+                id=identifier,
+                row=first_use[identifier],
+            )
             raise _damaged(name, row, problem)
         first_use[identifier] = row
         words = set(tokens(text))
         if not words:
-            raise _damaged(name, row, f"the text of {identifier} holds no word")
+            raise _damaged(name, row, tr("the text of {id} holds no word", id=identifier))
         if label not in _LABELS:
-            raise _damaged(name, row, f"the label of {identifier} is {label!r}, neither 0 nor 1")
+            problem = tr(
+                "the label of {id} is {label!r}, neither 0 nor 1", id=identifier, label=label
+            )
+            raise _damaged(name, row, problem)
         if not split_cues(cues):
-            raise _damaged(name, row, f"{identifier} has no cue")
+            raise _damaged(name, row, tr("{id} has no cue", id=identifier))
         for cue in split_cues(cues):
             if cue not in words:
-                raise _damaged(name, row, f"the cue {cue!r} is not in the text of {identifier}")
+                problem = tr("the cue {cue!r} is not in the text of {id}", cue=cue, id=identifier)
+                raise _damaged(name, row, problem)
 
 
 def _damaged(name: str, row: int, problem: str) -> DataError:
     return DataError(
-        f"{name}, row {row}: {problem}; correct that row, "
-        "or bring the file back from the repository."
+        "{name}, row {row}: {problem}; correct that row, or bring the file back from the "
+        "repository.",
+        name=name,
+        row=row,
+        problem=problem,
     )

@@ -21,7 +21,9 @@ _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 def tokens(text: str) -> list[str]:
     """Split ``text`` as the IMDB data was: lower case, no punctuation, apostrophes kept."""
     if not isinstance(text, str):
-        raise DataError(f"A review must be a string, not {type(text).__name__}: pass its text.")
+        raise DataError(
+            "A review must be a string, not {kind}: pass its text.", kind=type(text).__name__
+        )
     return text.lower().translate(_APOSTROPHES).translate(_PUNCTUATION).split()
 
 
@@ -52,8 +54,11 @@ class Vocabulary:
         words = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
         if len(words) < num_words - OFFSET - 1:
             raise DataError(
-                f"{WORDS_FILE} holds {len(words)} words, too few for num_words={num_words}: "
-                "restore the file or ask for fewer words."
+                "{file} holds {count} words, too few for num_words={num_words}: restore the "
+                "file or ask for fewer words.",
+                file=WORDS_FILE,
+                count=len(words),
+                num_words=num_words,
             )
         return cls(words, num_words)
 
@@ -87,7 +92,11 @@ class Vocabulary:
             elif OFFSET < number <= OFFSET + len(self._words):
                 found.append(self._words[number - OFFSET - 1])
             else:
-                raise DataError(f"{number} is no word number: expected 0 to {self.num_words - 1}.")
+                raise DataError(
+                    "{number} is no word number: expected 0 to {largest}.",
+                    number=number,
+                    largest=self.num_words - 1,
+                )
         return found
 
 
@@ -98,9 +107,9 @@ def pad(sequences: Sequence[Sequence[int]], length: int, keep: str = "first") ->
     Long ones are cut: ``keep`` says whether their ``"first"`` or ``"last"`` numbers stay.
     """
     if length < 1:
-        raise DataError(f"length must be at least 1, not {length}.")
+        raise DataError("length must be at least 1, not {length}.", length=length)
     if keep not in ("first", "last"):
-        raise DataError(f"keep must be 'first' or 'last', not {keep!r}.")
+        raise DataError("keep must be 'first' or 'last', not {keep!r}.", keep=keep)
     batch = np.full((len(sequences), length), PADDING, dtype=np.int32)
     for row, sequence in zip(batch, sequences, strict=True):
         kept = list(sequence[:length] if keep == "first" else sequence[-length:])

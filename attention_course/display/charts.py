@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from attention_course.display import style, svg
-from attention_course.words import mark, tr
 
 MARKED_POINTS = 30
 LABELLED_POINTS = 10
@@ -57,16 +56,17 @@ def lines(
     unknown = set(bands or {}) - set(series)
     if unknown:
         names = ", ".join(sorted(unknown))
-        raise style.PlotError(
-            tr("bands names {names}, which is no line of the figure.", names=names)
-        )
+        raise style.PlotError("bands names {names}, which is no line of the figure.", names=names)
     fig, ax = style.figure(height=height)
     for index, (label, values) in enumerate(series.items()):
         values = np.asarray(values, dtype=float)
         if values.shape != x.shape:
-            found = {"label": repr(label), "shape": values.shape, "wanted": x.shape}
-            wrong = mark("Line {label} has shape {shape}, but x has shape {wanted}.")
-            raise style.PlotError(tr(wrong, **found))
+            raise style.PlotError(
+                "Line {label} has shape {shape}, but x has shape {wanted}.",
+                label=repr(label),
+                shape=values.shape,
+                wanted=x.shape,
+            )
         look = style.line_style(index)
         if x.size > MARKED_POINTS:
             look["markevery"] = max(1, x.size // 10)
@@ -133,8 +133,11 @@ def bars(
     for index, (label, heights) in enumerate(groups.items()):
         heights = np.asarray(heights, dtype=float)
         if heights.shape != position.shape:
-            wrong = mark("There are {count} labels but values of shape {shape}.")
-            raise style.PlotError(tr(wrong, count=len(labels), shape=heights.shape))
+            raise style.PlotError(
+                "There are {count} labels but values of shape {shape}.",
+                count=len(labels),
+                shape=heights.shape,
+            )
         place = position + (index - (len(groups) - 1) / 2) * thickness
         colour = list(style.COLOURS.values())[index % len(style.COLOURS)]
         look = {"color": colour, "alpha": 0.85, "hatch": style.HATCHES[index % len(style.HATCHES)]}

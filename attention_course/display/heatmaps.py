@@ -61,10 +61,13 @@ def heatmaps(
     style.require_description(alt)
     matrices = [_matrix(matrix) for matrix in matrices]
     if not matrices or len({matrix.shape for matrix in matrices}) != 1:
-        raise style.PlotError(tr("Draw matrices of one shape together, and at least one."))
+        raise style.PlotError("Draw matrices of one shape together, and at least one.")
     if len(titles) != len(matrices):
-        wrong = mark("There are {count} matrices but {titles} titles.")
-        raise style.PlotError(tr(wrong, count=len(matrices), titles=len(titles)))
+        raise style.PlotError(
+            "There are {matrices} matrices but {titles} titles.",
+            matrices=len(matrices),
+            titles=len(titles),
+        )
     columns = columns or min(2, len(matrices))
     rows = -(-len(matrices) // columns)
     panel_width, panel_height = _panel_size(matrices[0].shape, columns, queries)
@@ -155,11 +158,11 @@ def draw_heatmap(
 def _matrix(weights: Any) -> np.ndarray:
     matrix = np.asarray(weights, dtype=float)
     if matrix.ndim != 2 or matrix.size == 0:
-        wrong = mark(
+        raise style.PlotError(
             "A heat map needs a matrix (T_q, T_k), but the array has shape {shape}: pick one "
-            "example and one head first."
+            "example and one head first.",
+            shape=matrix.shape,
         )
-        raise style.PlotError(tr(wrong, shape=matrix.shape))
     return matrix
 
 
@@ -194,10 +197,10 @@ def _label_cells(
 ) -> None:
     wrong = mark("There are {labels} labels for the queries, but the matrix has {count} rows.")
     if queries is not None and len(queries) != rows:
-        raise style.PlotError(tr(wrong, labels=len(queries), count=rows))
+        raise style.PlotError(wrong, labels=len(queries), count=rows)
     wrong = mark("There are {labels} labels for the keys, but the matrix has {count} columns.")
     if keys is not None and len(keys) != columns:
-        raise style.PlotError(tr(wrong, labels=len(keys), count=columns))
+        raise style.PlotError(wrong, labels=len(keys), count=columns)
     ax.grid(False)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     for axis, labels, count in ((ax.yaxis, queries, rows), (ax.xaxis, keys, columns)):

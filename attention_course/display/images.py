@@ -14,7 +14,7 @@ from pathlib import Path
 from attention_course.assets import fetch
 from attention_course.display.svg import display, drawn
 from attention_course.errors import AssetError
-from attention_course.words import mark, tr
+from attention_course.words import tr
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -69,11 +69,12 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
         element = root.find(f"{{{_SVG}}}{part}")
         texts[part] = " ".join("".join(element.itertext()).split()) if element is not None else ""
         if not texts[part]:
-            wrong = mark(
-                "{file} has no <{part}>, so it says nothing to a reader who cannot see it; write "
-                "one at its start."
+            raise AssetError(
+                "{file} has no <{part}>, so it says nothing to a reader who cannot see it; "
+                "write one at its start.",
+                file=label,
+                part=part,
             )
-            raise AssetError(tr(wrong, file=label, part=part))
         root.remove(element)
     size = _size(root, label)
     for element in root.iter():
@@ -93,8 +94,9 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
     try:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            wrong = mark("{file} declares a document type; remove that declaration.")
-            raise AssetError(tr(wrong, file=label))
+            raise AssetError(
+                "{file} declares a document type; remove that declaration.", file=label
+            )
         root = ElementTree.fromstring(text)
         if root.tag == f"{{{_SVG}}}svg":
             return root
@@ -105,8 +107,11 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
         problem = tr("it is not UTF-8 text")
     except ElementTree.ParseError as error:
         problem = str(error)
-    wrong = mark("{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}")
-    raise AssetError(tr(wrong, file=label, problem=problem))
+    raise AssetError(
+        "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
+        file=label,
+        problem=problem,
+    )
 
 
 def _size(root: ElementTree.Element, label: str) -> float:
@@ -116,26 +121,34 @@ def _size(root: ElementTree.Element, label: str) -> float:
     except ValueError:
         width = height = 0.0
     if not (width > 0 and height > 0):
-        wrong = mark('{file} needs a viewBox="0 0 WIDTH HEIGHT" to be scaled to the page.')
-        raise AssetError(tr(wrong, file=label))
+        wanted = 'viewBox="0 0 WIDTH HEIGHT"'
+        raise AssetError(
+            "{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted
+        )
     return width
 
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:
     tag = _local(element.tag)
     if tag in _REFUSED:
-        wrong = mark("{file} holds <{tag}>, which may not stand inside a page; remove it.")
-        raise AssetError(tr(wrong, file=label, tag=tag))
+        raise AssetError(
+            "{file} holds <{tag}>, which may not stand inside a page; remove it.",
+            file=label,
+            tag=tag,
+        )
     for name, value in element.attrib.items():
         key = _local(name)
         if key.startswith("on"):
-            wrong = mark("{file} holds a script ({key}=...); remove it.")
-            raise AssetError(tr(wrong, file=label, key=key))
+            raise AssetError("{file} holds a script ({key}=...); remove it.", file=label, key=key)
         outside = key in ("href", "src") and not value.startswith("#")
         loads = "url(" in _LOCAL_URL.sub("", value) or "@import" in value
         if outside or loads:
-            wrong = mark("{file} points to something outside itself ({key}={value}); remove it.")
-            raise AssetError(tr(wrong, file=label, key=key, value=repr(value[:60])))
+            raise AssetError(
+                "{file} points to something outside itself ({key}={value}); remove it.",
+                file=label,
+                key=key,
+                value=repr(value[:60]),
+            )
 
 
 def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attention_course.errors import CourseError
-from attention_course.words import mark, tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,15 +82,18 @@ def require_description(text: object, name: str = "alt") -> str:
         PlotError: when ``text`` is empty, looks like a file name, or has fewer than four words.
     """
     if not isinstance(text, str) or not text.strip():
-        wrong = mark("The figure has no description: pass {name}= a sentence saying what is seen.")
-        raise PlotError(tr(wrong, name=name))
+        raise PlotError(
+            "The figure has no description: pass {name}= a sentence saying what is seen.", name=name
+        )
     text = " ".join(text.split())
     file_like = re.search(r"\.(png|svg|jpe?g|gif|webp|pdf)$", text, re.IGNORECASE)
     if file_like or len(text.split()) < 4:
-        wrong = mark(
-            "{name}={text} does not describe the figure: write a sentence saying what is seen."
+        raise PlotError(
+            "{name}={text} does not describe the figure: write a sentence saying what is seen "
+            "in it.",
+            name=name,
+            text=repr(text),
         )
-        raise PlotError(tr(wrong, name=name, text=repr(text)))
     return text
 
 

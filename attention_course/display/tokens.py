@@ -40,8 +40,11 @@ def token_weights(
     caption = style.require_description(caption, "caption")
     weights = np.asarray(weights, dtype=float)
     if weights.shape != (len(tokens),):
-        wrong = mark("There are {count} tokens but weights of shape {shape}.")
-        raise style.PlotError(tr(wrong, count=len(tokens), shape=weights.shape))
+        raise style.PlotError(
+            "There are {count} tokens but weights of shape {shape}.",
+            count=len(tokens),
+            shape=weights.shape,
+        )
     limit = limit or style.largest(weights)
     numbers = len(tokens) <= NUMBERED_TOKENS if numbers is None else numbers
     words = "".join(

@@ -26,6 +26,7 @@ from attention_course.datasets.fibonacci import lagged_sum
 from attention_course.models.fibonacci import STEPS, build
 from attention_course.storage import write_json
 from attention_course.training.recipes.fibonacci import SIZES
+from attention_course.words import tr
 
 FILE = "lag_profiles.json"
 PAIRS = tuple(itertools.combinations_with_replacement(range(1, STEPS + 1), 2))
@@ -247,7 +248,8 @@ def record(
         seconds = round(time.perf_counter() - begun, 1)
         content["seconds"][name] = seconds
         write_json(unfinished, content, indent=None)
-        say(f"{kind}, seed {seed}: {len(pairs)} networks in {seconds:.0f} seconds")
+        told = {"kind": kind, "seed": seed, "count": len(pairs), "seconds": seconds}
+        say(tr("{kind}, seed {seed}: {count} networks in {seconds:.0f} seconds", **told))
     write_json(folder / FILE, content, indent=None)
     unfinished.unlink(missing_ok=True)
     return content

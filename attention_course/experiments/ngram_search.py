@@ -18,6 +18,7 @@ from attention_course.storage import write_json
 from attention_course.training.recipe import Recipe
 from attention_course.training.recipes.ngram import settings_recipe
 from attention_course.training.runs import fit
+from attention_course.words import tr
 
 SEED = 0
 TRIES: tuple[dict[str, Any], ...] = (
@@ -57,11 +58,15 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
             if table["seed"] != seed:
-                raise ValueError(f"its seed is {table['seed']}, not {seed}")
+                raise ValueError(
+                    tr("its seed is {found}, not {wanted}", found=table["seed"], wanted=seed)
+                )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"The table {path} cannot be continued ({error}): restore it with 'git checkout', "
-                "or choose another folder with --output."
+                "The table {path} cannot be continued ({error}): restore it with 'git checkout', "
+                "or choose another folder with --output.",
+                path=path,
+                error=error,
             ) from error
     for changed in tries:
         recipe = _recipe(changed)

@@ -151,8 +151,10 @@ def scaled_dot_product_attention(
     value = _numbers(value, "value")
     if value.ndim < 2 or value.shape[-2] != scores.shape[-1]:
         raise InputError(
-            f"There are {scores.shape[-1]} keys but the values have shape {value.shape}: "
-            "give one value per key, as an array (..., T_k, d_v)."
+            "There are {keys} keys but the values have shape {shape}: give one value per "
+            "key, as an array (..., T_k, d_v).",
+            keys=scores.shape[-1],
+            shape=value.shape,
         )
     if scale:
         scores = scores / np.sqrt(np.shape(key)[-1])
@@ -162,8 +164,9 @@ def scaled_dot_product_attention(
         output = np.einsum("...k,...kv->...v", weights, value) if single else weights @ value
     except ValueError:
         raise InputError(
-            f"Weights of shape {weights.shape} and values of shape {value.shape} have different "
-            "batches."
+            "Weights of shape {weights} and values of shape {values} have different batches.",
+            weights=weights.shape,
+            values=value.shape,
         ) from None
     return output, weights
 
@@ -190,9 +193,11 @@ def padding_mask(
     lengths = np.atleast_1d(np.asarray(lengths))
     fits = lengths.dtype.kind in "iu" and lengths.ndim == 1
     if not fits or (lengths < 0).any() or (lengths > T).any():
-        raise InputError(f"lengths must be whole numbers from 0 to T = {T}, one per sequence.")
+        raise InputError(
+            "lengths must be whole numbers from 0 to T = {steps}, one per sequence.", steps=T
+        )
     if padding not in ("post", "pre"):
-        raise InputError(f"padding is 'post' or 'pre', not {padding!r}.")
+        raise InputError("padding is 'post' or 'pre', not {padding!r}.", padding=padding)
     real = np.arange(T) < lengths[:, None]
     return (real if padding == "post" else real[:, ::-1])[:, None, :]
 
@@ -210,7 +215,9 @@ def causal_mask(T: int) -> np.ndarray:
         InputError: when T is not a positive whole number.
     """
     if not isinstance(T, int | np.integer) or isinstance(T, bool) or T < 1:
-        raise InputError(f"T is the number of positions, a whole number from 1 on, not {T!r}.")
+        raise InputError(
+            "T is the number of positions, a whole number from 1 on, not {given!r}.", given=T
+        )
     return np.tril(np.ones((T, T), dtype=bool))
 
 
@@ -229,7 +236,11 @@ def split_heads(x: Any, heads: int) -> np.ndarray:
     """
     x = _sequence(x, "x")
     if not isinstance(heads, int | np.integer) or heads < 1 or x.shape[-1] % heads:
-        raise InputError(f"{x.shape[-1]} features cannot be cut into {heads!r} equal heads.")
+        raise InputError(
+            "{features} features cannot be cut into {heads!r} equal heads.",
+            features=x.shape[-1],
+            heads=heads,
+        )
     parts = x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
     return np.swapaxes(parts, -3, -2)
 
@@ -248,7 +259,7 @@ def combine_heads(x: Any) -> np.ndarray:
     """
     x = _numbers(x, "x")
     if x.ndim < 3:
-        raise InputError(f"x must have shape (..., heads, T, d_head), not {x.shape}.")
+        raise InputError("x must have shape (..., heads, T, d_head), not {shape}.", shape=x.shape)
     x = np.swapaxes(x, -3, -2)
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
@@ -299,13 +310,17 @@ def _numbers(x: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} must be an array of numbers, all rows of one length.") from None
+        raise InputError(
+            "{name} must be an array of numbers, all rows of one length.", name=name
+        ) from None
 
 
 def _sequence(x: Any, name: str) -> np.ndarray:
     x = _numbers(x, name)
     if x.ndim < 2:
-        raise InputError(f"{name} must have shape (..., T, d), not {x.shape}.")
+        raise InputError(
+            "{name} must have shape (..., T, d), not {shape}.", name=name, shape=x.shape
+        )
     return x
 
 
@@ -316,7 +331,12 @@ def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndar
     )
     if not fits:
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
-        raise InputError(f"{name} must have shape ({wanted}), but has shape {x.shape}.")
+        raise InputError(
+            "{name} must have shape ({wanted}), but has shape {shape}.",
+            name=name,
+            wanted=wanted,
+            shape=x.shape,
+        )
     return x
 
 
@@ -330,7 +350,9 @@ def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool
         np.broadcast_shapes(query.shape[:-2], keys.shape[:-2])
     except ValueError:
         raise InputError(
-            f"Queries of shape {query.shape} and keys of shape {keys.shape} have different batches."
+            "Queries of shape {queries} and keys of shape {keys} have different batches.",
+            queries=query.shape,
+            keys=keys.shape,
         ) from None
     return query, keys, single
 
@@ -338,8 +360,10 @@ def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool
 def _same_width(query: np.ndarray, keys: np.ndarray) -> None:
     if query.shape[-1] != keys.shape[-1]:
         raise InputError(
-            "A dot product needs vectors of one length, but a query has "
-            f"{query.shape[-1]} features and a key has {keys.shape[-1]}."
+            "A dot product needs vectors of one length, but a query has {query} features and a "
+            "key has {key}.",
+            query=query.shape[-1],
+            key=keys.shape[-1],
         )
 
 
@@ -356,14 +380,16 @@ def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if mask.dtype != bool:
         if mask.dtype.kind not in "iuf" or not np.isin(mask, (0, 1)).all():
             raise InputError(
-                "A mask holds True where attention is allowed and False elsewhere; "
-                "this one holds other values."
+                "A mask holds True where attention is allowed and False elsewhere; this one holds "
+                "other values."
             )
         mask = mask.astype(bool)
     try:
         return np.broadcast_to(mask, shape)
     except ValueError:
         raise InputError(
-            f"A mask of shape {mask.shape} does not fit scores of shape {shape} (queries are rows, "
-            "keys are columns; a padding mask has the shape (batch, 1, T_k))."
+            "A mask of shape {mask} does not fit scores of shape {scores} (queries are rows, "
+            "keys are columns; a padding mask has the shape (batch, 1, T_k)).",
+            mask=mask.shape,
+            scores=shape,
         ) from None

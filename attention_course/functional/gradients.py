@@ -46,7 +46,7 @@ def rnn_states(
         h0: state before the first step ``(n,)``; zeros by default.
     """
     x, W, U, b = (np.asarray(array, dtype=float) for array in (x, W, U, b))
-    _square(U, "the recurrent weights U")
+    _square(U, "U")
     h = np.zeros(len(U)) if h0 is None else np.asarray(h0, dtype=float)
     states = np.empty((len(x), len(U)))
     for t in range(len(x)):
@@ -66,10 +66,13 @@ def step_jacobian(h: ArrayLike, U: ArrayLike) -> np.ndarray:
         U: recurrent weights ``(n, n)``.
     """
     h, U = np.asarray(h, dtype=float), np.asarray(U, dtype=float)
-    _square(U, "the recurrent weights U")
+    _square(U, "U")
     if h.shape != (len(U),):
         raise GradientError(
-            f"The state has shape {h.shape}, but U of shape {U.shape} needs ({len(U)},)."
+            "The state has shape {state}, but U of shape {matrix} needs ({rows},).",
+            state=h.shape,
+            matrix=U.shape,
+            rows=len(U),
         )
     return (1 - h**2)[:, None] * U.T
 
@@ -100,7 +103,7 @@ def spectral_norm(matrices: ArrayLike) -> np.ndarray:
 def spectral_radius(U: ArrayLike) -> float:
     """Return the largest absolute eigenvalue of ``U`` ``(n, n)``."""
     U = np.asarray(U, dtype=float)
-    _square(U, "the matrix")
+    _square(U, "U")
     return float(np.abs(np.linalg.eigvals(U)).max())
 
 
@@ -109,7 +112,9 @@ def scaled_to_radius(U: ArrayLike, radius: float) -> np.ndarray:
     present = spectral_radius(U)
     if present == 0 or radius < 0:
         raise GradientError(
-            f"A matrix of spectral radius {present:g} cannot be scaled to radius {radius:g}."
+            "A matrix of spectral radius {present:g} cannot be scaled to radius {radius:g}.",
+            present=present,
+            radius=radius,
         )
     return np.asarray(U, dtype=float) * (radius / present)
 
@@ -139,16 +144,18 @@ def clip_by_global_norm(
         GradientError: ``limit`` is not positive.
     """
     if not limit > 0:
-        raise GradientError(f"The limit of a norm must be above 0, not {limit}.")
+        raise GradientError("The limit of a norm must be above 0, not {limit}.", limit=limit)
     arrays = [np.asarray(gradient, dtype=float) for gradient in gradients]
     norm = float(np.sqrt(sum(np.sum(array**2) for array in arrays)))
     factor = min(1.0, limit / norm) if norm > 0 else 1.0
     return [array * factor for array in arrays], norm
 
 
-def _square(matrix: np.ndarray, what: str) -> None:
+def _square(matrix: np.ndarray, name: str) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise GradientError(f"{what.capitalize()} must be square, not of shape {matrix.shape}.")
+        raise GradientError(
+            "{name} must be square, not of shape {shape}.", name=name, shape=matrix.shape
+        )
 
 
 # --- measured, on Keras layers -----------------------------------------------------------------

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from attention_course import words
 from attention_course.display import style, svg
 from attention_course.errors import CourseError
-from attention_course.words import mark, tr
+from attention_course.words import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,8 +88,11 @@ def markup(
     script = _FOLDER / f"{name}.js"
     known = sorted(path.stem for path in _FOLDER.glob("*.js") if path.name not in _KIT)
     if name not in known:
-        wrong = mark("There is no interactive figure {name}; there are {known}.")
-        raise FigureError(tr(wrong, name=repr(name), known=", ".join(known)))
+        raise FigureError(
+            "There is no interactive figure {name}; there are {known}.",
+            name=repr(name),
+            known=", ".join(known),
+        )
     # Its ids follow from its content, and the same picture may stand in two figures.
     picture = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{element}-", picture)
     still = tr(
@@ -129,8 +132,10 @@ def _json(name: str, data: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
     except ValueError:
-        wrong = mark("The data of the interactive figure {name} holds NaN or an infinite number.")
-        raise FigureError(tr(wrong, name=repr(name))) from None
+        raise FigureError(
+            "The data of the interactive figure {name} holds NaN or an infinite number.",
+            name=repr(name),
+        ) from None
     # Inside a script element, "<!--" has a meaning.
     return text.replace("<", "\\u003c")
 
@@ -139,4 +144,4 @@ def _plain(value: Any) -> Any:
     """Turn a NumPy array or number into Python's own, without rounding."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise FigureError(tr("An interactive figure cannot show a {type}.", type=type(value).__name__))
+    raise FigureError("An interactive figure cannot show a {type}.", type=type(value).__name__)

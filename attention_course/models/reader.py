@@ -31,7 +31,11 @@ class SentimentReader:
     def __init__(self, name: str) -> None:
         if name not in models.READ_REVIEWS:
             models.family(name)  # an unknown name is answered with a suggestion
-            raise ModelError(f"{name} does not read reviews: try {', '.join(models.READ_REVIEWS)}.")
+            raise ModelError(
+                "{name} does not read reviews: try {known}.",
+                name=name,
+                known=", ".join(models.READ_REVIEWS),
+            )
         self.name = name
         self.card: dict[str, Any] = cards.load_card(name)
         data = self.card["data"]
@@ -51,11 +55,16 @@ class SentimentReader:
         for position, text in enumerate(texts, start=1):
             numbers = self.vocabulary.encode(text)[1:]
             if not numbers:
-                raise DataError(f"Review {position} has no words: write at least one.")
+                raise DataError(
+                    "Review {position} has no words: write at least one.", position=position
+                )
             if all(number == UNKNOWN for number in numbers):
                 raise DataError(
-                    f"{self.name} knows none of the {len(numbers)} words of review {position}: "
-                    "use more common English words."
+                    "{name} knows none of the {count} words of review {position}: use more common "
+                    "English words.",
+                    name=self.name,
+                    count=len(numbers),
+                    position=position,
                 )
         return self.vocabulary.encode_batch(texts, self.length, self.keep)
 

@@ -13,6 +13,7 @@ from attention_course.statistics import (
     wilson_interval,
 )
 from attention_course.training.recipes import recipe as find_recipe
+from attention_course.words import tr
 
 
 def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
@@ -39,9 +40,11 @@ def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
         measured = recipe.evaluate(models.load(name), recipe.load_data())
         wrong = [*contradictions(card), *differences(measured, card["test"], tolerance)]
         agree &= not wrong
+        numbers = {"name": name, "found": measured["score"], "card": card["test"]["score"]}
         print(
-            f"{name}: measured {measured['score']:.5g}, card {card['test']['score']:.5g}: "
-            f"{'DIFFERENT' if wrong else 'equal'}"
+            tr("{name}: measured {found:.5g}, card {card:.5g}: DIFFERENT", **numbers)
+            if wrong
+            else tr("{name}: measured {found:.5g}, card {card:.5g}: equal", **numbers)
         )
         for line in wrong:
             print(f"  {line}")
@@ -61,27 +64,36 @@ def differences(
     if isinstance(stored, dict) and isinstance(measured, dict):
         for key in sorted(stored.keys() | measured.keys()):
             inner = f"{place}.{key}"
-            if key not in stored or key not in measured:
-                where = "card" if key in stored else "measurement"
-                yield f"{inner} stands in the {where} alone"
+            if key not in measured:
+                yield tr("{place} stands in the card alone", place=inner)
+            elif key not in stored:
+                yield tr("{place} stands in the measurement alone", place=inner)
             elif key == "right":
                 apart = (unpack_answers(measured) != unpack_answers(stored)).mean()
                 if apart > tolerance:
-                    yield f"{inner}: {apart:.2%} of the answers differ"
+                    yield tr("{place}: {share:.2%} of the answers differ", place=inner, share=apart)
             else:
                 is_error = key in ("score", "train_score") and "error" in stored.get("metric", "")
                 allowed = 10 * tolerance * abs(stored[key]) if is_error else tolerance
                 yield from differences(measured[key], stored[key], allowed, inner)
     elif isinstance(stored, list) and isinstance(measured, list):
         if len(stored) != len(measured):
-            yield f"{place}: {len(measured)} values measured, {len(stored)} on the card"
+            yield tr(
+                "{place}: {found} values measured, {card} on the card",
+                place=place,
+                found=len(measured),
+                card=len(stored),
+            )
         for index, (one, other) in enumerate(zip(measured, stored, strict=False)):
             yield from differences(one, other, tolerance, f"{place}[{index}]")
     elif isinstance(stored, float) or isinstance(measured, float):
         if not abs(measured - stored) <= tolerance:  # also NaN
-            yield f"{place}: measured {measured:.5g}, card {stored:.5g}"
+            numbers = {"place": place, "found": measured, "card": stored}
+            yield tr("{place}: measured {found:.5g}, card {card:.5g}", **numbers)
     elif measured != stored:
-        yield f"{place}: measured {measured!r}, card {stored!r}"
+        yield tr(
+            "{place}: measured {found!r}, card {card!r}", place=place, found=measured, card=stored
+        )
 
 
 def contradictions(card: dict[str, Any]) -> Iterator[str]:
@@ -92,45 +104,56 @@ def contradictions(card: dict[str, Any]) -> Iterator[str]:
     """
     path = assets.fetch(card["file"]["path"])
     if hashlib.sha256(path.read_bytes()).hexdigest() != card["file"]["sha256"]:
-        yield f"the sha256 of {card['file']['path']} is not the card's"
+        yield tr("the sha256 of {file} is not the card's", file=card["file"]["path"])
     if card["seeds"] != [run["seed"] for run in card["runs"]]:
-        yield "the seeds are not those of the runs"
+        yield tr("the seeds are not those of the runs")
     if card["test"] != card["runs"][0]["test"]:
-        yield "the test part is not that of the first run"
+        yield tr("the test part is not that of the first run")
     scores = [run["test"]["score"] for run in card["runs"]]
     if card["scores"] != {"by_seed": scores, **mean_interval(scores)}:
-        yield "the scores are not those of the runs"
+        yield tr("the scores are not those of the runs")
     for run in card["runs"]:
+        seed = run["seed"]
         if run["test"].get("metric") != card["test"].get("metric"):
-            yield f"seed {run['seed']}: the metric is not that of the first run"
+            yield tr("seed {seed}: the metric is not that of the first run", seed=seed)
         losses = run["history"].get("val_loss")
         chosen = card["recipe"]["epoch_kept"] == "lowest val_loss"
         if losses and chosen and losses[run["kept_epoch"] - 1] != min(losses):
-            yield f"seed {run['seed']}: the epoch kept is not that of the lowest loss"
+            yield tr("seed {seed}: the epoch kept is not that of the lowest loss", seed=seed)
         if run["test"].get("metric") == "accuracy":
-            yield from (f"seed {run['seed']}: {told}" for told in _accuracy_faults(run["test"]))
+            for told in _accuracy_faults(run["test"]):
+                yield tr("seed {seed}: {told}", seed=seed, told=told)
     if "baseline" in card:
-        yield from (f"baseline: {told}" for told in _accuracy_faults(card["baseline"]["test"]))
+        for told in _accuracy_faults(card["baseline"]["test"]):
+            yield tr("baseline: {told}", told=told)
     seconds = sum(
         sum(part.get("seconds_per_epoch", []))
         for run in card["runs"]
         for part in (run, run.get("refit", {}))
     )
     if abs(seconds - card["training"]["seconds_total"]) > 0.06:
-        yield "the seconds of the epochs do not add up to those of the training"
+        yield tr("the seconds of the epochs do not add up to those of the training")
 
 
 def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
     for key, value in accuracy(unpack_answers(report)).items():
         if report[key] != value:
-            yield f"{key} {report[key]} does not follow from the answers, which give {value}"
+            yield tr(
+                "{key} {card} does not follow from the answers, which give {value}",
+                key=key,
+                card=report[key],
+                value=value,
+            )
     groups = report.get("by_length")
     for group in groups or []:
         right = round(group["accuracy"] * group["examples"])
         ends = [round(end, 5) for end in wilson_interval(right, group["examples"])]
         if group["interval"] != ends:
-            yield f"the interval of {group['words']} words does not follow from its accuracy"
+            yield tr(
+                "the interval of {words} words does not follow from its accuracy",
+                words=group["words"],
+            )
     if groups is not None:
         share = sum(g["accuracy"] * g["examples"] for g in groups) / report["examples"]
         if abs(share - report["score"]) > 2e-5:
-            yield "the groups by length do not add up to the accuracy"
+            yield tr("the groups by length do not add up to the accuracy")

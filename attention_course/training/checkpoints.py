@@ -18,6 +18,7 @@ import numpy as np
 
 from attention_course.errors import CourseError
 from attention_course.storage import write_whole
+from attention_course.words import tr
 
 KEPT = 2
 """Checkpoints on disk: the newest, and one to fall back on."""
@@ -89,8 +90,9 @@ class Checkpoints:
             return state
         if paths:
             raise CheckpointError(
-                f"Every checkpoint in {self.folder} is damaged: delete that folder and start the "
-                "run again."
+                "Every checkpoint in {folder} is damaged: delete that folder and start "
+                "the run again.",
+                folder=self.folder,
             )
         return None
 
@@ -100,16 +102,21 @@ class Checkpoints:
         return sorted(found, reverse=True)
 
     def _check(self, identity: dict[str, Any]) -> None:
-        keys = sorted(identity.keys() | self.identity.keys())
-        different = [key for key in keys if identity.get(key) != self.identity.get(key)]
+        both = (
+            (key, identity.get(key), self.identity.get(key))
+            for key in sorted(identity | self.identity)
+        )
+        different = [
+            tr("{key} {then!r} then, {now!r} now", key=key, then=then, now=now)
+            for key, then, now in both
+            if then != now
+        ]
         if different:
-            told = ", ".join(
-                f"{key} {identity.get(key)!r} then, {self.identity.get(key)!r} now"
-                for key in different
-            )
             raise CheckpointError(
-                f"The unfinished run in {self.folder} is another one ({told}): go on with its "
-                "settings, or delete that folder to start anew."
+                "The unfinished run in {folder} is another one ({told}): go on with its "
+                "settings, or delete that folder to start anew.",
+                folder=self.folder,
+                told=", ".join(different),
             )
 
 

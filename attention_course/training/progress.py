@@ -8,6 +8,8 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from attention_course.words import tr
+
 
 class ShowProgress(keras.callbacks.Callback):
     """Show how far a run is. In a log file, where a bar cannot move, only the lines appear.
@@ -46,7 +48,14 @@ class ShowProgress(keras.callbacks.Callback):
     def __enter__(self) -> "ShowProgress":
         self._bar.start()
         if self.done:
-            self._say(f"goes on after epoch {self.done} of {self.epochs}")
+            self._say(
+                tr(
+                    "{title}: goes on after epoch {epoch} of {epochs}",
+                    title=self.title,
+                    epoch=self.done,
+                    epochs=self.epochs,
+                )
+            )
         return self
 
     def __exit__(
@@ -75,11 +84,16 @@ class ShowProgress(keras.callbacks.Callback):
         self._here += 1
         self.done = epoch + 1
         seconds = (time.monotonic() - self._begun) / self._here * (self.epochs - self.done)
-        left = f"; about {_duration(seconds)} left" if self.done < self.epochs else ""
-        self._say(f"epoch {self.done} of {self.epochs}: {_losses(logs)}{left}")
+        told = {"title": self.title, "epoch": self.done, "epochs": self.epochs}
+        told |= {"losses": _losses(logs), "time": _duration(seconds)}
+        self._say(
+            tr("{title}: epoch {epoch} of {epochs}: {losses}; about {time} left", **told)
+            if self.done < self.epochs
+            else tr("{title}: epoch {epoch} of {epochs}: {losses}", **told)
+        )
 
     def _say(self, text: str) -> None:
-        self._console.print(f"{self.title}: {text}", soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 def _losses(logs: dict[str, float] | None) -> str:
@@ -88,6 +102,8 @@ def _losses(logs: dict[str, float] | None) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return tr("{seconds:.0f} s", seconds=seconds)
     minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+    if minutes < 90:
+        return tr("{minutes:.0f} min", minutes=minutes)
+    return tr("{hours:.1f} h", hours=minutes / 60)

@@ -78,7 +78,15 @@ def train(
             one,
             plan.epochs,
             plan.seed_folder(one),
-            f"{name}, seed {one} ({position} of {len(plan.seeds)})" if verbose else None,
+            tr(
+                "{model}, seed {seed} ({place} of {all})",
+                model=name,
+                seed=one,
+                place=position,
+                all=len(plan.seeds),
+            )
+            if verbose
+            else None,
         )
         for position, one in enumerate(plan.seeds, start=1)
     ]
@@ -126,8 +134,10 @@ def make_plan(
     )
     if any(plan.unfinished.rglob("*.npz")) and not resume:
         raise CheckpointError(
-            f"An unfinished training of {name} lies in {plan.unfinished}: go on with it with the "
-            "same command and --resume, or delete that folder to start anew."
+            "An unfinished training of {name} lies in {unfinished}: go on with it with the "
+            "same command and --resume, or delete that folder to start anew.",
+            name=name,
+            unfinished=plan.unfinished,
         )
     return plan
 
@@ -256,7 +266,7 @@ def _fit(
     }
     if recipe.refit:
         together, kept = splits.all_training(), run["kept_epoch"]
-        title = title and f"{title}, all training data"
+        title = title and tr("{title}, all training data", title=title)
         model, again = _run_epochs(recipe, together, seed, kept, folder, "refit", title)
         run["refit"] = {
             "examples": len(together.y_train),
@@ -328,11 +338,9 @@ def _seeded(recipe: Recipe, seed: int) -> keras.Model:
         if state == before:
             return model
     raise ModelError(
-        tr(
-            "The initial weights of {model} do not follow from the seed: let its builder draw from "
-            "Keras alone, and nothing else in this process while it builds.",
-            model=recipe.name,
-        )
+        "The initial weights of {model} do not follow from the seed: let its builder draw from "
+        "Keras alone, and nothing else in this process while it builds.",
+        model=recipe.name,
     )
 
 
@@ -382,8 +390,9 @@ class _Recorder(keras.callbacks.Callback):
         self._stop_clock()
         if not np.isfinite(list((logs or {}).values())).all():
             raise ModelError(
-                f"The loss is no longer a finite number in epoch {epoch + 1}: lower the learning "
-                "rate, or look at the data."
+                "The loss is no longer a finite number in epoch {epoch}: lower the learning rate, "
+                "or look at the data.",
+                epoch=epoch + 1,
             )
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
@@ -470,9 +479,11 @@ def check_data(name: str, splits: Splits) -> None:
         return  # a new model
     if known.get("sha256", splits.sha256) != splits.sha256:
         raise DataError(
-            f"The data for {name} (sha256 {splits.sha256[:12]}) is not that of its card "
-            f"({known['sha256'][:12]}): get the original data, or pass --other-data to train on "
-            "this."
+            "The data for {name} (sha256 {sha256}) is not that of its card ({known}): get the "
+            "original data, or pass --other-data to train on this.",
+            name=name,
+            sha256=splits.sha256[:12],
+            known=known["sha256"][:12],
         )
 
 
@@ -480,8 +491,9 @@ def _models_folder() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise ModelError(
-            "Training writes into the models folder of a checkout, and this is an installed "
-            "package: clone the repository and train there, or pass --output FOLDER."
+            "Training writes into the models folder of a checkout, and this is an "
+            "installed package: clone the repository and train there, or pass "
+            "--output FOLDER."
         )
     return root / "models"
 

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attention_course import environment
 from attention_course.errors import CourseError, DataError
+from attention_course.words import tr
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -56,7 +57,7 @@ class Unit(NamedTuple):
     epochs: int
 
     def __str__(self) -> str:
-        return f"{self.name}, seed {self.seed}"
+        return tr("{name}, seed {seed}", name=self.name, seed=self.seed)
 
 
 def sweep(
@@ -103,7 +104,7 @@ def sweep(
     for model in collected:
         model.plan.unfinished.mkdir(parents=True, exist_ok=True)
         for unit, result in model.results.items():
-            print(f"{unit}: {_told(result)}, from before", flush=True)
+            print(tr("{unit}: {told}, from before", unit=unit, told=_told(result)), flush=True)
     failed: dict[Unit, str] = {}
     if waiting:
         with _connect(engine, address, min(workers or environment.cores(), len(waiting))) as client:
@@ -114,19 +115,23 @@ def sweep(
                     waiting.remove(unit)  # a second result of one unit would be a KeyError
                     if isinstance(outcome, str):
                         failed[unit] = outcome
-                        print(f"{unit}: failed", flush=True)
+                        print(tr("{unit}: failed", unit=unit), flush=True)
                         continue
                     of_unit[unit].keep(unit, outcome, side_by_side)
                     done = sum(len(model.results) for model in collected)
-                    print(f"{unit}: {_told(outcome)}, {done} of {len(of_unit)}", flush=True)
+                    told = {"unit": unit, "told": _told(outcome), "done": done, "all": len(of_unit)}
+                    print(tr("{unit}: {told}, {done} of {all}", **told), flush=True)
     # Not before the engine is closed: some models train a little more for their card.
     for model in collected:
         model.write_if_complete()
     if failed:
         told = "; ".join(f"{unit}: {sentence.rstrip('.')}" for unit, sentence in failed.items())
         raise SweepError(
-            f"{len(failed)} of {len(of_unit)} failed ({told}): remove the cause, and the same "
-            "command with --resume trains what is missing."
+            "{failed} of {all} failed ({told}): remove the cause, and the same command with "
+            "--resume trains what is missing.",
+            failed=len(failed),
+            all=len(of_unit),
+            told=told,
         )
     assert not waiting, f"no result came for {waiting}"
 
@@ -166,7 +171,14 @@ class _Collected:
         if len(self.results) == len(self.units):
             in_order = [self.results[unit] for unit in self.units]
             training.finish(self.plan, _data(self.plan.recipe.name), in_order)
-            print(f"{self.plan.recipe.name}: model and card are in {self.plan.folder}", flush=True)
+            print(
+                tr(
+                    "{model}: model and card are in {folder}",
+                    model=self.plan.recipe.name,
+                    folder=self.plan.folder,
+                ),
+                flush=True,
+            )
 
 
 def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
@@ -191,15 +203,17 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
         splits = _data(unit.name)
         here = training.identity(recipe, splits, unit.seed, unit.epochs)
         different = [
-            f"{key} {here.get(key)}, not {identity.get(key)}"
+            tr("{key} {here}, not {there}", key=key, here=here.get(key), there=identity.get(key))
             for key in sorted(here.keys() | identity.keys())
             if here.get(key) != identity.get(key)
         ]
         if different:
             raise DataError(
-                f"A worker would train {unit} differently ({'; '.join(different)}): give all "
-                "machines the same data, install requirements.txt on each, and start its worker "
-                "with TF_ENABLE_ONEDNN_OPTS=0."
+                "A worker would train {unit} differently ({different}): give all machines the same "
+                "data, install requirements.txt on each, and start its worker with "
+                "TF_ENABLE_ONEDNN_OPTS=0.",
+                unit=unit,
+                different="; ".join(different),
             )
         place = Path(tempfile.gettempdir()) / folder
         result = training.run_seed(recipe, splits, unit.seed, unit.epochs, place)
@@ -252,14 +266,15 @@ def _outcome(engine: ModuleType, future: Any) -> Result | str:
     except CourseError as error:
         return str(error)
     except engine.KilledWorker as error:
-        return (
-            f"{error.allowed_failures + 1} workers died while they had it, perhaps for want of "
-            "memory; fewer workers need less"
+        return tr(
+            "{count} workers died while they had it, perhaps for want of memory; fewer workers "
+            "need less",
+            count=error.allowed_failures + 1,
         )
     except CancelledError as error:
         raise SweepError(
-            "The scheduler is gone: start it again, and the same command with --resume trains "
-            "what is missing."
+            "The scheduler is gone: start it again, and the same command with "
+            "--resume trains what is missing."
         ) from error
     except Exception as error:  # whatever TensorFlow raised there; the other units go on
         return f"{type(error).__name__}: {error}"
@@ -292,8 +307,9 @@ def _connect(engine: ModuleType, address: str | None, workers: int) -> Iterator[
             client = stack.enter_context(engine.Client(address, timeout=PATIENCE))
         except (OSError, ValueError) as error:
             raise SweepError(
-                f"No scheduler answers at {address}: start one there with 'dask scheduler', "
-                "correct the address, or leave out --address to train on this machine."
+                "No scheduler answers at {address}: start one there with 'dask scheduler', correct "
+                "the address, or leave out --address to train on this machine.",
+                address=address,
             ) from error
         _check_machines(client, address)
         yield client
@@ -304,8 +320,9 @@ def _check_machines(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
         raise SweepError(
-            f"The scheduler at {address} has no workers: start some with 'TF_ENABLE_ONEDNN_OPTS=0 "
-            f"dask worker {address} --nworkers auto --nthreads 1'."
+            "The scheduler at {address} has no workers: start some with "
+            "'TF_ENABLE_ONEDNN_OPTS=0 dask worker {address} --nworkers auto --nthreads 1'.",
+            address=address,
         ) from error
     package = __package__
     found = {"the scheduler": client.run_on_scheduler(find_spec, package)}
@@ -313,8 +330,9 @@ def _check_machines(client: Client, address: str) -> None:
     lacking = [place for place, spec in found.items() if spec is None]
     if lacking:
         raise SweepError(
-            f"The course's package is missing at {', '.join(lacking)}: install it there with 'pip "
-            "install -r requirements.txt' in a checkout, and start that process again."
+            "The course's package is missing at {lacking}: install it there with 'pip install "
+            "-r requirements.txt' in a checkout, and start that process again.",
+            lacking=", ".join(lacking),
         )
 
 
@@ -323,8 +341,8 @@ def _engine() -> ModuleType:
         import distributed
     except ModuleNotFoundError as error:
         raise SweepError(
-            "A sweep needs the package distributed: install it with 'pip install distributed', or "
-            "train one model after another with the command train."
+            "A sweep needs the package distributed: install it with 'pip install distributed', "
+            "or train one model after another with the command train."
         ) from error
     return distributed
 
@@ -333,4 +351,5 @@ def _told(result: Result) -> str:
     _, run = result
     parts = (run, run.get("refit", {}))
     seconds = sum(sum(part.get("seconds_per_epoch", [])) for part in parts)
-    return f"score {run['test']['score']:.4g} after {seconds:.0f} s of training"
+    score = run["test"]["score"]
+    return tr("score {score:.4g} after {seconds:.0f} s of training", score=score, seconds=seconds)

@@ -181,11 +181,11 @@ def without_formulas(route: Route) -> None:
     route.fulfill(body="MathJax.startup = {promise: 0}", content_type="text/javascript")
 
 
-@pytest.fixture
-def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Open pages of the book; afterwards, all of them must have been quiet.
+@contextlib.contextmanager
+def page_opener(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Give a function that opens pages of the book; in the end, all of them were quiet.
 
-    ``open_page(name, scheme="light", width=1280, over="file", formulas=True, **options)`` loads
+    ``open_one(name, scheme="light", width=1280, over="file", formulas=True, **options)`` loads
     ``name + ".html"`` and waits for formulas, quizzes and figures. ``over="http"`` takes it from a
     server on this machine. Without ``formulas``, which take half the time of a page, MathJax is
     replaced by nothing. ``name`` may end with a query or a fragment: ``search.html?q=mask``.
@@ -219,6 +219,24 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
 
     with watched_contexts(browser) as open_context:
         yield open_one
+
+
+@pytest.fixture
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Open pages for one test, as ``page_opener`` says."""
+    with page_opener(browser, request) as open_one:
+        yield open_one
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that is opened once for all tests of a file that ask for it by the same options.
+
+    A test gives the options of ``page_opener``: ``parametrize("opened", [{"name": "index"}],
+    indirect=True)``. It may change how the page is shown, and puts back what else it changes.
+    """
+    with page_opener(browser, request) as open_one:
+        yield open_one(**request.param)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def use_figure(frame: Frame) -> list[str]:
         for choice in figure.locator("select").all():
             choice.select_option(index=choice.locator("option").count() - 1)
         # Elements, not places in a list: the button that starts a model goes when it has done so.
-        for button in figure.locator("button:not(.ac-reset)").element_handles():
+        for button in figure.locator("button", has_not_text="Reset").element_handles():
             if button.is_visible() and button.is_enabled():
                 button.click()
         for text in figure.locator("textarea").all():
@@ -62,7 +62,7 @@ def use_figure(frame: Frame) -> list[str]:
         frame.wait_for_timeout(500)
         if not figure.locator(".ac-sentence").inner_text().strip():
             problems.append(f"{name}: no sentence says what is seen")
-        figure.locator(".ac-reset").click()
+        figure.get_by_role("button", name="Reset").click()
         frame.wait_for_timeout(500)
         if not any(
             text.startswith("Reset. ")

@@ -44,7 +44,9 @@ def known(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in NAMES:
             raise common.BenchmarkError(
-                f"There is no benchmark called {name!r}; known are {', '.join(NAMES)}."
+                "There is no benchmark called {name!r}; known are {names}.",
+                name=name,
+                names=", ".join(NAMES),
             )
     return list(names or NAMES)
 

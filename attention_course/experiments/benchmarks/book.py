@@ -18,6 +18,7 @@ from typing import Any
 
 from attention_course import assets
 from attention_course.experiments.benchmarks import common
+from attention_course.words import tr
 
 LEFT_OUT = (".*", "_build", "build", "dist", "__pycache__", "*.egg-info")
 CACHE = Path("_build", ".jupyter_cache")
@@ -39,7 +40,7 @@ def measure(root: Path | None = None, cold_rounds: int = 2, warm_rounds: int = 3
     root = root or assets.checkout_root()
     if root is None:
         raise common.BenchmarkError(
-            "The book can be built only in a clone of the course; run the command there."
+            tr("The book can be built only in a clone of the course; run the command there.")
         )
     cold, chapters = [], []
     for number in range(cold_rounds):
@@ -76,10 +77,11 @@ def build(folder: Path) -> float:
     )
     if result.returncode:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr).strip()
-        lines = plain.splitlines() or ["jupyter-book said nothing."]
+        lines = plain.splitlines() or [tr("jupyter-book said nothing.")]
         raise common.BenchmarkError(
-            f"The book does not build, so its time cannot be measured: {lines[-1]} "
-            "Correct it until 'make book' passes."
+            "The book does not build, so its time cannot be measured: {reason} Correct it until "
+            "'make book' passes.",
+            reason=lines[-1],
         )
     return time.perf_counter() - begun
 

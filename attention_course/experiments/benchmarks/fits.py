@@ -30,7 +30,7 @@ def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
 
     x, y = np.log(lengths), np.log(seconds)
     if x.size < 3:
-        raise BenchmarkError(f"An exponent needs at least three lengths, not {x.size}.")
+        raise BenchmarkError("An exponent needs at least three lengths, not {count}.", count=x.size)
     line = stats.linregress(x, y)
     margin = stats.t.ppf((1 + CONFIDENCE) / 2, x.size - 2) * line.stderr
     return {

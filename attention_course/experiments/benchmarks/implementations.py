@@ -133,7 +133,12 @@ def _differences(tasks: dict[tuple[str, int], Callable], length: int) -> dict[st
         found[way] = common.significant(float(np.abs(output - reference).max()))
         if not found[way] <= TOLERANCE:
             raise common.BenchmarkError(
-                f"{TITLES[way]} and {TITLES[REFERENCE]} differ by {found[way]} at length {length}; "
-                f"they have to agree to {TOLERANCE}. Their times would not be comparable."
+                "{one} and {other} differ by {difference} at length {length}; they have to agree "
+                "to {tolerance}. Their times would not be comparable.",
+                one=TITLES[way],
+                other=TITLES[REFERENCE],
+                difference=found[way],
+                length=length,
+                tolerance=TOLERANCE,
             )
     return found

@@ -264,4 +264,4 @@ def _process_bytes(name: str) -> int:
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise common.BenchmarkError(f"Linux does not say {name} in /proc/self/status.")
+    raise common.BenchmarkError("Linux does not say {name} in /proc/self/status.", name=name)
