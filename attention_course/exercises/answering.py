@@ -138,7 +138,8 @@ def odd(value):
     if kind == "coroutine":
         value.close()
     name = value.__name__ if kind == "class" else type(value).__name__
-    return {"odd": kind, "type": name, "shape": list(getattr(value, "shape", ()))}
+    text = value[:200] if kind == "string" else None
+    return {"odd": kind, "type": name, "text": text, "shape": list(getattr(value, "shape", ()))}
 
 
 def describe(problem):
@@ -150,6 +151,7 @@ def describe(problem):
     words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # Keras writes in bold
     words = words.partition("Arguments received by")[0]
     words = re.sub(r"^Exception encountered when calling \S+\s", "", words.strip())
+    words = words.rpartition("Error encountered:")[2]
     frames = traceback.extract_tb(problem.__traceback__)
     own = [
         frame

@@ -110,4 +110,4 @@ def draw_cases(case: Callable[[Draw], tuple], seed: int, count: int) -> list[tup
     """``count`` inputs of an exercise, the kinds in turn, and some of them again at the end."""
     random = np.random.default_rng(seed)
     cases = [case(Draw(random, KINDS[i % len(KINDS)])) for i in range(count)]
-    return cases + cases[:REPEATED]
+    return cases + cases[: min(REPEATED, count // 10)]

@@ -31,11 +31,16 @@
   a constant, None, NaN, a wrong shape, inputs changed in place, whole numbers cut off, memory of
   earlier calls.
 * ``view(inputs, results)`` turns results into what is to be compared, where several are right.
-* ``demands(cases, results)`` may return a sentence about all results together; it is asked when
-  numbers are wrong, before any mistake is named, and again when they are right.
+* ``demands(cases, results, wrong)`` may return a sentence about all results together: before any
+  mistake is named when numbers are ``wrong``, and before the praise when they are right. Results
+  come as the answer's process sent them; ``judging.numbers`` and ``judging.plain`` read them.
 * ``probe`` is what happens to the answer in its process, `call` by default; it must stand by
   itself, for its source is sent there. A Keras exercise gives one that builds, sets weights, trains
-  a step and returns arrays (see ``fibonacci``).
+  a step and returns a dictionary of arrays, as its ``solve`` does (see ``fibonacci``);
+  ``takes`` is how many inputs the answer itself is called with, and ``single`` says that it
+  computes in single precision, so that numbers are compared with the largest of their array.
+* Prove it with ``tests/proof.py``: ``accepts`` other right answers, ``refuses`` mutants; that each
+  listed mistake gets its own sentence is proved for all exercises in ``tests/exercises``.
 """
 
 from __future__ import annotations
@@ -75,16 +80,18 @@ class Exercise:
     praise: str
     solve: Callable
     case: Callable
-    results: tuple[str, ...] = (mark("the result"),)
+    results: tuple[str, ...] | dict[str, str] = (mark("the result"),)
     mistakes: Mapping[str, Callable] = field(default_factory=dict)
     view: Callable | None = None
     demands: Callable | None = None
     probe: Callable = call
     wants: str = "function"
+    takes: int = 0
     answer: str = ""
     text: str = ""
     imports: tuple[str, ...] = ()
     count: int = 117
+    single: bool = False
     seconds: float = 10.0
 
     @property
@@ -106,7 +113,7 @@ class Exercise:
             "imports": self.imports,
             "probe": f"{probe}\nprobe = {self.probe.__name__}\n",
             "cases": [pack(case) for case in cases],
-            "takes": len(cases[0]),
+            "takes": self.takes or len(cases[0]),
         }
 
 

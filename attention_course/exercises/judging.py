@@ -18,14 +18,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from attention_course.exercises.drawing import REPEATED, draw_cases
+from attention_course.exercises.drawing import draw_cases
 from attention_course.exercises.exercise import Exercise, Verdict
 from attention_course.exercises.process import pack
 from attention_course.words import mark, tr
 
 Parts = dict[str, np.ndarray]  # the arrays of one result, by name
 LONGEST_QUOTE = 160
-RELATIVE = 1e-6
 MOST_SHOWN = 12  # numbers of one input that a sentence quotes in full
 
 #: Everything that the judge says of an answer, apart from the mistakes that an exercise lists.
@@ -70,7 +69,7 @@ SENTENCES = {
         "For {inputs}, your function returns {value}: every way through it must end with `return` "
         "and the result, and a method that changes a list returns None."
     ),
-    "none inside": mark("In your answer {what} is {value}; compute it too."),
+    "none inside": mark("Your answer leaves {what} at {value}; compute it too."),
     "parts": mark("Return {count} things, in this order: {names}; you return {given}."),
     "list": mark("Return a list of {count} arrays, one for each array given."),
     "generator": mark(
@@ -82,37 +81,39 @@ SENTENCES = {
     ),
     "coroutine": mark("Your function is declared with `async def`; use a plain `def`."),
     "brackets": mark(
-        "In your answer {what} is a generator, which round brackets around `… for …` make; use "
+        "Your answer gives a generator for {what}, which round brackets around `… for …` make; use "
         "np.array([… for …])."
     ),
-    "no numbers": mark("In your answer {what} is not an array of numbers, but: {kind}."),
+    "no numbers": mark("Where {what} should be, as an array of numbers, your answer has: {kind}."),
     "complex": mark(
-        "In your answer {what} holds complex numbers; every step here stays real, so take `.real`."
+        "There are complex numbers in {what}; every step here stays real, so take `.real`."
     ),
     "whole": mark(
-        "In your answer {what} holds {entry}; only whole numbers (int) can be looked up in a table."
+        "There is {entry} in {what}; only whole numbers (int) can be looked up in a table."
     ),
     "mixed": mark(
-        "In your answer {what} is a list that holds lists beside numbers: `+` and `extend` join "
-        "lists, while `append` and square brackets put one into the other."
+        "Where {what} should be, lists stand beside numbers: `+` and `extend` join lists, while "
+        "`append` and square brackets put one into the other."
     ),
-    "ragged": mark("In your answer {what} is a list of parts that differ in shape: {shapes}."),
+    "ragged": mark("The parts of {what} differ in shape: {shapes}."),
     # results that are wrong
-    "shape": mark("For {inputs}, {what} has shape {found} in your answer; {wanted} is right."),
+    "shape": mark("For {inputs}, {what} should have the shape {wanted}, not {found}."),
     "nan": mark(
-        "For {inputs}, {what} contains NaN (not a number) in your answer: look for 0/0, inf - inf "
-        "and the root or logarithm of a negative number."
+        "For {inputs}, there is NaN (not a number) in {what}: look for 0/0, inf - inf and the root "
+        "or logarithm of a negative number."
     ),
     "infinite": mark(
-        "For {inputs}, {what} contains an infinite number in your answer: look for an overflow "
-        "and for a division by 0."
+        "For {inputs}, there is an infinite number in {what}: look for an overflow and for a "
+        "division by 0."
     ),
-    "value": mark("For {inputs}, {what} is {found} in your answer; {wanted} is right."),
-    "entry": mark(
-        "For {inputs}, entry {place} of {what} is {found} in your answer; {wanted} is right."
+    "value": mark("For {inputs}, {what} should be {wanted}, not {found}."),
+    "entry": mark("For {inputs}, entry {place} of {what} should be {wanted}, not {found}."),
+    "constant": mark(
+        "Your answer gives one and the same number for {what}, whatever the inputs are."
     ),
-    "constant": mark("In your answer {what} is the same number whatever the inputs are."),
-    "equal": mark("In your answer all entries of {what} are equal; each has its own value."),
+    "equal": mark(
+        "Your answer gives equal numbers at every place of {what}; each place has its own."
+    ),
     "again": mark("(Inputs are drawn anew each time; `seed={seed}` in the check repeats these.)"),
 }
 #: What the inputs of all wrong cases may have in common, the most telling first.
@@ -141,7 +142,7 @@ TRAITS = {
 }
 #: What an answer to any exercise may have done to the right results. Arrays in, arrays out.
 COMMON = {
-    mark("The numbers are right, but the results come in another order: {names} is asked for."): (
+    mark("The numbers are right, but the results come in another order than {names}."): (
         lambda parts: itertools.permutations(parts)
     ),
     mark("The numbers are right, but they have the wrong sign."): (
@@ -211,19 +212,21 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
         i for i in range(len(cases)) if not gives(exercise, exercise.solve, cases[i], found[i])
     ]
     wrong.sort(key=lambda i: len(pack(cases[i])))  # the smallest shows it best
-    unreadable = [found[i] for i in wrong if isinstance(found[i], str)]
-    if unreadable:
+    results = [outcome.get("result", {"empty": None}) for outcome in outcomes]
+    none = [found[i] for i in wrong if isinstance(results[i], dict) and "empty" in results[i]]
+    if none:
+        _tell(none[0], cases, wrong, seed)
+    if exercise.demands and (sentence := exercise.demands(cases, results, bool(wrong))):
+        raise Rejected(sentence)
+    if not wrong:
+        return
+    if unreadable := [found[i] for i in wrong if isinstance(found[i], str)]:
         _tell(unreadable[0], cases, wrong, seed)
-    if wrong and not all(map(_identical, found[-REPEATED:], found)):
+    if not all(map(_identical, found[exercise.count :], found)):
         fail("memory")
-    if exercise.demands:
-        results = [outcome["result"] for outcome in outcomes]
-        if sentence := exercise.demands(cases, results):
-            raise Rejected(tr(sentence))
-    if wrong:
-        if sentence := recognise(exercise, cases, found, wrong):
-            raise Rejected(sentence)
-        _tell(_difference(exercise, cases[wrong[0]], found[wrong[0]]), cases, wrong, seed)
+    if sentence := recognise(exercise, cases, found, wrong):
+        raise Rejected(sentence)
+    _tell(_difference(exercise, cases[wrong[0]], found[wrong[0]]), cases, wrong, seed)
 
 
 def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
@@ -297,7 +300,7 @@ def _read(tree: Any, wanted: Any, names: Sequence[str]) -> Parts:
     """A result in the form of the solution's."""
     if isinstance(wanted, dict):
         tree = tree.get("dict", {}) if isinstance(tree, dict) else {}
-        return {name: numbers(tree.get(name), name) for name in wanted}
+        return {key: numbers(tree.get(key), tr(names[key])) for key in wanted}
     parts = wanted if isinstance(wanted, tuple) else [wanted]
     if isinstance(wanted, tuple):
         given = _unpacked(tree)
@@ -398,6 +401,17 @@ def _words(problem: dict) -> str:
     return f"{problem.get('type')} ({words})" if words else str(problem.get("type"))
 
 
+def plain(tree: Any) -> Any:
+    """What a probe reports beside numbers: texts, lists and dictionaries of them."""
+    if isinstance(tree, list):
+        return [plain(item) for item in tree]
+    if isinstance(tree, dict) and "dict" in tree:
+        return {key: plain(item) for key, item in tree["dict"].items()}
+    if isinstance(tree, dict) and "array" in tree:
+        return _decoded(tree)
+    return tree.get("text") if isinstance(tree, dict) else tree
+
+
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE].rstrip() + " …"
 
@@ -408,7 +422,7 @@ def _short(text: str) -> str:
 def gives(exercise: Exercise, function: Callable, case: tuple, found: Parts | str) -> bool:
     """Whether an answer's results are what ``function`` gives for a case."""
     values = _results(exercise, function, case, double)
-    if agree(found, values, {name: RELATIVE * abs(value) for name, value in values.items()}):
+    if agree(found, values, {name: _least(exercise, value) for name, value in values.items()}):
         return True
     if not agree(found, values, {name: _most(value) for name, value in values.items()}):
         return False
@@ -423,14 +437,21 @@ def slack(exercise: Exercise, function: Callable, case: tuple, values: Parts) ->
     small numbers are compared as strictly as large ones.
     """
     random = np.random.default_rng(0)
-    off = {name: RELATIVE * abs(value) + 1e-30 for name, value in values.items()}
-    for _ in range(3):
+    moved = {name: np.zeros(value.shape) for name, value in values.items()}
+    for _ in range(8):
         other = _results(exercise, function, case, lambda value: _nudged(double(value), random))
         for name, value in values.items():
             if other[name].shape == value.shape:
-                moved = np.minimum(10 * np.nan_to_num(abs(other[name] - value)), _most(value))
-                off[name] = np.maximum(off[name], moved)
-    return off
+                moved[name] += np.nan_to_num(abs(other[name] - value))
+    return {
+        name: np.maximum(_least(exercise, value), np.minimum(5 * moved[name], _most(value)))
+        for name, value in values.items()
+    }
+
+
+def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
+    """The difference that any answer may have."""
+    return 0.1 * _most(value) if exercise.single else 1e-6 * abs(value) + 1e-30
 
 
 def _most(value: np.ndarray) -> np.ndarray:
@@ -501,13 +522,27 @@ def recognise(
                 return tr(sentence, names=", ".join(tr(name) for name in exercise.results))
         except Exception:  # a mistake that stops gives no results
             continue
+    right = [_results(exercise, exercise.solve, case, double) for case in cases]
     for name in found[0]:
-        entries = [parts[name] for parts in found]
-        if len({float(entry) for array in entries for entry in array.flat}) == 1:
-            fail("constant", what=tr(name))
-        if all(array.size < 2 or (array == array.flat[0]).all() for array in entries):
-            fail("equal", what=tr(name))
+        for key, uniform in (("constant", _one_number), ("equal", _one_number_each)):
+            mine, theirs = ([p[name] for p in parts if name in p] for parts in (found, right))
+            if uniform(mine) and not uniform(theirs):
+                return tr(SENTENCES[key], what=_called(exercise, name))
     return None
+
+
+def _one_number(arrays: list[np.ndarray]) -> bool:
+    return len({float(entry) for array in arrays for entry in array.flat}) == 1
+
+
+def _one_number_each(arrays: list[np.ndarray]) -> bool:
+    several = [array for array in arrays if array.size > 1]
+    return bool(several) and all(_one_number([array]) for array in several)
+
+
+def _called(exercise: Exercise, name: str) -> str:
+    """How sentences call a part of the result."""
+    return tr(exercise.results[name] if isinstance(exercise.results, dict) else name)
 
 
 def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
@@ -526,6 +561,8 @@ def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
 
         return mistake
 
+    if isinstance(exercise.solve(*map(double, case)), dict):
+        return
     for sentence, variants in COMMON.items():
         for number in range(len([*variants(parts(*map(double, case)))])):
             yield sentence, whole(variants, number)
@@ -541,7 +578,7 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
     off = slack(exercise, exercise.solve, case, wanted)
     name = next(n for n in wanted if not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]}))
     one, other = found[name], wanted[name]
-    values = {"inputs": _inputs(exercise, case), "what": tr(name)}
+    values = {"inputs": _inputs(exercise, case), "what": _called(exercise, name)}
     if one.shape != other.shape:
         return tr(SENTENCES["shape"], found=one.shape, wanted=other.shape, **values)
     if ((one != one) & (other == other)).any():
@@ -561,11 +598,12 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
 
 def _names(exercise: Exercise) -> list[str]:
     """What the solution calls its inputs."""
-    return [*inspect.signature(exercise.solve).parameters]
+    parameters = inspect.signature(exercise.solve).parameters.values()
+    return [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
 
 
 def _inputs(exercise: Exercise, case: tuple) -> str:
-    pairs = zip(_names(exercise), case, strict=True)
+    pairs = [*zip(_names(exercise), case, strict=True)][: exercise.takes or None]
     return ", ".join(f"{name} = {_quote(value)}" for name, value in pairs)
 
 

@@ -67,8 +67,8 @@ def pickled(answer: Any) -> dict[str, Any]:
 def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> Iterator[dict]:
     """Yield the answer process's messages, and last what ended it early, if something did.
 
-    That last one is ``{"stopped": seconds}`` after a time-out, ``{"ended": status}`` after an
-    end of Python, ``{"garbled": True}`` for anything but a message.
+    That last one has the key "stopped" after a time-out, "ended" (with the status) after an
+    end of Python, and "garbled" after anything but a message.
 
     Raises:
         ExerciseError: no process can be started here.
@@ -121,10 +121,10 @@ def _messages(child: subprocess.Popen, request: dict, loading: float, seconds: f
         try:
             line = lines.get(timeout=max(deadline - time.monotonic(), 0))
         except queue.Empty:
-            yield {"stopped": allowed}
+            yield {"stopped": True, "seconds": f"{allowed:g}"}
             return
         if not line:
-            yield {"ended": child.wait()}
+            yield {"ended": True, "status": child.wait()}
             return
         try:
             message = json.loads(line)
