@@ -59,6 +59,8 @@ class Draw:
         kind = self.kind
         if kind == "mixed":
             kind = str(self.random.choice(KINDS[2:7]))
+        if kind == "part":
+            kind = str(self.random.choice(["whole", "whole", "plain"]))
         bounded = low is not None
         values = (
             self.random.uniform(low, high, shape) if bounded else self.random.normal(size=shape)
