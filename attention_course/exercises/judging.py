@@ -502,10 +502,13 @@ def recognise(
         except Exception:  # a mistake that stops gives no results
             continue
     for name in found[0]:
-        entries = [parts[name] for parts in found]
+        entries = [parts[name] for parts in found if name in parts]
+        if len(entries) < len(found):  # lists, whose length differs from case to case
+            continue
         if len({float(entry) for array in entries for entry in array.flat}) == 1:
             fail("constant", what=tr(name))
-        if all(array.size < 2 or (array == array.flat[0]).all() for array in entries):
+        several = [array for array in entries if array.size > 1]
+        if several and all((array == array.flat[0]).all() for array in several):
             fail("equal", what=tr(name))
     return None
 
