@@ -59,8 +59,8 @@ SENTENCES = {
         "Your function changes its input {name} in place; work on a new array, so that the "
         "caller's data stay as they were."
     ),
-    "stops": mark("Your function stops with {problem}."),
-    "stops at": mark("Your function stops with {problem} at the line `{line}`."),
+    "stops": mark("Your function stops with {problem}, given {inputs}."),
+    "stops at": mark("Your function stops with {problem} at the line `{line}`, given {inputs}."),
     "memory": mark(
         "Called twice with the same inputs, your function gives two results: it keeps something "
         "from one call to the next."
@@ -223,7 +223,9 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
     if wrong:
         if sentence := recognise(exercise, cases, found, wrong):
             raise Rejected(sentence)
-        _tell(_difference(exercise, cases[wrong[0]], found[wrong[0]]), cases, wrong, seed)
+        nan = [i for i in wrong if any((part != part).any() for part in found[i].values())]
+        shown = nan[0] if 2 * len(nan) > len(wrong) else wrong[0]
+        _tell(_difference(exercise, cases[shown], found[shown]), cases, wrong, seed)
 
 
 def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
@@ -283,7 +285,8 @@ def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
         if problem := outcome.get("problem"):
             place = problem["line"]
             line = place and (place[2] or linecache.getline(place[0], place[1]).strip())
-            fail("stops at" if line else "stops", problem=_words(problem), line=_short(line or ""))
+            words = {"problem": _words(problem), "line": _short(line or "")}
+            fail("stops at" if line else "stops", inputs=_inputs(exercise, case), **words)
         tree = outcome.get("result")
         if isinstance(tree, dict) and "empty" in tree:
             fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
