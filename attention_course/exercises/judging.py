@@ -583,4 +583,4 @@ def _quote(value: Any, digits: int = 4) -> str:
         value = value.tolist()
     if isinstance(value, list):
         return "[" + ", ".join(_quote(part, digits) for part in value) + "]"
-    return f"{value:.{digits}g}" if isinstance(value, float) else _short(repr(value))
+    return f"{value + 0:.{digits}g}" if isinstance(value, float) else _short(repr(value))  # no -0
