@@ -519,21 +519,25 @@ def recognise(
 def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
     """The mistakes of `COMMON`, as functions like those that an exercise lists."""
 
-    def parts(*inputs: Any) -> list[np.ndarray]:
-        result = exercise.solve(*inputs)
-        several = isinstance(result, tuple) or _is_list_of_arrays(result)
-        return [np.asarray(part) for part in (result if several else [result])]
+    def changed(variants: Callable, number: int, parts: Sequence) -> list[np.ndarray]:
+        return next(itertools.islice(variants([*map(np.asarray, parts)]), number, None))
 
     def whole(variants: Callable, number: int) -> Callable:
         def mistake(*inputs: Any) -> Any:
-            changed = [*variants(parts(*inputs))][number]
-            kind = type(exercise.solve(*inputs))
-            return kind(changed) if kind in (tuple, list) and len(changed) > 1 else changed[0]
+            result = exercise.solve(*inputs)
+            if _is_list_of_arrays(result):  # all alike: a list may be long
+                return [changed(variants, number, [part])[0] for part in result]
+            if isinstance(result, tuple):
+                return tuple(changed(variants, number, result))
+            return changed(variants, number, [result])[0]
 
         return mistake
 
+    result = exercise.solve(*map(double, case))
+    parts = result if isinstance(result, tuple) else [result]
+    parts = [*map(np.asarray, result[:1] if _is_list_of_arrays(result) else parts)]
     for sentence, variants in COMMON.items():
-        for number in range(len([*variants(parts(*map(double, case)))])):
+        for number in range(len([*variants(parts)])):
             yield sentence, whole(variants, number)
 
 
