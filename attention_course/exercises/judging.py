@@ -58,8 +58,8 @@ SENTENCES = {
         "Your function changes its input {name} in place; work on a new array, so that the "
         "caller's data stay as they were."
     ),
-    "stops": mark("Your function stops with {problem}."),
-    "stops at": mark("Your function stops with {problem} at the line `{line}`."),
+    "stops": mark("Your function stops with {problem}, given {inputs}."),
+    "stops at": mark("Your function stops with {problem} at the line `{line}`, given {inputs}."),
     "memory": mark(
         "Called twice with the same inputs, your function gives two results: it keeps something "
         "from one call to the next."
@@ -226,7 +226,9 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
         fail("memory")
     if sentence := recognise(exercise, cases, found, wrong):
         raise Rejected(sentence)
-    _tell(_difference(exercise, cases[wrong[0]], found[wrong[0]]), cases, wrong, seed)
+    nan = [i for i in wrong if any((part != part).any() for part in found[i].values())]
+    shown = nan[0] if 2 * len(nan) > len(wrong) else wrong[0]
+    _tell(_difference(exercise, cases[shown], found[shown]), cases, wrong, seed)
 
 
 def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
@@ -286,7 +288,8 @@ def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
         if problem := outcome.get("problem"):
             place = problem["line"]
             line = place and (place[2] or linecache.getline(place[0], place[1]).strip())
-            fail("stops at" if line else "stops", problem=_words(problem), line=_short(line or ""))
+            words = {"problem": _words(problem), "line": _short(line or "")}
+            fail("stops at" if line else "stops", inputs=_inputs(exercise, case), **words)
         tree = outcome.get("result")
         if isinstance(tree, dict) and "empty" in tree:
             fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
@@ -526,7 +529,8 @@ def recognise(
     for name in found[0]:
         for key, uniform in (("constant", _one_number), ("equal", _one_number_each)):
             mine, theirs = ([p[name] for p in parts if name in p] for parts in (found, right))
-            if uniform(mine) and not uniform(theirs):
+            # In lists, whose length differs from case to case, one place says too little.
+            if len(mine) == len(found) and uniform(mine) and not uniform(theirs):
                 return tr(SENTENCES[key], what=_called(exercise, name))
     return None
 
@@ -548,23 +552,27 @@ def _called(exercise: Exercise, name: str) -> str:
 def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
     """The mistakes of `COMMON`, as functions like those that an exercise lists."""
 
-    def parts(*inputs: Any) -> list[np.ndarray]:
-        result = exercise.solve(*inputs)
-        several = isinstance(result, tuple) or _is_list_of_arrays(result)
-        return [np.asarray(part) for part in (result if several else [result])]
+    def changed(variants: Callable, number: int, parts: Sequence) -> list[np.ndarray]:
+        return next(itertools.islice(variants([*map(np.asarray, parts)]), number, None))
 
     def whole(variants: Callable, number: int) -> Callable:
         def mistake(*inputs: Any) -> Any:
-            changed = [*variants(parts(*inputs))][number]
-            kind = type(exercise.solve(*inputs))
-            return kind(changed) if kind in (tuple, list) and len(changed) > 1 else changed[0]
+            result = exercise.solve(*inputs)
+            if _is_list_of_arrays(result):  # all alike: a list may be long
+                return [changed(variants, number, [part])[0] for part in result]
+            if isinstance(result, tuple):
+                return tuple(changed(variants, number, result))
+            return changed(variants, number, [result])[0]
 
         return mistake
 
-    if isinstance(exercise.solve(*map(double, case)), dict):
+    result = exercise.solve(*map(double, case))
+    if isinstance(result, dict):
         return
+    parts = result if isinstance(result, tuple) else [result]
+    parts = [*map(np.asarray, result[:1] if _is_list_of_arrays(result) else parts)]
     for sentence, variants in COMMON.items():
-        for number in range(len([*variants(parts(*map(double, case)))])):
+        for number in range(len([*variants(parts)])):
             yield sentence, whole(variants, number)
 
 
@@ -615,4 +623,4 @@ def _quote(value: Any, digits: int = 4) -> str:
         value = value.tolist()
     if isinstance(value, list):
         return "[" + ", ".join(_quote(part, digits) for part in value) + "]"
-    return f"{value:.{digits}g}" if isinstance(value, float) else _short(repr(value))
+    return f"{value + 0:.{digits}g}" if isinstance(value, float) else _short(repr(value))  # no -0
