@@ -136,7 +136,7 @@ def test_placeholders_are_names():
     assert len(found) > 100
     places = {place for text in found for place in re.findall(r"\{([^{}]*)\}", text)}
     assert [
-        place for place in places if not re.fullmatch(r"[a-zA-Z_]+(![rs])?(:[^{}]+)?", place)
+        place for place in places if not re.fullmatch(r"[a-zA-Z_]\w*(![rs])?(:[^{}]+)?", place)
     ] == []
 
 

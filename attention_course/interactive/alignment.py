@@ -48,10 +48,7 @@ def show_alignment(
     states = np.asarray(states, dtype=float)
     if len(words) != 3 or states.shape != (3, 2) or abs(np.linalg.det(states[1:] - states[0])) == 0:
         raise interactive.FigureError(
-            tr(
-                "The figure needs three words whose states are the corners of a triangle, shape "
-                "(3, 2)."
-            )
+            "The figure needs three words whose states are the corners of a triangle, shape (3, 2)."
         )
     W, U, v = (np.asarray(matrix, dtype=float) for matrix in (W, U, v))
     scores = functional.additive_score(queries[0], states, W.T, U.T, v)

@@ -40,16 +40,14 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
     d = vectors.shape[-1] if vectors.ndim else 0
     if not 3 <= len(words) <= 6 or shapes != ((len(words), d), (d, 2), (2, 2), (2,)):
         raise interactive.FigureError(
-            tr(
-                "The figure needs three to six words, one vector of d numbers for each, and W, U "
-                "and b of shapes (d, 2), (2, 2) and (2,); it got {count} words and the shapes "
-                "{shapes}.",
-                count=len(words),
-                shapes=", ".join(map(str, shapes)),
-            )
+            "The figure needs three to six words, one vector of d numbers for each, and W, U "
+            "and b of shapes (d, 2), (2, 2) and (2,); it got {count} words and the shapes "
+            "{shapes}.",
+            count=len(words),
+            shapes=", ".join(map(str, shapes)),
         )
     if not np.isin(vectors, (0, 1)).all():
-        raise interactive.FigureError(tr("The vectors of the words must hold only zeros and ones."))
+        raise interactive.FigureError("The vectors of the words must hold only zeros and ones.")
     first = gradients.rnn_states(vectors, W, U, b)[0]
     alt = tr(
         "The layer unrolled over the words “{words}”: a row of boxes, one for each word, "
