@@ -514,9 +514,7 @@ def recognise(
 ) -> str | None:
     """The sentence of the one mistake that gives the answer's results in all cases."""
     order = wrong + [i for i in range(len(cases)) if i not in {*wrong}]
-    for sentence, mistake in itertools.chain(
-        exercise.mistakes.items(), _common(exercise, cases[0])
-    ):
+    for sentence, mistake in itertools.chain(exercise.known, _common(exercise, cases[0])):
         try:
             if all(gives(exercise, mistake, cases[i], found[i]) for i in order):
                 return tr(sentence, names=", ".join(tr(name) for name in exercise.results))
