@@ -455,9 +455,9 @@ def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
 
 
 def _most(value: np.ndarray) -> np.ndarray:
-    """The largest difference that rounding ever excuses."""
+    """The largest difference that rounding ever excuses, also where numbers cancel to nothing."""
     largest = np.nan_to_num(abs(value), posinf=0).max(initial=0)
-    return np.full(value.shape, 1e-3 * largest + 1e-30)
+    return np.full(value.shape, max(1e-3 * largest, 1e-6))
 
 
 def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
@@ -478,12 +478,11 @@ def double(value: Any) -> Any:
 
 
 def _nudged(value: Any, random: np.random.Generator) -> Any:
-    """An input as single precision might have it; whole numbers stay what they are there too."""
+    """An input as single precision might have it, or what is computed from it."""
     if isinstance(value, list):
         return [_nudged(item, random) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        moved = value * (1 + 2.0**-24 * random.choice([-1, 1], value.shape))
-        return np.where(value == np.round(value), value, moved)
+        return value * (1 + 2.0**-24 * random.normal(size=value.shape))
     return value
 
 
