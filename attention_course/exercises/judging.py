@@ -462,9 +462,9 @@ def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
 
 
 def _most(value: np.ndarray) -> np.ndarray:
-    """The largest difference that rounding ever excuses."""
+    """The largest difference that rounding ever excuses, also where numbers cancel to nothing."""
     largest = np.nan_to_num(abs(value), posinf=0).max(initial=0)
-    return np.full(value.shape, 1e-3 * largest + 1e-30)
+    return np.full(value.shape, max(1e-3 * largest, 1e-6))
 
 
 def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
@@ -485,12 +485,11 @@ def double(value: Any) -> Any:
 
 
 def _nudged(value: Any, random: np.random.Generator) -> Any:
-    """An input as single precision might have it; whole numbers stay what they are there too."""
+    """An input as single precision might have it, or what is computed from it."""
     if isinstance(value, list):
         return [_nudged(item, random) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        moved = value * (1 + 2.0**-24 * random.choice([-1, 1], value.shape))
-        return np.where(value == np.round(value), value, moved)
+        return value * (1 + 2.0**-24 * random.normal(size=value.shape))
     return value
 
 
@@ -521,9 +520,7 @@ def recognise(
 ) -> str | None:
     """The sentence of the one mistake that gives the answer's results in all cases."""
     order = wrong + [i for i in range(len(cases)) if i not in {*wrong}]
-    for sentence, mistake in itertools.chain(
-        exercise.mistakes.items(), _common(exercise, cases[0])
-    ):
+    for sentence, mistake in itertools.chain(exercise.known, _common(exercise, cases[0])):
         try:
             if all(gives(exercise, mistake, cases[i], found[i]) for i in order):
                 return tr(sentence, names=", ".join(tr(name) for name in exercise.results))
