@@ -90,7 +90,7 @@ def _read(file: Path, name: str) -> list[list[str]]:
             )
         ) from error
     if not rows or rows[0] != COLUMNS:
-        found = ", ".join(rows[0]) if rows else "-"
+        found = ", ".join(rows[0]) if rows else tr("nothing")
         raise _damaged(
             name,
             1,
