@@ -248,7 +248,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     names = list(NAMES) if options.all else options.names
     if not names:
-        raise ModelError(tr("Name the models to evaluate, or pass --all."))
+        raise ModelError("Name the models to evaluate, or pass --all.")
     _known_models(names)
     from attention_course.training.audit import evaluate_cards
 
@@ -266,7 +266,7 @@ def _known_models(names: Sequence[str]) -> None:
 def _fetch(options: argparse.Namespace) -> int:
     names = list(assets.read_registry()) if options.all else options.names
     if not names:
-        raise AssetError(tr("Name the files to fetch, or pass --all."))
+        raise AssetError("Name the files to fetch, or pass --all.")
     for name in names:
         print(assets.fetch(name))
     return 0
@@ -307,10 +307,8 @@ def _checkout() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise AssetError(
-            tr(
-                "This package was installed without its repository; run the command in a clone of "
-                "the course."
-            )
+            "This package was installed without its repository; run the command in a clone of "
+            "the course."
         )
     return root
 

@@ -50,11 +50,8 @@ def fetch(name: str) -> Path:
         path = root / name
         if not path.is_file():
             raise AssetError(
-                tr(
-                    "{file} is missing from this checkout; bring it back with: git checkout -- "
-                    "{file}",
-                    file=name,
-                )
+                "{file} is missing from this checkout; bring it back with: git checkout -- {file}",
+                file=name,
             )
         return path
     registry = read_registry()
@@ -78,17 +75,15 @@ def read_registry() -> dict[str, str]:
         lines = REGISTRY.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise AssetError(
-            tr("{file} cannot be read; install the package again.", file=REGISTRY)
+            "{file} cannot be read; install the package again.", file=REGISTRY
         ) from error
     entries = [line.split() for line in lines if line and not line.startswith("#")]
     for number, entry in enumerate(entries, start=1):
         if len(entry) != 2 or len(entry[1]) != 64:
             raise AssetError(
-                tr(
-                    "Entry {number} of {file} is damaged; install the package again.",
-                    number=number,
-                    file=REGISTRY,
-                )
+                "Entry {number} of {file} is damaged; install the package again.",
+                number=number,
+                file=REGISTRY,
             )
     return dict(entries)
 
@@ -105,9 +100,7 @@ def registry_text(root: Path) -> str:
     lines = []
     for name in _files_below(root):
         if len(name.split()) != 1:
-            raise AssetError(
-                tr("The file name {file!r} holds a space; rename the file.", file=name)
-            )
+            raise AssetError("The file name {file!r} holds a space; rename the file.", file=name)
         lines.append(f"{name} {_sha256(root / name)}\n")
     return "".join(lines)
 
@@ -143,22 +136,18 @@ def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
     folders = ", ".join(f"{folder}/" for folder in FOLDERS)
     if not isinstance(name, str):
         raise AssetError(
-            tr(
-                "A file of the course is named by a text such as 'models/simple_rnn.keras', not "
-                "by {name!r}.",
-                name=name,
-            )
+            "A file of the course is named by a text such as 'models/simple_rnn.keras', not "
+            "by {name!r}.",
+            name=name,
         )
     parts = PurePosixPath(name).parts
     plain = "\\" not in name and "\0" not in name and str(PurePosixPath(name)) == name
     if not plain or not parts or parts[0] not in FOLDERS or ".." in parts:
         raise AssetError(
-            tr(
-                "{name!r} is not the name of a file of this course; a name starts with one of "
-                "{folders} and goes down from there.",
-                name=name,
-                folders=folders,
-            )
+            "{name!r} is not the name of a file of this course; a name starts with one of "
+            "{folders} and goes down from there.",
+            name=name,
+            folders=folders,
         )
     names = known()
     if name not in names:
@@ -191,12 +180,10 @@ def _cache_folder() -> Path:
             return Path(chosen).expanduser() / __version__
         except RuntimeError as error:
             raise AssetError(
-                tr(
-                    "{variable} names {folder}, and nobody here has such a home; set it to a "
-                    "folder that can be written to.",
-                    variable=CACHE_VARIABLE,
-                    folder=chosen,
-                )
+                "{variable} names {folder}, and nobody here has such a home; set it to a "
+                "folder that can be written to.",
+                variable=CACHE_VARIABLE,
+                folder=chosen,
             ) from error
     import pooch
 
@@ -219,13 +206,11 @@ def _writable(cache: Path, parent: Path) -> Path:
     except OSError as error:
         if os.environ.get(CACHE_VARIABLE):
             raise AssetError(
-                tr(
-                    "The cache folder {folder} cannot be written to ({reason}); set {variable} to "
-                    "a folder that can.",
-                    folder=cache,
-                    reason=error.strerror,
-                    variable=CACHE_VARIABLE,
-                )
+                "The cache folder {folder} cannot be written to ({reason}); set {variable} to "
+                "a folder that can.",
+                folder=cache,
+                reason=error.strerror,
+                variable=CACHE_VARIABLE,
             ) from error
     return _temporary_cache()
 
@@ -237,11 +222,9 @@ def _temporary_cache() -> Path:
         folder = tempfile.TemporaryDirectory(prefix="attention-course-", ignore_cleanup_errors=True)
     except OSError as error:
         raise AssetError(
-            tr(
-                "Neither the cache folder nor the temporary folder can be written to; set "
-                "{variable} to a folder that can.",
-                variable=CACHE_VARIABLE,
-            )
+            "Neither the cache folder nor the temporary folder can be written to; set "
+            "{variable} to a folder that can.",
+            variable=CACHE_VARIABLE,
         ) from error
     _KEPT.append(folder)
     return Path(folder.name)
@@ -266,12 +249,10 @@ def raw_base() -> str:
         return f"https://raw.githubusercontent.com/{name}/{origin['vcs_info']['commit_id']}"
     except (metadata.PackageNotFoundError, KeyError, ValueError) as error:
         raise AssetError(
-            tr(
-                "The course's files cannot be downloaded, since pip did not install this package "
-                "from a commit on GitHub; install it as the first cell of a chapter does, or set "
-                "{variable} to the address of the files.",
-                variable=BASE_URL_VARIABLE,
-            )
+            "The course's files cannot be downloaded, since pip did not install this package "
+            "from a commit on GitHub; install it as the first cell of a chapter does, or set "
+            "{variable} to the address of the files.",
+            variable=BASE_URL_VARIABLE,
         ) from error
 
 
@@ -293,21 +274,17 @@ def _download(name: str, sha256: str, folder: Path) -> Path:
         raise AssetError(_trouble(error, name, base + name)) from error
     except ValueError as error:
         raise AssetError(
-            tr(
-                "{file} as downloaded from {source} is not the file that this version of the "
-                "course expects (its sha256 differs); try again later, or install the package "
-                "again.",
-                **told,
-            )
+            "{file} as downloaded from {source} is not the file that this version of the "
+            "course expects (its sha256 differs); try again later, or install the package "
+            "again.",
+            **told,
         ) from error
     except OSError as error:
         raise AssetError(
-            tr(
-                "{file} cannot be saved in {folder} ({reason}); free some space there, or set "
-                "{variable} to another folder.",
-                reason=error.strerror or error,
-                **told,
-            )
+            "{file} cannot be saved in {folder} ({reason}); free some space there, or set "
+            "{variable} to another folder.",
+            reason=error.strerror or error,
+            **told,
         ) from error
 
 
@@ -323,13 +300,11 @@ def _download_once(url: str, output: str, store: object) -> None:
         if status in (408, 429) or status >= 500:
             raise
         raise AssetError(
-            tr(
-                "{file} is not at {source} (HTTP status {status}); the repository may have moved, "
-                "so install the newest version of the package.",
-                file=Path(url).name,
-                source=url,
-                status=status,
-            )
+            "{file} is not at {source} (HTTP status {status}); the repository may have moved, "
+            "so install the newest version of the package.",
+            file=Path(url).name,
+            source=url,
+            status=status,
         ) from error
     except (OSError, ValueError) as error:
         # What is no address, no proxy or no certificate: requests passes on what others raise.

@@ -92,18 +92,16 @@ def unpack_answers(report: dict[str, Any]) -> np.ndarray:
         if len(packed) != -(-report["examples"] // 8):
             raise ValueError(
                 tr(
-                    "{count} bytes for {examples} examples",
-                    count=len(packed),
-                    examples=report["examples"],
+                    "{bytes} bytes for {count} examples",
+                    bytes=len(packed),
+                    count=report["examples"],
                 )
             )
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise ModelError(
-            tr(
-                "The answers of a card are missing or damaged ({reason}): restore the card with "
-                "'git checkout' or train the model again.",
-                reason=error,
-            )
+            "The answers of a card are missing or damaged ({reason}): restore the card with "
+            "'git checkout' or train the model again.",
+            reason=error,
         ) from error
     bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=report["examples"])
     return bits.astype(bool)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 
 class StorageError(CourseError):
@@ -37,12 +36,10 @@ def write_whole(path: Path, write: Callable[[Path], None], scratch: Path | None 
         os.replace(partial, path)
     except OSError as error:
         raise StorageError(
-            tr(
-                "{file} could not be written ({reason}): make room on the disk or choose another "
-                "folder, then repeat the command. The earlier file is untouched.",
-                file=path.name,
-                reason=error.strerror or error,
-            )
+            "{file} could not be written ({reason}): make room on the disk or choose another "
+            "folder, then repeat the command. The earlier file is untouched.",
+            file=path.name,
+            reason=error.strerror or error,
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -1,29 +1,46 @@
-"""Prove a checker: it accepts right answers and tells wrong ones apart."""
+"""Prove an exercise: it accepts right answers and tells wrong ones apart."""
 
-from attention_course.exercises import EXERCISES, check
+from attention_course.exercises import EXERCISES
+from attention_course.exercises.answering import run
+from attention_course.exercises.judging import judge
+
+
+def examine(exercise, answer, seed=None):
+    """The verdict on an answer that runs in this process: the judge's work without the waiting.
+
+    What belongs to the course is not refused here, so that an exercise's own functions can stand
+    for students' answers.
+    """
+
+    def here(request):
+        for message in run(answer, request):
+            yield message | {"borrowed": []}
+
+    exercise = EXERCISES[exercise] if isinstance(exercise, str) else exercise
+    return judge(exercise, here, seed)
+
+
+def published(name):
+    """The function or class that an exercise's solution defines when it is executed by itself."""
+    namespace = {}
+    exec(EXERCISES[name].solution, namespace)
+    return namespace[EXERCISES[name].called]
 
 
 def accepts(name, *answers):
-    """The published solution and every other right answer pass."""
-    namespace = {}
-    exec(EXERCISES[name].solution, namespace)
-    for answer in (namespace[EXERCISES[name].answer], *answers):
-        verdict = check(name, answer)
-        assert verdict.passed, f"{answer}: {verdict}"
+    """The published solution and every other right answer pass, on more than 100 inputs."""
+    for answer in (published(name), *answers):
+        for seed in (1, 2):
+            verdict = examine(name, answer, seed)
+            assert verdict.passed, f"{answer}: {verdict}"
 
 
-def refuses(name, mutants, fewest=6):
-    """Every wrong answer is refused, each with words of its own.
+def refuses(name, mutants):
+    """Every wrong answer is refused.
 
     mutants  description -> (wrong answer, words its sentence must contain)
     """
-    assert len(mutants) >= fewest, f"{name}: prove the checker with at least {fewest} mutants"
-    sentences = {}
     for description, (answer, words) in mutants.items():
-        verdict = check(name, answer)
+        verdict = examine(name, answer)
         assert verdict.status == "wrong", f"{name} accepts a wrong answer: {description}"
         assert words.lower() in verdict.message.lower(), f"{description}: {verdict.message}"
-        assert verdict.message not in sentences, (
-            f"{description} and {sentences[verdict.message]} get the same words: {verdict.message}"
-        )
-        sentences[verdict.message] = description

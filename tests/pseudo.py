@@ -12,7 +12,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -44,6 +44,7 @@ _KEPT = r"\{[^{}]*\}|\$\{[^}]*\}|%\(\w+\)\w|%\w|<[^<>]*>|&#?\w+;|`[^`]*`|https?:
 #: Plain in every language.
 NAMES = {"CC", "BY", "MIT", "Colab", "GitHub", "JavaScript", "MathJax", "Sphinx", "Ctrl", "HTML"}
 NAMES |= {"Unicode", "TeX", "JSON", "UTF", "Keras", "NumPy", "TensorFlow", "IMDB", "PDF", "ipynb"}
+NAMES |= {"tanh", "exp", "softmax"}
 #: What stands in them is code, or read by no reader.
 _UNSEEN = ["script", "style", "template", "code", "pre", "kbd", "math"]
 SPOKEN = ("aria-label", "title", "alt", "placeholder", "aria-description", "data-tooltip")
@@ -84,11 +85,16 @@ def words_of(html: str, allowed: str | None = None) -> Iterator[tuple[str, str]]
                 yield f"{place}[{name}]", element[name]
 
 
-def left_out(html: str, allowed: str | None = None) -> list[str]:
-    """Return what is plain English in some HTML, each with its place."""
+def left_out(html: str, allowed: str | None = None, content: Collection[str] = ()) -> list[str]:
+    """Return what is plain English in some HTML, each with its place.
+
+    Args:
+        html, allowed: as for ``words_of``.
+        content: words that a reader gave, or that are read as examples.
+    """
     found = []
     for place, text in words_of(html, allowed):
-        if plain := english(text):
+        if plain := [word for word in english(text) if word.lower() not in content]:
             found.append(f"{place}: {' '.join(plain)} (in {' '.join(text.split())[:80]!r})")
     return list(dict.fromkeys(found))
 

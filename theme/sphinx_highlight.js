@@ -8,7 +8,8 @@
 const SPHINX_HIGHLIGHT_ENABLED = true; // searchtools.js keeps the words for the page that is opened
 
 // Neither words to a reader, nor what a script reads before a reader does.
-const UNMARKED = "script, style, textarea, button, select, .math, mjx-container, title, desc";
+const UNMARKED =
+  "script, style, textarea, button, select, .math, mjx-container, title, desc, .nohighlight";
 
 /** Mark a word in the texts of an element, in capitals or small letters. */
 function _highlightText(element, word, className) {

@@ -21,7 +21,6 @@ from attention_course import __version__
 from attention_course.assets import FOLDERS
 from attention_course.book import normal, notebooks, rules
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 # In these every GitHub address is taken for the course's own, apart from two other projects.
 FRONT_FILES = ("README.md", "CONTRIBUTING.md", "CITATION.cff", "_config.yml", "index.md")
@@ -58,11 +57,9 @@ def parse(url: str) -> str:
     match = _ADDRESS.fullmatch(url.strip().removesuffix("/").removesuffix(".git"))
     if match is None:
         raise AddressError(
-            tr(
-                "{url} is not the address of a GitHub repository; "
-                "write it as https://github.com/OWNER/NAME.",
-                url=repr(url),
-            )
+            "{url} is not the address of a GitHub repository; "
+            "write it as https://github.com/OWNER/NAME.",
+            url=repr(url),
         )
     return _GITHUB + match[1]
 
@@ -81,11 +78,9 @@ def newest(root: Path) -> str:
     uncommitted = _git(root, "status", "--porcelain", "--", *DELIVERED)
     if uncommitted:
         raise AddressError(
-            tr(
-                "No commit holds {path} as it is now, so Colab could not install it; "
-                "commit it, then run the command again.",
-                path=uncommitted.splitlines()[0].split(maxsplit=1)[1],
-            )
+            "No commit holds {path} as it is now, so Colab could not install it; "
+            "commit it, then run the command again.",
+            path=uncommitted.splitlines()[0].split(maxsplit=1)[1],
         )
     return _git(root, "log", "-1", "--format=%H", "--", *DELIVERED)
 
@@ -111,11 +106,9 @@ def _git(root: Path, *words: str) -> str:
         )
     except (OSError, subprocess.CalledProcessError) as error:
         raise AddressError(
-            tr(
-                "Colab installs a commit of the course's repository, and git finds none in "
-                "{folder}; run the command in a clone of the repository.",
-                folder=root,
-            )
+            "Colab installs a commit of the course's repository, and git finds none in "
+            "{folder}; run the command in a clone of the repository.",
+            folder=root,
         ) from error
     return result.stdout.strip()
 

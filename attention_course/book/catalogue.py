@@ -7,8 +7,10 @@ the course rarely meet in one line. Translations beside it are brought up to dat
 
 from __future__ import annotations
 
+import functools
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,14 +30,24 @@ SOURCES = {
     "theme/templates/**/*.html": "jinja2",
 }
 KEYWORDS = {"tr": None, "mark": None, "trn": (1, 2)}
+#: The course's errors mark the sentences they are given.
+ERROR = re.compile(r"^class (\w+Error)\(", re.MULTILINE)
 OPTIONS = {"parse_template_string": True}  # in JavaScript, also inside `...${tr("...")}...`
 
 
 def sentences(path: Path, method: str) -> Iterator[str | tuple[str, str]]:
     """Yield what a file marks; a plural as its two English forms."""
+    keywords = {**KEYWORDS, **dict.fromkeys(errors(), None)}
     with path.open("rb") as file:
-        for _, message, _, _ in extract.extract(method, file, KEYWORDS, options=OPTIONS):
+        for _, message, _, _ in extract.extract(method, file, keywords, options=OPTIONS):
             yield message
+
+
+@functools.cache
+def errors() -> frozenset[str]:
+    """Return the names of the course's errors."""
+    sources = (ROOT / "attention_course").rglob("*.py")
+    return frozenset(name for path in sources for name in ERROR.findall(path.read_text("utf-8")))
 
 
 def collect(root: Path = ROOT) -> tuple[str, str]:

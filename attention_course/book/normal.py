@@ -10,7 +10,6 @@ import nbformat
 
 from attention_course import storage
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -29,12 +28,10 @@ def read(path: Path) -> nbformat.NotebookNode:
         return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
     except (OSError, UnicodeDecodeError, ValueError, AttributeError) as error:
         raise NotebookError(
-            tr(
-                "{name} cannot be read as a notebook ({reason}); restore it with "
-                "`git checkout -- chapters/{name}`.",
-                name=path.name,
-                reason=type(error).__name__,
-            )
+            "{name} cannot be read as a notebook ({reason}); restore it with "
+            "`git checkout -- chapters/{name}`.",
+            name=path.name,
+            reason=type(error).__name__,
         ) from None
 
 

@@ -26,18 +26,16 @@ def chapters(stems: Iterable[str] = (), folder: Path = CHAPTERS) -> list[Path]:
     every = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not every:
         raise NotebookError(
-            tr("No chapters in {folder}; run this in a checkout of the course.", folder=folder)
+            "No chapters in {folder}; run this in a checkout of the course.", folder=folder
         )
     by_stem = {path.stem: path for path in every}
     wanted = [Path(stem).name.removesuffix(".ipynb") for stem in stems]
     for stem in wanted:
         if stem not in by_stem:
             raise NotebookError(
-                tr(
-                    "There is no chapter {name!r}; choose from {names}.",
-                    name=stem,
-                    names=", ".join(by_stem),
-                )
+                "There is no chapter {name!r}; choose from {names}.",
+                name=stem,
+                names=", ".join(by_stem),
             )
     return [by_stem[stem] for stem in wanted] or every
 
@@ -56,7 +54,13 @@ def update(paths: Iterable[Path]) -> bool:
             print(problem, file=sys.stderr)
             return
         changed = write(normalise(notebooks[path], path.stem), path)
-        print(f"{path.stem}: {'stored' if changed else 'unchanged'} ({seconds:.1f} s)", flush=True)
+        told = {"name": path.stem, "seconds": seconds}
+        print(
+            tr("{name}: stored ({seconds:.1f} s)", **told)
+            if changed
+            else tr("{name}: unchanged ({seconds:.1f} s)", **told),
+            flush=True,
+        )
 
     execution.run(notebooks, store)
     return not failed
@@ -65,7 +69,8 @@ def update(paths: Iterable[Path]) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; 0 when every chapter is well, 1 otherwise."""
     parser = argparse.ArgumentParser(
-        prog="python -m attention_course.book.notebooks", description=__doc__.splitlines()[0]
+        prog="python -m attention_course.book.notebooks",
+        description="Execute the chapters in place and store them in their normal form.",
     )
     parser.add_argument("stems", nargs="*", metavar="STEM", help="for example 01_rnn_recap")
     parser.add_argument("--check", action="store_true", help="read only: do not run any cell")

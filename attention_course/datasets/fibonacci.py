@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from attention_course.errors import DataError
-from attention_course.words import tr
 
 LONGEST = 1_476
 """Fibonacci numbers beyond this index no longer fit into a double."""
@@ -44,11 +43,7 @@ def fibonacci_sequence(terms: int = 1_200) -> np.ndarray:
     """
     if not 2 <= terms <= LONGEST:
         raise DataError(
-            tr(
-                "Ask for 2 to {longest} Fibonacci numbers, not {terms}.",
-                longest=LONGEST,
-                terms=terms,
-            )
+            "Ask for 2 to {longest} Fibonacci numbers, not {terms}.", longest=LONGEST, terms=terms
         )
     numbers = [1, 1]
     while len(numbers) < terms:
@@ -79,13 +74,11 @@ def fibonacci_windows(
     trained = int(count * train_share)
     if steps < 1 or not 0 < trained < count:
         raise DataError(
-            tr(
-                "{terms} terms, windows of {steps} and a training share of {train_share} "
-                "leave no window for training or none for the test.",
-                terms=terms,
-                steps=steps,
-                train_share=train_share,
-            )
+            "{terms} terms, windows of {steps} and a training share of {train_share} leave no "
+            "window for training or none for the test.",
+            terms=terms,
+            steps=steps,
+            train_share=train_share,
         )
     order = np.random.RandomState(seed).permutation(count)
     windows = np.stack([scaled[start : start + steps] for start in order])[..., np.newaxis]
@@ -119,13 +112,10 @@ def lagged_sum(
     """
     if count < 1 or not lags or not all(1 <= lag <= steps for lag in lags):
         raise DataError(
-            tr(
-                "Ask for at least one window and for lags from 1 to {steps}, not {count} "
-                "and {lags}.",
-                steps=steps,
-                count=count,
-                lags=lags,
-            )
+            "Ask for at least one window and for lags from 1 to {steps}, not {count} and {lags}.",
+            steps=steps,
+            count=count,
+            lags=lags,
         )
     windows = np.random.default_rng(seed).uniform(-1.0, 1.0, size=(count, steps, 1))
     targets = np.mean([windows[:, steps - lag] for lag in lags], axis=0)

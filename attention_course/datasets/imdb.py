@@ -68,14 +68,12 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
             # Unlike Path's, these do not fail in a folder that this user may not enter.
             if not os.path.isfile(candidate):
                 raise DataError(
-                    tr(
-                        "{source} names {value}, but there is no such file. Set {variable} to the "
-                        "path of an imdb.npz file, or connect to the internet once so that "
-                        "keras.datasets.imdb can download it (17 MB).",
-                        source=source,
-                        value=value,
-                        variable=PATH_VARIABLE,
-                    )
+                    "{source} names {value}, but there is no such file. Set {variable} to the "
+                    "path of an imdb.npz file, or connect to the internet once so that "
+                    "keras.datasets.imdb can download it (17 MB).",
+                    source=source,
+                    value=value,
+                    variable=PATH_VARIABLE,
                 )
             return Path(candidate)
     cached = _in_keras_cache()
@@ -84,12 +82,10 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
     if download:
         return _download()
     raise DataError(
-        tr(
-            "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
-            "file, or connect to the internet once so that keras.datasets.imdb can download it "
-            "(17 MB).",
-            variable=PATH_VARIABLE,
-        )
+        "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
+        "file, or connect to the internet once so that keras.datasets.imdb can download it "
+        "(17 MB).",
+        variable=PATH_VARIABLE,
     )
 
 
@@ -134,21 +130,17 @@ def _download() -> Path:
         imdb.load_data()
     except Exception as error:  # Keras raises bare Exception, urllib several kinds of its own
         raise DataError(
-            tr(
-                "The IMDB reviews could not be downloaded. Set {variable} to the path of an "
-                "imdb.npz file, or connect to the internet once so that keras.datasets.imdb can "
-                "download it (17 MB).",
-                variable=PATH_VARIABLE,
-            )
+            "The IMDB reviews could not be downloaded. Set {variable} to the path of an "
+            "imdb.npz file, or connect to the internet once so that keras.datasets.imdb can "
+            "download it (17 MB).",
+            variable=PATH_VARIABLE,
         ) from error
     target = _in_keras_cache()
     if target is None:
         raise DataError(
-            tr(
-                "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
-                "{variable} to the path of the file imdb.npz.",
-                variable=PATH_VARIABLE,
-            )
+            "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
+            "{variable} to the path of the file imdb.npz.",
+            variable=PATH_VARIABLE,
         )
     return target
 
@@ -170,9 +162,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(
-                tr("it asks for {module}.{name}", module=module, name=name)
-            )
+            raise pickle.UnpicklingError(tr("it asks for {name}", name=f"{module}.{name}"))
         return super().find_class(module, name)
 
 
@@ -198,11 +188,7 @@ def _read(path: Path) -> Reviews:
             x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
             if len(x) != len(y) or not len(x) or set(np.unique(y)) - {0, 1}:
                 raise ValueError(
-                    tr(
-                        "{reviews} reviews and {labels} labels do not fit together",
-                        reviews=len(x),
-                        labels=len(y),
-                    )
+                    tr("{reviews} reviews and {labels} labels", reviews=len(x), labels=len(y))
                 )
         digest = _content_sha256(arrays)
     except (
@@ -216,12 +202,10 @@ def _read(path: Path) -> Reviews:
         pickle.UnpicklingError,
     ) as error:
         raise DataError(
-            tr(
-                "{file} is not Keras' imdb.npz or is damaged ({reason}): delete it and let Keras "
-                "download it again.",
-                file=path.name,
-                reason=error,
-            )
+            "{file} is not Keras' imdb.npz or is damaged ({reason}): delete it and let Keras "
+            "download it again.",
+            file=path.name,
+            reason=error,
         ) from error
     # The very shuffle of keras.datasets.imdb.load_data, so that the order is the same.
     random = np.random.RandomState(_KERAS_SEED)

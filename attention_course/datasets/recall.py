@@ -12,7 +12,6 @@ symbols in place of real-valued inputs.
 import numpy as np
 
 from attention_course.errors import DataError
-from attention_course.words import tr
 
 CUES = 4
 DISTRACTORS = 4
@@ -33,12 +32,10 @@ def recall(n: int, lag: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if n < 1:
         raise DataError(
-            tr("The recall task needs at least one sequence; you asked for {count}.", count=n)
+            "The recall task needs at least one sequence; you asked for {count}.", count=n
         )
     if lag < 0:
-        raise DataError(
-            tr("The lag counts the steps after the cue, so it cannot be {lag}.", lag=lag)
-        )
+        raise DataError("The lag counts the steps after the cue, so it cannot be {lag}.", lag=lag)
     rng = np.random.default_rng([seed, lag])
     labels = rng.permutation(np.arange(n) % CUES)
     distractors = rng.integers(CUES, SYMBOLS, size=(n, lag))
@@ -53,5 +50,5 @@ def one_hot(symbols: np.ndarray) -> np.ndarray:
     """
     symbols = np.asarray(symbols)
     if symbols.size and (symbols.min() < 0 or symbols.max() >= SYMBOLS):
-        raise DataError(tr("The recall task knows the symbols 0 to {last} only.", last=SYMBOLS - 1))
+        raise DataError("The recall task knows the symbols 0 to {last} only.", last=SYMBOLS - 1)
     return np.eye(SYMBOLS, dtype="float32")[symbols]

@@ -58,10 +58,8 @@ def split_cues(cues: str) -> list[str]:
     """
     if not isinstance(cues, str):
         raise DataError(
-            tr(
-                'Cues must be a string of words, not {kind}: pass one entry of the column "cues".',
-                kind=type(cues).__name__,
-            )
+            'Cues must be a string of words, not {kind}: pass one entry of the column "cues".',
+            kind=type(cues).__name__,
         )
     return cues.split()
 
@@ -74,32 +72,24 @@ def _read(file: Path, name: str) -> list[list[str]]:
             rows = list(csv.reader(stream, strict=True))
     except OSError as error:
         raise DataError(
-            tr(
-                "{name} cannot be read ({reason}): check its path and permissions.",
-                name=name,
-                reason=error.strerror,
-            )
+            "{name} cannot be read ({reason}): check its path and permissions.",
+            name=name,
+            reason=error.strerror,
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(
-            tr(
-                "{name} is not a CSV file in UTF-8 ({reason}): save it as one, or bring "
-                "it back from the repository.",
-                name=name,
-                reason=error,
-            )
+            "{name} is not a CSV file in UTF-8 ({error}): save it as one, or bring it back "
+            "from the repository.",
+            name=name,
+            error=error,
         ) from error
     if not rows or rows[0] != COLUMNS:
-        found = ", ".join(rows[0]) if rows else tr("nothing")
-        raise _damaged(
-            name,
-            1,
-            tr(
-                "the columns must be {columns}, not {found}",
-                columns=", ".join(COLUMNS),
-                found=found,
-            ),
+        problem = tr(
+            "the columns must be {wanted}, not {found}",
+            wanted=", ".join(COLUMNS),
+            found=", ".join(rows[0]) if rows else tr("nothing"),
         )
+        raise _damaged(name, 1, problem)
     if len(rows) == 1:
         raise _damaged(name, 2, tr("there is no review below the header"))
     return rows[1:]
@@ -111,63 +101,42 @@ def _check(records: list[list[str]], name: str) -> None:
     # Rows are counted as a spreadsheet shows them: the header is row 1.
     for row, record in enumerate(records, start=2):
         if len(record) != len(COLUMNS):
-            raise _damaged(
-                name,
-                row,
-                tr(
-                    "it has {count} fields instead of {wanted}",
-                    count=len(record),
-                    wanted=len(COLUMNS),
-                ),
+            problem = tr(
+                "it has {found} fields instead of {wanted}", found=len(record), wanted=len(COLUMNS)
             )
+            raise _damaged(name, row, problem)
         identifier, text, label, cues = record
         if not identifier.strip():
             raise _damaged(name, row, tr("the id is empty"))
         if identifier in first_use:
             problem = tr(
-                "the id {identifier} is already used in row {row}",
-                identifier=identifier,
+                "the id {id} is already used in row {row}",
+                id=identifier,
                 row=first_use[identifier],
             )
             raise _damaged(name, row, problem)
         first_use[identifier] = row
         words = set(tokens(text))
         if not words:
-            raise _damaged(
-                name, row, tr("the text of {identifier} holds no word", identifier=identifier)
-            )
+            raise _damaged(name, row, tr("the text of {id} holds no word", id=identifier))
         if label not in _LABELS:
-            raise _damaged(
-                name,
-                row,
-                tr(
-                    "the label of {identifier} is {label!r}, neither 0 nor 1",
-                    identifier=identifier,
-                    label=label,
-                ),
+            problem = tr(
+                "the label of {id} is {label!r}, neither 0 nor 1", id=identifier, label=label
             )
+            raise _damaged(name, row, problem)
         if not split_cues(cues):
-            raise _damaged(name, row, tr("{identifier} has no cue", identifier=identifier))
+            raise _damaged(name, row, tr("{id} has no cue", id=identifier))
         for cue in split_cues(cues):
             if cue not in words:
-                raise _damaged(
-                    name,
-                    row,
-                    tr(
-                        "the cue {cue!r} is not in the text of {identifier}",
-                        cue=cue,
-                        identifier=identifier,
-                    ),
-                )
+                problem = tr("the cue {cue!r} is not in the text of {id}", cue=cue, id=identifier)
+                raise _damaged(name, row, problem)
 
 
 def _damaged(name: str, row: int, problem: str) -> DataError:
     return DataError(
-        tr(
-            "{name}, row {row}: {problem}; correct that row, or bring the file back from the "
-            "repository.",
-            name=name,
-            row=row,
-            problem=problem,
-        )
+        "{name}, row {row}: {problem}; correct that row, or bring the file back from the "
+        "repository.",
+        name=name,
+        row=row,
+        problem=problem,
     )

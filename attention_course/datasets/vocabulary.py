@@ -10,7 +10,6 @@ import numpy as np
 
 from attention_course import assets
 from attention_course.errors import DataError
-from attention_course.words import tr
 
 PADDING, START, UNKNOWN = 0, 1, 2
 OFFSET = 3
@@ -23,7 +22,7 @@ def tokens(text: str) -> list[str]:
     """Split ``text`` as the IMDB data was: lower case, no punctuation, apostrophes kept."""
     if not isinstance(text, str):
         raise DataError(
-            tr("A review must be a string, not {kind}: pass its text.", kind=type(text).__name__)
+            "A review must be a string, not {kind}: pass its text.", kind=type(text).__name__
         )
     return text.lower().translate(_APOSTROPHES).translate(_PUNCTUATION).split()
 
@@ -55,13 +54,11 @@ class Vocabulary:
         words = path.read_text(encoding="utf-8").rstrip("\n").split("\n")
         if len(words) < num_words - OFFSET - 1:
             raise DataError(
-                tr(
-                    "{file} holds {count} words, too few for num_words={num_words}: restore "
-                    "the file or ask for fewer words.",
-                    file=WORDS_FILE,
-                    count=len(words),
-                    num_words=num_words,
-                )
+                "{file} holds {count} words, too few for num_words={num_words}: restore the "
+                "file or ask for fewer words.",
+                file=WORDS_FILE,
+                count=len(words),
+                num_words=num_words,
             )
         return cls(words, num_words)
 
@@ -96,11 +93,9 @@ class Vocabulary:
                 found.append(self._words[number - OFFSET - 1])
             else:
                 raise DataError(
-                    tr(
-                        "{number} is no word number: expected 0 to {last}.",
-                        number=number,
-                        last=self.num_words - 1,
-                    )
+                    "{number} is no word number: expected 0 to {largest}.",
+                    number=number,
+                    largest=self.num_words - 1,
                 )
         return found
 
@@ -112,9 +107,9 @@ def pad(sequences: Sequence[Sequence[int]], length: int, keep: str = "first") ->
     Long ones are cut: ``keep`` says whether their ``"first"`` or ``"last"`` numbers stay.
     """
     if length < 1:
-        raise DataError(tr("length must be at least 1, not {length}.", length=length))
+        raise DataError("length must be at least 1, not {length}.", length=length)
     if keep not in ("first", "last"):
-        raise DataError(tr("keep must be 'first' or 'last', not {keep!r}.", keep=keep))
+        raise DataError("keep must be 'first' or 'last', not {keep!r}.", keep=keep)
     batch = np.full((len(sequences), length), PADDING, dtype=np.int32)
     for row, sequence in zip(batch, sequences, strict=True):
         kept = list(sequence[:length] if keep == "first" else sequence[-length:])

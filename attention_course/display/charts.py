@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from attention_course.display import style, svg
-from attention_course.words import tr
 
 MARKED_POINTS = 30
 LABELLED_POINTS = 10
@@ -57,20 +56,16 @@ def lines(
     unknown = set(bands or {}) - set(series)
     if unknown:
         names = ", ".join(sorted(unknown))
-        raise style.PlotError(
-            tr("bands names {names}, which is no line of the figure.", names=names)
-        )
+        raise style.PlotError("bands names {names}, which is no line of the figure.", names=names)
     fig, ax = style.figure(height=height)
     for index, (label, values) in enumerate(series.items()):
         values = np.asarray(values, dtype=float)
         if values.shape != x.shape:
             raise style.PlotError(
-                tr(
-                    "Line {label} has shape {shape}, but x has shape {wanted}.",
-                    label=repr(label),
-                    shape=values.shape,
-                    wanted=x.shape,
-                )
+                "Line {label} has shape {shape}, but x has shape {wanted}.",
+                label=repr(label),
+                shape=values.shape,
+                wanted=x.shape,
             )
         look = style.line_style(index)
         if x.size > MARKED_POINTS:
@@ -139,11 +134,9 @@ def bars(
         heights = np.asarray(heights, dtype=float)
         if heights.shape != position.shape:
             raise style.PlotError(
-                tr(
-                    "There are {count} labels but values of shape {shape}.",
-                    count=len(labels),
-                    shape=heights.shape,
-                )
+                "There are {count} labels but values of shape {shape}.",
+                count=len(labels),
+                shape=heights.shape,
             )
         place = position + (index - (len(groups) - 1) / 2) * thickness
         colour = list(style.COLOURS.values())[index % len(style.COLOURS)]

@@ -26,15 +26,7 @@ def heatmap(
     alt: str = "",
     **options: Any,
 ) -> None:
-    """Show one matrix of weights or scores: queries are rows, keys are columns.
-
-    Args:
-        weights: array of shape (T_q, T_k). NaN is drawn as a hatched cell.
-        queries: the tokens of the rows; None numbers them from 0.
-        keys: the tokens of the columns; None numbers them from 0.
-        title: heading of the figure, may be empty.
-        alt: what is to be seen, in words.
-        **options: as in :func:`draw_heatmap`.
+    """Show one matrix of weights or scores, shape (T_q, T_k); the rest is as for :func:`heatmaps`.
 
     Raises:
         PlotError: when shapes and labels differ or ``alt`` does not describe the figure.
@@ -54,7 +46,8 @@ def heatmaps(
     """Show several matrices of one shape side by side, for example the heads of one layer.
 
     Args:
-        matrices: arrays of shape (T_q, T_k), all of one shape; one colour scale serves all.
+        matrices: arrays of shape (T_q, T_k), all of one shape; one colour scale serves all. NaN is
+            drawn as a hatched cell.
         queries: the tokens of the rows; None numbers them from 0.
         keys: the tokens of the columns; None numbers them from 0.
         titles: one heading per matrix.
@@ -68,14 +61,12 @@ def heatmaps(
     style.require_description(alt)
     matrices = [_matrix(matrix) for matrix in matrices]
     if not matrices or len({matrix.shape for matrix in matrices}) != 1:
-        raise style.PlotError(tr("Draw matrices of one shape together, and at least one."))
+        raise style.PlotError("Draw matrices of one shape together, and at least one.")
     if len(titles) != len(matrices):
         raise style.PlotError(
-            tr(
-                "There are {matrices} matrices but {titles} titles.",
-                matrices=len(matrices),
-                titles=len(titles),
-            )
+            "There are {matrices} matrices but {titles} titles.",
+            matrices=len(matrices),
+            titles=len(titles),
         )
     columns = columns or min(2, len(matrices))
     rows = -(-len(matrices) // columns)
@@ -168,11 +159,9 @@ def _matrix(weights: Any) -> np.ndarray:
     matrix = np.asarray(weights, dtype=float)
     if matrix.ndim != 2 or matrix.size == 0:
         raise style.PlotError(
-            tr(
-                "A heat map needs a matrix (T_q, T_k), but the array has shape {shape}: pick one "
-                "example and one head first.",
-                shape=matrix.shape,
-            )
+            "A heat map needs a matrix (T_q, T_k), but the array has shape {shape}: pick one "
+            "example and one head first.",
+            shape=matrix.shape,
         )
     return matrix
 
@@ -208,10 +197,10 @@ def _label_cells(
 ) -> None:
     wrong = mark("There are {labels} labels for the queries, but the matrix has {count} rows.")
     if queries is not None and len(queries) != rows:
-        raise style.PlotError(tr(wrong, labels=len(queries), count=rows))
+        raise style.PlotError(wrong, labels=len(queries), count=rows)
     wrong = mark("There are {labels} labels for the keys, but the matrix has {count} columns.")
     if keys is not None and len(keys) != columns:
-        raise style.PlotError(tr(wrong, labels=len(keys), count=columns))
+        raise style.PlotError(wrong, labels=len(keys), count=columns)
     ax.grid(False)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     for axis, labels, count in ((ax.yaxis, queries, rows), (ax.xaxis, keys, columns)):

@@ -70,12 +70,10 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
         texts[part] = " ".join("".join(element.itertext()).split()) if element is not None else ""
         if not texts[part]:
             raise AssetError(
-                tr(
-                    "{file} has no <{part}>, so it says nothing to a reader who cannot see it; "
-                    "write one at its start.",
-                    file=label,
-                    part=part,
-                )
+                "{file} has no <{part}>, so it says nothing to a reader who cannot see it; "
+                "write one at its start.",
+                file=label,
+                part=part,
             )
         root.remove(element)
     size = _size(root, label)
@@ -97,7 +95,7 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise AssetError(
-                tr("{file} declares a document type; remove that declaration.", file=label)
+                "{file} declares a document type; remove that declaration.", file=label
             )
         root = ElementTree.fromstring(text)
         if root.tag == f"{{{_SVG}}}svg":
@@ -110,11 +108,9 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
     except ElementTree.ParseError as error:
         problem = str(error)
     raise AssetError(
-        tr(
-            "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
-            file=label,
-            problem=problem,
-        )
+        "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
+        file=label,
+        problem=problem,
     )
 
 
@@ -127,7 +123,7 @@ def _size(root: ElementTree.Element, label: str) -> float:
     if not (width > 0 and height > 0):
         wanted = 'viewBox="0 0 WIDTH HEIGHT"'
         raise AssetError(
-            tr("{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted)
+            "{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted
         )
     return width
 
@@ -136,28 +132,22 @@ def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:
     tag = _local(element.tag)
     if tag in _REFUSED:
         raise AssetError(
-            tr(
-                "{file} holds <{tag}>, which may not stand inside a page; remove it.",
-                file=label,
-                tag=tag,
-            )
+            "{file} holds <{tag}>, which may not stand inside a page; remove it.",
+            file=label,
+            tag=tag,
         )
     for name, value in element.attrib.items():
         key = _local(name)
         if key.startswith("on"):
-            raise AssetError(
-                tr("{file} holds a script ({key}=...); remove it.", file=label, key=key)
-            )
+            raise AssetError("{file} holds a script ({key}=...); remove it.", file=label, key=key)
         outside = key in ("href", "src") and not value.startswith("#")
         loads = "url(" in _LOCAL_URL.sub("", value) or "@import" in value
         if outside or loads:
             raise AssetError(
-                tr(
-                    "{file} points to something outside itself ({key}={value}); remove it.",
-                    file=label,
-                    key=key,
-                    value=repr(value[:60]),
-                )
+                "{file} points to something outside itself ({key}={value}); remove it.",
+                file=label,
+                key=key,
+                value=repr(value[:60]),
             )
 
 

@@ -97,21 +97,19 @@ def read_quiz(path: Path) -> list[dict[str, Any]]:
         questions = json.loads(text, parse_constant=_no_number)
     except OSError as error:
         raise QuizError(
-            tr("{file} cannot be read ({reason}).", file=file, reason=error.strerror)
+            "{file} cannot be read ({reason}).", file=file, reason=error.strerror
         ) from error
     except UnicodeDecodeError as error:
         raise QuizError(
-            tr("{file} is not UTF-8 text; save it with that encoding.", file=file)
+            "{file} is not UTF-8 text; save it with that encoding.", file=file
         ) from error
     except json.JSONDecodeError as error:
         raise QuizError(
-            tr(
-                "{file} is not valid JSON: {reason} in line {line}, column {column}.",
-                file=file,
-                reason=error.msg,
-                line=error.lineno,
-                column=error.colno,
-            )
+            "{file} is not valid JSON: {reason} in line {line}, column {column}.",
+            file=file,
+            reason=error.msg,
+            line=error.lineno,
+            column=error.colno,
         ) from error
     problems = find_problems(questions)
     if len(problems) > 1:
@@ -123,7 +121,7 @@ def read_quiz(path: Path) -> list[dict[str, Any]]:
         )
         raise QuizError(sentence)
     if problems:
-        raise QuizError(tr("{file}, {problem}.", file=file, problem=problems[0]))
+        raise QuizError("{file}, {problem}.", file=file, problem=problems[0])
     return questions
 
 
@@ -175,10 +173,8 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
         style = (jupyterquiz / "styles.css").read_text(encoding="utf-8")
     except OSError as error:
         raise QuizError(
-            tr(
-                "The installed jupyterquiz lacks a file that this course needs; install the "
-                "version in requirements.txt."
-            )
+            "The installed jupyterquiz lacks a file that this course needs; install the "
+            "version in requirements.txt."
         ) from error
     own_style = (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
     colours = " ".join(f"{name}: {colour};" for name, colour in COLOURS.items())

@@ -10,7 +10,6 @@ from typing import Any
 
 from attention_course import assets
 from attention_course.errors import AssetError
-from attention_course.words import tr
 
 WIDTH = 40
 """Characters of a line that a narrow screen shows without scrolling."""
@@ -23,13 +22,11 @@ def load(name: str) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise AssetError(
-            tr(
-                "The record {file} is damaged ({reason}): restore it with 'git checkout', or "
-                "measure again with 'python -m attention_course bench {name}'.",
-                file=path.name,
-                reason=error,
-                name=name,
-            )
+            "The record {file} is damaged ({reason}): restore it with 'git checkout', or "
+            "measure again with 'python -m attention_course bench {name}'.",
+            file=path.name,
+            reason=error,
+            name=name,
         ) from error
 
 

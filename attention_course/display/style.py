@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,21 +83,16 @@ def require_description(text: object, name: str = "alt") -> str:
     """
     if not isinstance(text, str) or not text.strip():
         raise PlotError(
-            tr(
-                "The figure has no description: pass {name}= a sentence saying what is seen.",
-                name=name,
-            )
+            "The figure has no description: pass {name}= a sentence saying what is seen.", name=name
         )
     text = " ".join(text.split())
     file_like = re.search(r"\.(png|svg|jpe?g|gif|webp|pdf)$", text, re.IGNORECASE)
     if file_like or len(text.split()) < 4:
         raise PlotError(
-            tr(
-                "{name}={text} does not describe the figure: write a sentence saying what is seen "
-                "in it.",
-                name=name,
-                text=repr(text),
-            )
+            "{name}={text} does not describe the figure: write a sentence saying what is seen "
+            "in it.",
+            name=name,
+            text=repr(text),
         )
     return text
 

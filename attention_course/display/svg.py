@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 
 # A notebook that is not trusted loses SVG, style sheets and empty attributes; what is hidden stays
 # hidden in it.
-_STYLE = (
-    '<style class="nohighlight">.ac-untrusted { display: none } '
-    ".ac-drawn { display: block !important }</style>"
-)
+_STYLE = "<style>.ac-untrusted { display: none } .ac-drawn { display: block !important }</style>"
 
 
 def svg(fig: Figure, alt: str) -> str:
@@ -70,7 +67,7 @@ def drawn(drawing: str, alt: str, kind: str) -> str:
     """Return HTML that shows a drawing, or its description where a notebook is not trusted.
 
     JupyterLab takes SVG out of such a notebook, and would leave the words of the drawing behind.
-    The names ``nohighlight`` keep the book's search from marking its hits in here.
+    The book's search marks nothing in what is ``nohighlight``.
 
     Args:
         drawing: the ``<svg>`` element, with what belongs to it.

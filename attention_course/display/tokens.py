@@ -41,11 +41,9 @@ def token_weights(
     weights = np.asarray(weights, dtype=float)
     if weights.shape != (len(tokens),):
         raise style.PlotError(
-            tr(
-                "There are {count} tokens but weights of shape {shape}.",
-                count=len(tokens),
-                shape=weights.shape,
-            )
+            "There are {count} tokens but weights of shape {shape}.",
+            count=len(tokens),
+            shape=weights.shape,
         )
     limit = limit or style.largest(weights)
     numbers = len(tokens) <= NUMBERED_TOKENS if numbers is None else numbers

@@ -3,6 +3,8 @@
 >>> check("04.attention", my_attention)   # a Verdict: passed, or one sentence on what is wrong
 >>> hint("04.attention", 1)               # a nudge; higher levels say more
 >>> solution("04.attention")              # source text that runs by itself
+
+How an exercise is written stands in ``exercise``; ``judging`` says how one is judged.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from importlib import import_module
 from typing import Any
 
 from attention_course.errors import ExerciseError
-from attention_course.exercises._harness import Exercise, Source, Text, Verdict, examine, give_hint
+from attention_course.exercises import process
+from attention_course.exercises.answering import refusal
+from attention_course.exercises.exercise import Exercise, Source, Text, Verdict, give_hint
+from attention_course.exercises.judging import judge
+from attention_course.words import tr
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check", "hint", "question", "solution"]
 
@@ -48,9 +54,27 @@ class _Exercises(Mapping):
 EXERCISES = _Exercises()
 
 
-def check(name: str, answer: Any) -> Verdict:
-    """Examine an answer of any type. Raises ExerciseError for an unknown name, nothing else."""
-    return examine(EXERCISES[name], answer)
+def check(name: str, answer: Any, *, seed: int | None = None) -> Verdict:
+    """Examine an answer of any type, in a process of its own.
+
+    Args:
+        name: the exercise, such as "04.attention".
+        answer: the function or class that the exercise asks for.
+        seed: repeats the inputs of an earlier check, whose verdict tells it.
+
+    Raises:
+        ExerciseError: the exercise is unknown, or no process can be started here.
+    """
+    exercise = EXERCISES[name]
+
+    def run(request: dict) -> Iterator[dict]:
+        # What is not written yet needs no process to be recognised.
+        if reason := refusal(answer, request):
+            yield {"refused": reason}
+        else:
+            yield from process.serve(request | process.pickled(answer), exercise.seconds)
+
+    return judge(exercise, run, seed)
 
 
 def hint(name: str, level: int = 1) -> Text:
@@ -65,7 +89,7 @@ def solution(name: str) -> Source:
 
 def question(name: str) -> Text:
     """What the exercise asks."""
-    return Text(EXERCISES[name].question)
+    return Text(tr(EXERCISES[name].question))
 
 
 def _chapter(chapter: str) -> dict[str, Exercise]:
@@ -77,10 +101,17 @@ def _unknown(name: Any) -> str:
     names = list(_chapter(chapter)) if chapter in MODULES else []
     near = difflib.get_close_matches(str(name), names, n=1)
     if near:
-        return f"There is no exercise {name!r}; did you mean {near[0]!r}?"
+        return tr("There is no exercise {name!r}; did you mean {near!r}?", name=name, near=near[0])
     if names:
-        return f"There is no exercise {name!r}; chapter {chapter} has: {', '.join(names)}."
-    return (
-        f"There is no exercise {name!r}; a name is a chapter and a word, such as '06.attention', "
-        f"and the chapters are {', '.join(MODULES)}."
+        return tr(
+            "There is no exercise {name!r}; chapter {chapter} has: {names}.",
+            name=name,
+            chapter=chapter,
+            names=", ".join(names),
+        )
+    return tr(
+        "There is no exercise {name!r}; a name is a chapter and a word, such as '06.attention', "
+        "and the chapters are {chapters}.",
+        name=name,
+        chapters=", ".join(MODULES),
     )

@@ -2,31 +2,28 @@
 
 ``06.why`` asks for the rule as weights over time, ``06.rnn`` for the recurrent network,
 ``06.attention`` for the attention step in NumPy and ``06.layer`` for the same as a Keras layer.
+
+A Keras answer is judged by its numbers: what it computes with given weights, its loss, and the
+weights after a step of training, against the same in NumPy. What it is made of only explains.
 """
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from attention_course.exercises._harness import (
-    Exercise,
-    as_array,
-    as_outputs,
-    call,
-    close,
-    describe,
-    fail,
-    kind_of,
-    source,
-)
+from attention_course.exercises.drawing import Draw
+from attention_course.exercises.exercise import Exercise, source
+from attention_course.exercises.judging import kind_of, numbers, plain
+from attention_course.words import mark, tr
 
 GOLDEN = (1 + 5**0.5) / 2
 
 
-# --- question 1: the rule as weights over time ------------------------------------------------
+# --- 06.why: the rule as weights over time ----------------------------------------------------
 
 
 def look_back(window):
@@ -36,60 +33,241 @@ def look_back(window):
     return weights, 2.0
 
 
-def check_why(answer: Any) -> None:
-    """Weights over time and a scale that continue every sequence with Fibonacci's rule."""
-    # Few steps and any two first numbers: there the ratio of neighbours is not yet golden.
-    for steps, seed in ((20, 0), (3, 1), (4, 2), (8, 3), (5, 4)):
-        window, target = _additive_sequence(steps, seed)
-        parts = as_outputs(call(answer, window), ("weights", "scale"))
-        weights = as_array(parts[0], (steps,), f"the array of weights for {steps} values")
-        scale = float(as_array(parts[1], (), "the scale"))
-        _attention_weights(weights)
-        prediction = scale * float(weights @ window)
-        if abs(prediction - target) > 1e-6 * max(1.0, np.abs(window).max()):
-            _wrong_rule(weights, scale, window, target)
-
-
-def _additive_sequence(steps: int, seed: int) -> tuple[np.ndarray, float]:
-    values = list(np.random.default_rng(seed).uniform(-3, 3, size=2))
-    while len(values) < steps + 1:
+def _window(draw: Draw) -> tuple:
+    """Any sequence in which each number is the sum of the two before it."""
+    steps = max(draw.length(3, 9), 3)
+    first = draw.random.integers(-3, 4, 2) if draw.kind == "whole" else draw.numbers(2)
+    values = [first[0], first[1]]
+    if draw.kind == "small":  # the one that falls: its old values are the large ones
+        values = [1.0, (1 - 5**0.5) / 2]
+    if draw.kind == "zeros":  # one that ends with 0, or has the mean 0
+        values = [[1.0, -1.0], [0.0, 0.0]][draw.random.integers(2)]
+        steps = 3
+    while len(values) < steps:
         values.append(values[-1] + values[-2])
-    return np.array(values[:-1]), float(values[-1])
+    return (draw.layout(np.array(values)),)
 
 
-def _attention_weights(weights: np.ndarray) -> None:
-    if (weights < -1e-9).any():
-        fail("A weight is negative; attention weights never are, so the sign has to come later.")
-    if abs(weights.sum() - 1) > 1e-6:
-        fail(
-            f"The weights sum to {weights.sum():.4g}; attention weights sum to 1, "
-            "and any factor left over belongs into the scale."
-        )
+def _continued(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the weights and the scale must give, whichever places they choose."""
+    weights, scale = parts.values()
+    window = case[0].astype(float)
+    if weights.shape != window.shape or scale.size != 1:
+        return parts
+    weights, scale = weights.astype(float), scale.astype(float).reshape(())
+    return {
+        mark("the next number"): scale * (weights @ window),
+        mark("the sum of the weights"): weights.sum(),
+        mark("the part of the weights below zero"): np.minimum(weights, 0).sum(),
+    }
 
 
-def _wrong_rule(weights: np.ndarray, scale: float, window: np.ndarray, target: float) -> None:
-    steps = len(window)
-    mean = float(weights @ window)
-    if np.allclose(weights, 1 / steps):
-        fail("All weights are equal; the rule singles out two places of the window.")
-    if np.isclose(weights[:2].sum(), 1) and steps > 2:
-        fail("The weight lies on the first values; the newest values are at the end of the window.")
-    if np.isclose(weights[-1], 1) and abs(scale - GOLDEN) < 0.01:
-        fail(
-            "The last value times the golden ratio holds only after many steps; "
-            f"{steps} values that begin with any two numbers are continued wrongly."
-        )
-    if np.isclose(weights.max(), 1):
-        fail("All the weight lies on one value; the rule adds two of them.")
-    if np.isclose(2 * scale * mean, target):
-        fail("The prediction is half of what it should be: a mean is not yet a sum.")
-    fail(
-        f"With {steps} values the weighted sum times the scale does not give the next number "
-        "of a sequence in which each number is the sum of the two before it."
-    )
+def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
+    """A scale that follows the window is no rule."""
+    scales: dict[int, list[float]] = {}
+    for (window,), result in zip(cases, results, strict=True):
+        if isinstance(result, list) and len(result) == 2:
+            scale = numbers(result[1], tr("the scale"))
+            scales.setdefault(len(window), []).extend(scale.astype(float).flat)
+    for length, seen in scales.items():
+        if not np.ptp(seen) <= 1e-6 * max(np.abs(seen)):
+            return tr(
+                "Your scale is {one} for one window of {length} values and {other} for another; "
+                "a rule has one scale for all of them.",
+                one=f"{min(seen):.6g}",
+                other=f"{max(seen):.6g}",
+                length=length,
+            )
+    return None
 
 
-# --- question 2: the recurrent network --------------------------------------------------------
+def _places(*where: int, scale: float = 2.0) -> Callable:
+    """The mistake of equal weights on these places of the window."""
+
+    def mistake(window: np.ndarray) -> tuple:
+        weights = np.zeros(len(window))
+        weights[list(where)] = 1 / len(where)
+        return weights, scale
+
+    return mistake
+
+
+WHY_MISTAKES = {
+    mark(
+        "The weights sum to 2: attention weights sum to 1, and the factor belongs into the scale."
+    ): (lambda window: (2 * look_back(window)[0], 1.0)),
+    mark(
+        "The last value times the golden ratio holds only after many steps; a sequence that begins "
+        "with any two numbers is continued wrongly."
+    ): _places(-1, scale=GOLDEN),
+    mark("The weight lies on the first values; the newest are at the end of the window."): (
+        _places(0, 1)
+    ),
+    mark("All the weight lies on the last value; the rule adds two of them."): (
+        _places(-1, scale=1.0)
+    ),
+    mark("The prediction is half of what it should be: a mean is not yet a sum."): (
+        _places(-2, -1, scale=1.0)
+    ),
+    mark("All weights are equal; the rule singles out two places of the window."): (
+        lambda window: (np.full(len(window), 1 / len(window)), 2.0)
+    ),
+    mark("A weight is negative; attention weights never are, so the sign has to come later."): (
+        lambda window: (2 * _places(-1)(window)[0] - _places(-2)(window)[0], 2.0)
+    ),
+}
+
+
+# --- 06.attention: attention over time --------------------------------------------------------
+
+
+def time_attention(x, W, b):
+    """Attention over time: x (batch, time, features) -> context (batch, features), weights."""
+    scores = np.tanh(x @ W + b)[..., 0]
+    powers = np.exp(scores)
+    weights = powers / powers.sum(axis=1, keepdims=True)
+    context = (weights[..., np.newaxis] * x).sum(axis=1)
+    return context, weights
+
+
+def _attention_case(draw: Draw) -> tuple:
+    batch, steps, features = draw.size(), draw.length(), draw.size()
+    x = draw.numbers(batch, steps, features)
+    return x, draw.numbers(features, 1), draw.numbers(steps, 1)
+
+
+def _softmax(scores: np.ndarray, axis: int | None = 1) -> np.ndarray:
+    powers = np.exp(scores - scores.real.max(axis=axis, keepdims=True))
+    return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def _tanh_scores(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.tanh(x @ W + b)[..., 0]
+
+
+def _sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
+def _hard(scores: np.ndarray) -> np.ndarray:
+    return np.eye(scores.shape[1])[scores.real.argmax(axis=1)]
+
+
+def _sum(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (weights[..., None] * x).sum(axis=1)
+
+
+def _attend(
+    x: np.ndarray,
+    W: np.ndarray,
+    b: np.ndarray,
+    scores: Callable = _tanh_scores,
+    soften: Callable = _softmax,
+    reduce: Callable = _sum,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Attention over time, or with the mistakes that the parameters make."""
+    weights = soften(scores(x, W, b))
+    return reduce(weights, x), weights
+
+
+#: What goes wrong in NumPy and in the layer alike.
+MISTAKES: dict[str, dict[str, Callable]] = {
+    mark(
+        "The softmax runs over an axis of length 1, so that every weight is 1; let it run over "
+        "time."
+    ): {"soften": np.ones_like},
+    mark("The softmax runs over the batch: the answer to one window depends on the others."): {
+        "soften": lambda scores: _softmax(scores, 0)
+    },
+    mark("All weights of the batch together sum to one: give softmax an axis."): {
+        "soften": lambda scores: _softmax(scores, None)
+    },
+    mark("The exponentials are there, but they are not divided by their sum over time."): {
+        "soften": np.exp
+    },
+    mark("The softmax is missing: the scores themselves multiply the input."): {
+        "soften": lambda scores: scores
+    },
+    mark("A sigmoid takes the place of the softmax; weights must sum to one over time."): {
+        "soften": _sigmoid
+    },
+    mark(
+        "The largest score gets all the weight (a hard argmax): no gradient flows through that."
+    ): {"soften": _hard},
+    mark("All weights are equal, whatever the input: the scores do not reach the softmax."): {
+        "soften": lambda scores: np.ones_like(scores) / scores.shape[1]
+    },
+    mark("The weights have the wrong sign; those of a softmax are never negative."): {
+        "soften": lambda scores: -_softmax(scores)
+    },
+    mark("The scores are multiplied by two before the softmax."): {
+        "soften": lambda scores: _softmax(2 * scores)
+    },
+    mark("The sign of the scores is turned round."): {"soften": lambda scores: _softmax(-scores)},
+    mark("The scores lack the tanh around x W + b."): {
+        "scores": lambda x, W, b: (x @ W + b)[..., 0]
+    },
+    mark("The scores lack the bias b."): {"scores": lambda x, W, b: np.tanh(x @ W)[..., 0]},
+    mark("The bias is outside the tanh; E = tanh(x W + b) has it inside."): {
+        "scores": lambda x, W, b: (np.tanh(x @ W) + b)[..., 0]
+    },
+    mark("One bias serves all time steps; b has one entry for each step."): {
+        "scores": lambda x, W, b: np.tanh(x @ W + b[0])[..., 0]
+    },
+    mark("The bias is used in reversed order of time."): {
+        "scores": lambda x, W, b: np.tanh(x @ W + b[::-1])[..., 0]
+    },
+    mark("The scores use a sigmoid; the formula asks for tanh."): {
+        "scores": lambda x, W, b: _sigmoid(x @ W + b)[..., 0]
+    },
+    mark("The scores use relu; the formula asks for tanh."): {
+        "scores": lambda x, W, b: ((x @ W + b) * ((x @ W + b).real > 0))[..., 0]
+    },
+    mark("The time axis is still there: the weighted vectors have not been summed over time."): {
+        "reduce": lambda weights, x: weights[..., None] * x
+    },
+    mark("The context keeps a time axis of length 1: sum over it without keepdims."): {
+        "reduce": lambda weights, x: _sum(weights, x)[:, None]
+    },
+    mark("The context is a mean over time; the weights sum to one already, so add."): {
+        "reduce": lambda weights, x: _sum(weights, x) / x.shape[1]
+    },
+    mark("The context is the plain sum of the inputs: the weights are not used."): {
+        "reduce": lambda weights, x: x.sum(axis=1)
+    },
+    mark("The context is the plain mean of the inputs: the weights are not used."): {
+        "reduce": lambda weights, x: x.mean(axis=1)
+    },
+    mark("The context is only the last weighted vector; add all of them."): {
+        "reduce": lambda weights, x: (weights[..., None] * x)[:, -1]
+    },
+    mark("The context is the input with the largest weight: a hard choice, not a weighted sum."): {
+        "reduce": lambda weights, x: _sum(_hard(weights), x)
+    },
+    mark("The weights meet the inputs in reversed order of time."): {
+        "reduce": lambda weights, x: _sum(weights[:, ::-1], x)
+    },
+}
+
+
+# --- training in NumPy ------------------------------------------------------------------------
+
+
+def _gradient(loss: Callable, weights: list[np.ndarray]) -> list[np.ndarray]:
+    """The gradient of a loss by complex steps: exact to the last digit, without a formula."""
+    step = 1e-30
+    gradients = []
+    for i, weight in enumerate(weights):
+        gradient = np.zeros(weight.shape)
+        for place in np.ndindex(weight.shape):
+            moved = [one.astype(complex) for one in weights]
+            moved[i][place] += step * 1j
+            gradient[place] = loss(moved).imag / step
+        gradients.append(gradient)
+    return gradients
+
+
+# --- 06.rnn: the recurrent network ------------------------------------------------------------
 
 
 def build_rnn(time_steps):
@@ -107,231 +285,196 @@ def build_rnn(time_steps):
     return model
 
 
-def check_rnn(answer: Any) -> None:
-    """Shapes, the 11 parameters, what the network computes, loss and optimiser."""
+def probe_model(build, steps, weights, windows, targets, rate):
+    """In the answer's process: what the model is made of, and what it computes and learns."""
+    import contextlib
+
     import keras
+    import numpy as np
 
-    for steps in (20, 7):
-        model = call(answer, steps)
-        if not isinstance(model, keras.Model):
-            fail(f"Return a keras.Model; your function returns a {kind_of(model)}.")
-        _check_shapes(model, steps)
-        _check_layers(model)
-        _check_what_it_computes(model, steps)
-        _check_compiled(model)
-
-
-def _check_shapes(model: Any, steps: int) -> None:
-    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    if not all(isinstance(shape, tuple) for shape in shapes):
-        fail("The model should have one input and one output, declared by an Input layer.")
-    if shapes[0] not in ((None, steps, 1), (None, None, 1)):
-        fail(
-            f"Asked for {steps} time steps, your model takes inputs of shape {shapes[0]}; "
-            f"each window has the shape ({steps}, 1)."
-        )
-    if len(shapes[1]) == 3:
-        fail(
-            f"The output has the shape {shapes[1]}: it still has a time axis, so the recurrent "
-            "layer must not return its sequences here."
-        )
-    if shapes[1] != (None, 1):
-        fail(
-            f"The output has the shape {shapes[1]}; one number per window has the shape (None, 1)."
-        )
-
-
-def _check_layers(model: Any) -> None:
-    shapes = [tuple(weight.shape) for weight in model.weights]
-    total = sum(int(np.prod(shape)) for shape in shapes)
-    for name, gates in (("an LSTM", 4), ("a GRU", 3)):
-        if any(len(shape) == 2 and shape[1] == gates * shape[0] > gates for shape in shapes):
-            fail(f"Your recurrent layer is {name}; the question asks for a SimpleRNN.")
-    if not any(len(shape) == 2 and shape[0] == shape[1] > 1 for shape in shapes):
-        fail("There is no recurrent layer in your model: no weight leads from state to state.")
-    if shapes == [(1, 2), (2, 2), (2,), (2, 1), (1,)]:
-        return
-    units = shapes[0][-1]
-    if units != 2:
-        fail(f"Your recurrent layer has {units} units instead of 2.")
-    fail(
-        f"Your model has {total} parameters; SimpleRNN(2) and Dense(1) together have "
-        "2·(1 + 2 + 1) + (2 + 1) = 11."
-    )
-
-
-def _check_what_it_computes(model: Any, steps: int) -> None:
-    rng = np.random.default_rng(steps)
-    kept = model.get_weights()
-    weights = [rng.uniform(-0.7, 0.7, size=weight.shape) for weight in kept]
-    inputs = rng.uniform(-1, 1, size=(6, steps, 1))
-    model.set_weights(weights)
-    try:
-        output = np.asarray(model(inputs.astype("float32"))).astype(float)
-    finally:
-        model.set_weights(kept)
-    if np.isnan(output).any():
-        fail("With finite weights and inputs your model gives NaN.")
-    if close(output, _forward(inputs, weights, np.tanh, np.tanh), 1e-4):
-        return
-    others = {"no activation": lambda z: z, "relu": lambda z: np.maximum(z, 0), "sigmoid": _sigmoid}
-    for name, other in others.items():
-        if close(output, _forward(inputs, weights, np.tanh, other), 1e-4):
-            fail(f"The dense layer uses {name}; the question asks for tanh.")
-        if close(output, _forward(inputs, weights, other, np.tanh), 1e-4):
-            fail(f"The recurrent layer uses {name}; the question asks for tanh.")
-    if close(output, _forward(inputs[:, ::-1], weights, np.tanh, np.tanh), 1e-4):
-        fail("Your network reads the window backwards, from the newest value to the oldest.")
-    fail("With the same weights your model computes something else than tanh(W·h_T + b).")
-
-
-def _forward(inputs: np.ndarray, weights: list[np.ndarray], recurrent: Any, dense: Any) -> Any:
-    kernel, loop, bias, out, shift = weights
-    state = np.zeros((len(inputs), 2))
-    for step in range(inputs.shape[1]):
-        state = recurrent(inputs[:, step] @ kernel + state @ loop + bias)
-    return dense(state @ out + shift)
-
-
-def _sigmoid(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-z))
-
-
-def _check_compiled(model: Any) -> None:
-    import keras
-
-    if not getattr(model, "compiled", False):
-        fail("Your model is not compiled: end with model.compile(optimizer=…, loss=…).")
-    if type(model.optimizer) is not keras.optimizers.Adam:
-        name = type(model.optimizer).__name__
-        fail(f"Your model is compiled with the optimiser {name}; the question asks for adam.")
-    truth = np.array([[0.0], [1.0], [0.5]], dtype="float32")
-    guess = np.array([[0.5], [0.25], [0.5]], dtype="float32")
-    loss = float(model.compute_loss(y=truth, y_pred=guess))
-    if not np.isclose(loss, np.mean((truth - guess) ** 2), atol=1e-6):
-        fail("The loss you compile with is not the mean squared error.")
-
-
-# --- question 3: attention over time ----------------------------------------------------------
-
-
-def time_attention(x, W, b):
-    """Attention over time: x (batch, time, features) -> context (batch, features), weights."""
-    scores = np.tanh(x @ W + b)[..., 0]
-    powers = np.exp(scores)
-    weights = powers / powers.sum(axis=1, keepdims=True)
-    context = (weights[..., np.newaxis] * x).sum(axis=1)
-    return context, weights
-
-
-def check_attention(answer: Any) -> None:
-    """Shapes, weights that sum to one over time, a numeric example, a shifted input."""
-    for seed in (0, 1, 2):
-        x, W, b = _example(seed)
-        batch, steps, features = x.shape
-        context, weights = as_outputs(call(answer, x, W, b), ("context", "weights"))
-        _no_time_axis(context, batch, steps, features)
-        weights = as_array(weights, None, "the array of weights")
-        if weights.shape == (batch, steps, 1):
-            weights = weights[..., 0]
-        weights = as_array(weights, (batch, steps), "the array of weights")
-        _check_weights(weights, x, W, b)
-        context = as_array(context, (batch, features), "the context")
-        _check_context(context, weights, x)
-
-
-def _example(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    batch, steps, features = ((4, 6, 3), (6, 3, 2), (3, 7, 5))[seed]
-    x = rng.normal(size=(batch, steps, features))
-    return x, rng.normal(size=(features, 1)), rng.normal(size=(steps, 1))
-
-
-def _no_time_axis(context: Any, batch: int, steps: int, features: int) -> None:
-    if np.shape(context) == (batch, steps, features):
-        fail(
-            f"The context has shape {(batch, steps, features)}: the time axis is still there, "
-            "so the weighted vectors have not been summed over time."
-        )
-    if np.shape(context) == (batch, 1, features):
-        fail("The context keeps a time axis of length 1: sum over it without keepdims.")
-
-
-def _check_weights(weights: np.ndarray, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
-    if close(weights, time_attention(x, W, b)[1]):
-        return
-    steps = x.shape[1]
-    raw = (x @ W + b)[..., 0]
-    if (weights < 0).any():
-        fail("Some weights are negative: the softmax is missing or comes too early.")
-    if np.allclose(weights, 1):
-        fail("Every weight is 1: the softmax runs over an axis of length 1, not over time.")
-    if not np.allclose(weights.sum(axis=1), 1):
-        if np.allclose(weights.sum(axis=0), 1):
-            fail("The weights sum to one over the batch: the softmax runs over the wrong axis.")
-        if np.isclose(weights.sum(), 1):
-            fail("All weights of the batch together sum to one: give softmax an axis.")
-        if close(weights, np.exp(np.tanh(raw))):
-            fail("The exponentials are there, but they are not divided by their sum over time.")
-        fail("The weights of one window do not sum to one over time.")
-    if np.isin(weights, (0.0, 1.0)).all():
-        fail(
-            "Each window has a single weight of 1: that is a hard argmax, through which no "
-            "gradient flows; softmax spreads the weight."
-        )
-    if np.allclose(weights, 1 / steps):
-        fail("All weights are equal, whatever the input: the scores do not reach the softmax.")
-    others = {
-        "The scores lack the tanh around x W + b.": raw,
-        "The scores lack the bias b.": np.tanh((x @ W)[..., 0]),
-        "The bias is outside the tanh; E = tanh(x W + b) has it inside.": np.tanh((x @ W)[..., 0])
-        + b[:, 0],
-        "One bias serves all time steps; b has one entry for each step.": np.tanh(
-            (x @ W)[..., 0] + b[0, 0]
-        ),
-        "The bias is used in reversed order of time.": np.tanh((x @ W)[..., 0] + b[::-1, 0]),
-        "The scores use a sigmoid; the formula asks for tanh.": _sigmoid(raw),
-        "The scores use relu; the formula asks for tanh.": np.maximum(raw, 0),
-        "The sign of the scores is turned round.": -np.tanh(raw),
-    }
-    for sentence, scores in others.items():
-        if close(weights, _softmax(scores)):
-            fail(sentence)
-    powers = np.exp(np.tanh(raw))
-    if close(weights, powers**2 / (powers**2).sum(axis=1, keepdims=True)):
-        fail("The scores are multiplied by two before the softmax.")
-    fail("The weights sum to one over time, but they are not softmax(tanh(x W + b)).")
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _check_context(context: np.ndarray, weights: np.ndarray, x: np.ndarray) -> None:
-    weighted = weights[..., np.newaxis] * x
-    right = weighted.sum(axis=1)
-    if close(context, right):
-        return
-    others = {
-        "The context is a mean over time; the weights sum to one already, so add.": weighted.mean(
-            axis=1
-        ),
-        "The context is the plain sum of the inputs: the weights are not used.": x.sum(axis=1),
-        "The context is the plain mean of the inputs: the weights are not used.": x.mean(axis=1),
-        "The context is only the last weighted vector; add all of them.": weighted[:, -1],
-        "The context is the input with the largest weight: a hard choice, not a weighted sum.": x[
-            np.arange(len(x)), weights.argmax(axis=1)
+    model = build(steps)
+    if not isinstance(model, keras.Model):
+        return model
+    if not model.built:
+        model.build((None, steps, 1))
+    optimizer = getattr(model, "optimizer", None)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    seen = {
+        "layers": [
+            {
+                "name": type(getattr(layer, "cell", layer)).__name__.removesuffix("Cell"),
+                "recurrent": isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional),
+                "units": getattr(layer, "units", getattr(getattr(layer, "cell", 0), "units", None)),
+                "activation": getattr(getattr(layer, "activation", None), "__name__", None),
+                "sequences": bool(getattr(layer, "return_sequences", False)),
+                "backwards": bool(getattr(layer, "go_backwards", False)),
+                "bias": bool(getattr(layer, "use_bias", True)),
+                "dropout": max(getattr(layer, n, 0) or 0 for n in ("dropout", "recurrent_dropout")),
+            }
+            for layer in layers
         ],
-        "The weights meet the inputs in reversed order of time.": (
-            weights[:, ::-1, np.newaxis] * x
-        ).sum(axis=1),
+        "input": list(model.input_shape),
+        "parameters": model.count_params(),
+        "compiled": bool(getattr(model, "compiled", False)),
+        "optimizer": type(optimizer).__name__,
+        "adam": isinstance(optimizer, keras.optimizers.Adam),
+        "added": len(model.losses),
+        "frozen": len(model.weights) - len(model.trainable_weights),
+        "fresh": model.get_weights(),
     }
-    for sentence, other in others.items():
-        if close(context, other):
-            fail(sentence)
-    fail("The weights are right, but the context is not the sum of weight times input over time.")
+    shapes = [tuple(weight.shape) for weight in model.weights]
+    if not seen["compiled"] or sorted(shapes) != sorted(weight.shape for weight in weights):
+        return seen
 
+    def by_shape():
+        return {tuple(variable.shape): variable for variable in model.weights}
+
+    for weight in weights:
+        by_shape()[weight.shape].assign(weight)
+    with contextlib.suppress(Exception):  # not every optimiser has a rate to set
+        optimizer.learning_rate = rate
+    model.run_eagerly = True
+    windows, targets = windows.astype("float32"), targets.astype("float32")
+    seen["output"] = model(windows)
+    seen["losses"] = []
+    for _ in range(2):
+        model.reset_metrics()  # else the mean of all steps comes back
+        loss = model.train_on_batch(windows, targets)
+        seen["losses"].append(loss[0] if isinstance(loss, list) else loss)
+    trained = [np.ravel(by_shape()[weight.shape]) for weight in weights]
+    return seen | {"trained": np.concatenate(trained)}
+
+
+def _rnn_case(draw: Draw) -> tuple:
+    random, steps = draw.random, (1, 20, 3, 7)[draw.random.integers(4)]
+    shapes = ((1, 2), (2, 2), (2,), (2, 1), (1,))
+    weights = [random.uniform(-0.7, 0.7, shape) for shape in shapes]
+    windows, targets = random.uniform(-3, 3, (32, steps, 1)), random.uniform(-3, 3, (32, 1))
+    return steps, weights, windows, targets, 0.05
+
+
+def _rnn(
+    time_steps: int,
+    weights: list[np.ndarray],
+    windows: np.ndarray,
+    targets: np.ndarray,
+    rate: float,
+) -> dict[str, np.ndarray]:
+    """The same network in NumPy: its output, and two steps of Adam on the squared error."""
+
+    def output(weights: list[np.ndarray]) -> np.ndarray:
+        kernel, loop, bias, out, shift = weights
+        state = np.zeros((len(windows), 2))
+        for step in range(time_steps):
+            state = np.tanh(windows[:, step] @ kernel + state @ loop + bias)
+        return np.tanh(state @ out + shift)
+
+    def loss(weights: list[np.ndarray]) -> Any:
+        return ((output(weights) - targets) ** 2).mean()
+
+    seen, losses = {"output": output(weights)}, []
+    first, second = ([np.zeros(weight.shape) for weight in weights] for _ in range(2))
+    for t in (1, 2):
+        losses.append(loss(weights))
+        gradients = _gradient(loss, weights)
+        first = [0.9 * m + 0.1 * g for m, g in zip(first, gradients, strict=True)]
+        second = [0.999 * v + 0.001 * g**2 for v, g in zip(second, gradients, strict=True)]
+        scale = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+        weights = [
+            w - scale * m / (np.sqrt(v) + 1e-7)
+            for w, m, v in zip(weights, first, second, strict=True)
+        ]
+    trained = np.concatenate([weight.ravel() for weight in weights])
+    return seen | {"losses": np.array(losses), "trained": trained}
+
+
+def _explain_model(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
+    """What a model is made of, where its numbers are wrong."""
+    for (steps, *_), result in zip(cases, results, strict=True):
+        if not isinstance(result, dict) or "dict" not in result:
+            return tr("Return a keras.Model; your function returns {kind}.", kind=kind_of(result))
+        seen = plain(result)
+        if not seen["compiled"]:
+            return tr("Your model is not compiled: end with model.compile(optimizer=…, loss=…).")
+        if any(not w.any() for w in seen["fresh"] if w.ndim == 2) and not seen["frozen"]:
+            return tr(
+                "A matrix of weights begins with zeros only, so that no gradient reaches what lies "
+                "before it; leave the initialisers as they are."
+            )
+        if wrong and (sentence := _unlike(seen, steps)):
+            return sentence
+    return None
+
+
+def _unlike(seen: dict, steps: int) -> str | None:
+    """The first thing in which a model is not as asked for."""
+    layers = seen["layers"]
+    loops = [layer for layer in layers if layer["recurrent"]]
+    dense = [layer for layer in layers if layer["name"] == "Dense"]
+    others = [layer for layer in layers if layer not in loops + dense]
+    more = [layer["name"] for layer in others if layer["name"] != "Activation"]
+    if not loops:
+        return tr("There is no recurrent layer in your model: no state is handed on.")
+    loop = loops[0]
+    if loop["name"] != "SimpleRNN":
+        return tr(
+            "Your recurrent layer is of the kind {name}; the question asks for a SimpleRNN.",
+            name=loop["name"],
+        )
+    if loop["units"] != 2:
+        return tr(
+            "Your recurrent layer has a state of {units}; the question asks for 2 units.",
+            units=loop["units"],
+        )
+    if more or len(loops) > 1 or len(dense) > 1:
+        names = ", ".join(layer["name"] for layer in layers)
+        return tr(
+            "Your model has the layers {names}; the question asks for SimpleRNN and Dense alone.",
+            names=names,
+        )
+    sentences = {
+        tr("Your recurrent layer returns its sequences: the output still has a time axis."): (
+            loop["sequences"]
+        ),
+        tr("Your network reads the window backwards, from the newest value to the oldest."): (
+            loop["backwards"]
+        ),
+        tr(
+            "The recurrent layer uses {name}; the question asks for tanh.", name=loop["activation"]
+        ): (loop["activation"] not in ("tanh", None)),
+        tr(
+            "The dense layer uses {name}; the question asks for tanh.",
+            name=dense[0]["activation"] if dense else "",
+        ): (dense and not others and dense[0]["activation"] != "tanh"),
+        tr("Dropout makes your network forget at random while it trains; leave it out."): (
+            loop["dropout"]
+        ),
+        tr(
+            "Your model has {count} parameters; SimpleRNN(2) and Dense(1) together have "
+            "2·(1 + 2 + 1) + (2 + 1) = 11.",
+            count=seen["parameters"],
+        ): seen["parameters"] != 11,
+        tr(
+            "Asked for {steps} time steps, your model takes inputs of shape {shape}; each window "
+            "has the shape ({steps}, 1).",
+            steps=steps,
+            shape=tuple(seen["input"]),
+        ): seen["input"][1:] not in ([steps, 1], [None, 1]),
+        tr("A regulariser adds to the loss; the question asks for the squared error alone."): (
+            seen["added"]
+        ),
+        tr("Some weights of your model are frozen, so that training leaves them as they are."): (
+            seen["frozen"]
+        ),
+        tr(
+            "Your model is compiled with the optimiser {name}; the question asks for adam.",
+            name=seen["optimizer"],
+        ): (not seen["adam"]),
+    }
+    return next((sentence for sentence, holds in sentences.items() if holds), None)
+
+
+# --- 06.layer: attention over time as a Keras layer -------------------------------------------
 
 LAYER = '''\
 import keras
@@ -353,205 +496,278 @@ class AttentionLayer(keras.layers.Layer):
 '''
 
 
-def check_layer(answer: Any) -> None:
-    """A trainable Keras layer with W and b that computes what `06.attention` asks for."""
+def probe_layer(make, x, W, b, target, rate):
+    """In the answer's process: what two such layers compute, and what one of them learns."""
     import keras
 
-    if isinstance(answer, keras.layers.Layer):
-        fail("Pass the class itself, not a layer made from it: each check builds a fresh one.")
-    for seed in (0, 1):
-        x, W, b = _example(seed)
-        layer = _fresh_layer(answer)
-        inputs = x.astype("float32")
-        output = _apply(layer, inputs)
-        if isinstance(output, tuple | list):
-            fail("Return the context alone; the next layer has no use for the weights.")
-        _check_parameters(layer, x.shape)
-        _set_weights(layer, W, b)
-        _check_layer_output(_apply(layer, inputs), x, W, b)
-    _check_whole_model(answer)
-
-
-def _fresh_layer(answer: Any) -> Any:
-    import keras
-
-    if inspect.isclass(answer) and not issubclass(answer, keras.layers.Layer):
-        fail(f"Your class {answer.__name__} does not inherit from keras.layers.Layer.")
-    layer = call((lambda: answer()) if inspect.isclass(answer) else answer)
-    if not isinstance(layer, keras.layers.Layer):
-        fail(f"Pass a class that inherits from keras.layers.Layer, not a {kind_of(layer)}.")
-    return layer
-
-
-def _apply(layer: Any, inputs: np.ndarray) -> Any:
-    try:
-        return layer(inputs)
-    except Exception as problem:
-        fail(
-            f"Applied to an input of shape {inputs.shape}, your layer stops with "
-            f"{describe(problem)}."
-        )
-
-
-def _check_parameters(layer: Any, shape: tuple[int, int, int]) -> None:
-    _, steps, features = shape
-    shapes = sorted(tuple(weight.shape) for weight in layer.weights)
-    if not shapes:
-        fail("Your layer has no weights: create W and b with self.add_weight in build.")
-    if len(layer.trainable_weights) < len(shapes):
-        fail("A weight of your layer is not trainable, so training would leave it as it is.")
-    if len(shapes) != 2:
-        fail(f"Your layer has {len(shapes)} weights; it should have two, W and b.")
-    if (features, 1) not in shapes:
-        fail(
-            f"For {features} features no weight has the shape ({features}, 1) of W; "
-            f"the shapes are {shapes[0]} and {shapes[1]}."
-        )
-    shapes.remove((features, 1))
-    if shapes[0] != (steps, 1):
-        fail(
-            f"The bias has shape {shapes[0]}; one entry for each of {steps} time steps "
-            f"means ({steps}, 1)."
-        )
-
-
-def _set_weights(layer: Any, W: np.ndarray, b: np.ndarray) -> None:
-    for weight in layer.weights:
-        weight.assign(W if tuple(weight.shape) == W.shape else b)
-
-
-def _check_layer_output(output: Any, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> None:
-    batch, steps, features = x.shape
-    output = as_array(output, None, "the layer's output")
-    _no_time_axis(output, batch, steps, features)
-    output = as_array(output, (batch, features), "the layer's output")
-    if close(output, time_attention(x, W, b)[0], 1e-4):
-        return
-    raw = (x @ W + b)[..., 0]
-    scores = np.tanh(raw)
-    hard = np.eye(steps)[scores.argmax(axis=1)]
-    others = {
-        "The output is the plain sum of the inputs: the softmax runs over an axis of length 1.": (
-            np.ones_like(scores)
-        ),
-        "The output is the plain mean of the inputs: every weight is the same.": (
-            np.full_like(scores, 1 / steps)
-        ),
-        "The softmax runs over the batch: the answer to one window depends on the others.": (
-            _softmax(scores.T).T
-        ),
-        "The layer picks the largest score (a hard argmax) and lets no gradient through.": hard,
-        "The layer leaves out the tanh around x W + b.": _softmax(raw),
-        "The layer leaves out the bias b.": _softmax(np.tanh((x @ W)[..., 0])),
-        "The layer leaves out the softmax: scores themselves multiply the input.": scores,
-        "The layer takes the mean over time where the sum is meant.": _softmax(scores) / steps,
-        "The layer uses a sigmoid for the scores, where tanh is meant.": _softmax(_sigmoid(raw)),
+    x, target = x.astype("float32"), target.astype("float32")
+    if isinstance(make, keras.layers.Layer):
+        return {"made": True}
+    pair = [make(), make()]
+    if not isinstance(pair[0], keras.layers.Layer):
+        return pair[0]
+    if pair[0].weights:
+        return {"early": True}
+    output, _ = (layer(x) for layer in pair)
+    if output is None or isinstance(output, tuple | list):
+        return output
+    weights = pair[0].weights
+    seen = {
+        "shapes": [list(weight.shape) for weight in weights],
+        "frozen": len(weights) - len(pair[0].trainable_weights),
+        "added": len(pair[0].losses),
+        "shared": any(one is other for one in weights for other in pair[1].weights),
     }
-    for sentence, weights in others.items():
-        if close(output, np.einsum("bt,btf->bf", weights, x), 1e-4):
-            fail(sentence)
-    fail("The output is not the sum over time of softmax(tanh(x W + b)) times the input.")
+    if sorted(seen["shapes"]) != sorted([[*W.shape], [*b.shape]]) or seen["frozen"]:
+        return seen
+
+    def by_shape(layer):
+        return {tuple(variable.shape): variable for variable in layer.weights}
+
+    for layer, factor in zip(pair, (1, -0.5), strict=True):
+        by_shape(layer)[W.shape].assign(factor * W)
+        by_shape(layer)[b.shape].assign(factor * b)
+    one, other = pair
+    seen |= {"output": one(x), "other": other(x), "again": one(x)}
+    if not rate or tuple(seen["output"].shape) != target.shape:
+        return seen
+    inputs = keras.Input(x.shape[1:])
+    model = keras.Model(inputs, one(inputs))
+    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
+    seen["loss"] = model.train_on_batch(x, target)
+    return seen | {"W": by_shape(one)[W.shape], "b": by_shape(one)[b.shape]}
 
 
-def _check_whole_model(answer: Any) -> None:
-    import keras
-
-    inputs = keras.layers.Input((20, 1))
-    states = keras.layers.SimpleRNN(2, return_sequences=True)(inputs)
-    output = keras.layers.Dense(1)(_fresh_layer(answer)(states))
-    total = keras.Model(inputs, output).count_params()
-    if total != 33:
-        fail(f"The whole model has {total} parameters instead of 8 + 22 + 3 = 33.")
+def _layer_case(draw: Draw) -> tuple:
+    # A length for each axis, so that shapes tell W from b.
+    steps, features = [(20, 2), (3, 1), (1, 2), (6, 3), (2, 5)][draw.random.integers(5)]
+    x = draw.numbers(draw.size(), steps, features)
+    W, b = draw.random.normal(size=(features, 1)), draw.random.normal(size=(steps, 1))
+    rate = 0.5 if draw.kind in ("plain", "part", "large", "long") else 0.0  # training takes time
+    return x, W, b, draw.random.normal(size=(len(x), features)), rate
 
 
+def _layer(
+    x: np.ndarray,
+    W: np.ndarray,
+    b: np.ndarray,
+    target: np.ndarray,
+    rate: float,
+    **mistake: Callable,
+) -> dict[str, np.ndarray]:
+    """The same in NumPy: outputs, and a step of gradient descent on the squared error."""
+
+    def context(W: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return _attend(x, W, b, **mistake)[0]
+
+    def loss(weights: list[np.ndarray]) -> Any:
+        return ((context(*weights) - target) ** 2).mean()
+
+    output = context(W, b)
+    seen = {"output": output, "other": context(-0.5 * W, -0.5 * b), "again": output}
+    if not rate or output.shape != target.shape:
+        return seen
+    after = [w - rate * g for w, g in zip((W, b), _gradient(loss, [W, b]), strict=True)]
+    return seen | {"loss": loss([W, b]), "W": after[0], "b": after[1]}
+
+
+def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
+    """What a layer is made of, where its numbers are wrong."""
+    if not wrong:
+        return None
+    for (x, W, b, *_), result in zip(cases, results, strict=True):
+        if isinstance(result, list):
+            return tr("Return the context alone; the next layer has no use for the weights.")
+        if not isinstance(result, dict) or "dict" not in result:
+            return tr(
+                "Pass a class that inherits from keras.layers.Layer; yours makes {kind}.",
+                kind=kind_of(result),
+            )
+        seen = plain(result)
+        if "made" in seen:
+            return tr("Pass the class itself, not a layer made from it: a check builds fresh ones.")
+        if "early" in seen:
+            return tr(
+                "Your layer makes its weights in __init__; make them in build, which knows the "
+                "lengths by input_shape."
+            )
+        shapes = ", ".join(str(tuple(shape)) for shape in seen["shapes"])
+        sentences = {
+            tr("Your layer has no weights: create W and b with self.add_weight in build."): (
+                not shapes
+            ),
+            tr(
+                "Your layer has {count} weights, of the shapes {shapes}; it should have two, W "
+                "{first} and b {second} for an input of shape {input}.",
+                count=len(seen["shapes"]),
+                shapes=shapes,
+                first=W.shape,
+                second=b.shape,
+                input=x.shape,
+            ): sorted(seen["shapes"]) != sorted([[*W.shape], [*b.shape]]),
+            tr("A weight of your layer is not trainable, so training would leave it as it is."): (
+                seen["frozen"]
+            ),
+            tr("Your layer adds something to the loss; the question asks for the context alone."): (
+                seen["added"]
+            ),
+            tr("Two of your layers share their weights; each layer needs its own."): (
+                seen["shared"]
+            ),
+        }
+        if sentence := next((text for text, holds in sentences.items() if holds), None):
+            return sentence
+        if seen.keys() >= {"output", "again"} and not np.array_equal(
+            seen["output"], seen["again"], equal_nan=True
+        ):
+            return tr("Your layer changes with every call: the same input gives another output.")
+    return None
+
+
+RNN_RESULTS = {
+    "output": mark("the output with given weights"),
+    "losses": mark("the squared error before and after a step of training"),
+    "trained": mark("the list of all 11 weights after two steps of training"),
+}
+LAYER_RESULTS = {
+    "output": mark("the output"),
+    "other": mark("the output of a second layer"),
+    "again": mark("the output when it is called again"),
+    "loss": mark("the squared error of a model with this layer"),
+    "W": mark("W after a step of training"),
+    "b": mark("b after a step of training"),
+}
 EXERCISES = {
     exercise.name: exercise
     for exercise in (
         Exercise(
             name="06.why",
-            question=(
+            question=mark(
                 "Write look_back(window): return attention weights over the window (one for each "
                 "value, not negative, summing to 1) and one number, the scale, so that "
                 "scale * sum(weights * window) is the next number. It must hold for any sequence "
                 "in which each number is the sum of the two before it, and for any window of at "
                 "least three values."
             ),
-            answer="look_back",
-            check=check_why,
+            solve=look_back,
+            case=_window,
+            results=(mark("the weights"), mark("the scale")),
+            view=_continued,
+            demands=_one_scale,
+            mistakes=WHY_MISTAKES,
             hints=(
-                "Which values of the window does the rule use? Are they the same places each time?",
-                "Attention weights make a weighted mean. How do you get from the mean of two "
-                "numbers to their sum?",
-                "Put one half on each of the last two places and 0 elsewhere; the scale is 2.",
+                mark(
+                    "Which values of the window does the rule use? Are they the same places each "
+                    "time?"
+                ),
+                mark(
+                    "Attention weights make a weighted mean. How do you get from the mean of two "
+                    "numbers to their sum?"
+                ),
+                mark(
+                    "Put one half on each of the last two places and 0 elsewhere; the scale is 2."
+                ),
             ),
-            solution=source(look_back),
-            praise=(
+            praise=mark(
                 "Two places, always the same, and a factor: weights over time can hold this rule."
             ),
         ),
         Exercise(
             name="06.rnn",
-            question=(
+            question=mark(
                 "Write build_rnn(time_steps): return a compiled model with SimpleRNN(2, tanh) and "
                 "Dense(1, tanh) for windows of shape (time_steps, 1), with mean squared error and "
                 "adam."
             ),
             answer="build_rnn",
-            check=check_rnn,
+            text=source(build_rnn),
+            solve=_rnn,
+            case=_rnn_case,
+            probe=probe_model,
+            takes=1,
+            results=RNN_RESULTS,
+            demands=_explain_model,
             hints=(
-                "Three layers: an Input with the shape of one window, the recurrent one, the dense "
-                "one.",
-                "SimpleRNN returns its last state unless you ask for sequences. Both activations "
-                'are given as activation="tanh".',
-                "keras.Sequential([Input((time_steps, 1)), SimpleRNN(2, …), Dense(1, …)]), then "
-                "compile(optimizer=…, loss=…), then return the model.",
+                mark(
+                    "Three layers: an Input with the shape of one window, the recurrent one, the "
+                    "dense one."
+                ),
+                mark(
+                    "SimpleRNN returns its last state unless you ask for sequences. Both "
+                    'activations are given as activation="tanh".'
+                ),
+                mark(
+                    "keras.Sequential([Input((time_steps, 1)), SimpleRNN(2, …), Dense(1, …)]), then"
+                    " compile(optimizer=…, loss=…), then return the model."
+                ),
             ),
-            solution=source(build_rnn),
-            praise="11 parameters, tanh twice, mean squared error, adam.",
+            praise=mark("11 parameters, tanh twice, mean squared error, adam."),
             seconds=60.0,
-            needs=("keras",),
+            imports=("keras",),
+            count=8,
+            single=True,
         ),
         Exercise(
             name="06.attention",
-            question=(
+            question=mark(
                 "Write time_attention(x, W, b) in NumPy for x (batch, time, features), "
                 "W (features, 1), b (time, 1): scores E = tanh(x W + b), weights = softmax of E "
                 "over time, context = sum over time of weights times x. Return context "
                 "(batch, features) and weights (batch, time)."
             ),
-            answer="time_attention",
-            check=check_attention,
+            solve=time_attention,
+            case=_attention_case,
+            results=(mark("the context"), mark("the weights")),
+            mistakes={why: partial(_attend, **how) for why, how in MISTAKES.items()},
             hints=(
-                "Write the shape of every step beside it: x @ W is (batch, time, 1).",
-                "Which axis is time? The exponentials are divided by their sum over that axis, "
-                "kept as an axis of length 1.",
-                "weights[..., np.newaxis] * x has the shape (batch, time, features); sum it over "
-                "axis 1.",
+                mark("Write the shape of every step beside it: x @ W is (batch, time, 1)."),
+                mark(
+                    "Which axis is time? The exponentials are divided by their sum over that axis, "
+                    "kept as an axis of length 1."
+                ),
+                mark(
+                    "weights[..., np.newaxis] * x has the shape (batch, time, features); sum it "
+                    "over axis 1."
+                ),
             ),
-            solution=source(time_attention),
-            praise="The weights sum to one over time and the context is their weighted sum.",
+            praise=mark("The weights sum to one over time and the context is their weighted sum."),
         ),
         Exercise(
             name="06.layer",
-            question=(
+            question=mark(
                 "Write the same as a Keras layer: class AttentionLayer with the weights W "
                 "(features, 1) and b (time, 1), created in build, and call(x) that returns the "
                 "context (batch, features)."
             ),
             answer="AttentionLayer",
-            check=check_layer,
+            text=LAYER,
+            wants="class",
+            solve=_layer,
+            case=_layer_case,
+            probe=probe_layer,
+            takes=1,
+            results=LAYER_RESULTS,
+            demands=_explain_layer,
+            mistakes={why: partial(_layer, **how) for why, how in MISTAKES.items()},
             hints=(
-                "build(self, input_shape) knows the lengths: input_shape is (batch, time, "
-                "features).",
-                'self.add_weight(shape=(features, 1), name="W") makes a trainable weight; b has '
-                "one entry for each time step.",
-                "call(self, x) is your NumPy function with keras.ops in place of np: ops.tanh, "
-                "ops.matmul, ops.softmax(…, axis=1), ops.sum(…, axis=1).",
+                mark(
+                    "build(self, input_shape) knows the lengths: input_shape is (batch, time, "
+                    "features)."
+                ),
+                mark(
+                    'self.add_weight(shape=(features, 1), name="W") makes a trainable weight; b '
+                    "has one entry for each time step."
+                ),
+                mark(
+                    "call(self, x) is your NumPy function with keras.ops in place of np: ops.tanh, "
+                    "ops.matmul, ops.softmax(…, axis=1), ops.sum(…, axis=1)."
+                ),
             ),
-            solution=LAYER,
-            praise="W and b are trained, and the whole model has 8 + 22 + 3 = 33 parameters.",
+            praise=mark("W and b are trained, and the whole model has 8 + 22 + 3 = 33 parameters."),
             seconds=60.0,
-            needs=("keras",),
+            imports=("keras",),
+            count=13,
+            single=True,
         ),
     )
 }

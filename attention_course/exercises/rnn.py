@@ -1,20 +1,15 @@
-"""Exercises of chapter 1: one step of a recurrent layer, all its steps, and encoding a text.
-
-Each checker computes the right answer and, when the student's differs, the answers that common
-mistakes lead to. The mistake whose numbers the student has is the one that is named.
-"""
+"""Exercises of chapter 1: one step of a recurrent layer, all its steps, and encoding a text."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from attention_course.exercises._harness import Exercise, as_array, call, close, fail, source
-
-TOLERANCE = 1e-5  # an answer computed in float32 is right too
-
+from attention_course.exercises.drawing import Draw
+from attention_course.exercises.exercise import Exercise
+from attention_course.words import mark
 
 # --- 01.rnn_step ------------------------------------------------------------------------------
 
@@ -24,81 +19,58 @@ def rnn_step(x, h, W, U, b):
     return np.tanh(x @ W + h @ U + b)
 
 
+def _step_case(draw: Draw) -> tuple:
+    d, n = draw.size(), draw.size()
+    h = draw.numbers(n, low=-1, high=1)
+    return draw.numbers(d), h, draw.numbers(d, n), draw.numbers(n, n), draw.numbers(n)
+
+
 def _sigmoid(z: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-z))
 
 
-STEP_MISTAKES: tuple[tuple[Callable, str], ...] = (
-    (
-        lambda x, h, W, U, b: x @ W + h @ U + b,
-        "The sum is right, but the tanh around it is missing: "
-        "without it a state can grow without bound.",
+STEP_MISTAKES = {
+    mark(
+        "The sum is right, but the tanh around it is missing: without it a state can grow"
+        " without bound."
+    ): lambda x, h, W, U, b: x @ W + h @ U + b,
+    mark("The bias b is missing from the sum."): lambda x, h, W, U, b: np.tanh(x @ W + h @ U),
+    mark(
+        "Your state ignores the previous one: add h @ U, or the network has no memory."
+    ): lambda x, h, W, U, b: np.tanh(x @ W + b),
+    mark(
+        "Your state ignores the current input: add x @ W, or the network never reads a word."
+    ): lambda x, h, W, U, b: np.tanh(h @ U + b),
+    mark(
+        "U is used the wrong way round (U @ h instead of h @ U): U is square, so NumPy "
+        "cannot notice. Row i of U holds what old neuron i sends out."
+    ): lambda x, h, W, U, b: np.tanh(x @ W + U @ h + b),
+    mark(
+        "Each of your neurons gets only its own old value: every neuron must get all of "
+        "them, so use the whole matrix, h @ U."
+    ): lambda x, h, W, U, b: np.tanh(x @ W + h * np.diag(U) + b),
+    mark(
+        "The bias b is added outside the tanh; it belongs to the sum inside."
+    ): lambda x, h, W, U, b: np.tanh(x @ W + h @ U) + b,
+    mark("Only x @ W is inside your tanh; the whole sum belongs inside."): lambda x, h, W, U, b: (
+        np.tanh(x @ W) + h @ U + b
     ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W + h @ U),
-        "The bias b is missing from the sum.",
+    mark(
+        "You take two tanhs, one for each part: add the parts first, then take one tanh."
+    ): lambda x, h, W, U, b: np.tanh(x @ W) + np.tanh(h @ U) + b,
+    mark(
+        "The sum is right, but it goes through a sigmoid; Keras' SimpleRNN uses tanh by default."
+    ): lambda x, h, W, U, b: _sigmoid(x @ W + h @ U + b),
+    mark(
+        "The sum is right, but it goes through a ReLU, which loses every negative value; use tanh."
+    ): lambda x, h, W, U, b: np.maximum(x @ W + h @ U + b, 0),
+    mark("You add the old state as it is: multiply it by U first, h @ U."): lambda x, h, W, U, b: (
+        np.tanh(x @ W + h + b)
     ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W + b),
-        "Your state ignores the previous one: add h @ U, or the network has no memory.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(h @ U + b),
-        "Your state ignores the current input: add x @ W, or the network never reads a word.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W + U @ h + b),
-        "U is used the wrong way round (U @ h instead of h @ U): U is square, so NumPy cannot "
-        "notice. Row i of U holds what old neuron i sends out.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W + h * np.diag(U) + b),
-        "Each of your neurons gets only its own old value: every neuron must get all of them, "
-        "so use the whole matrix, h @ U.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W + h @ U) + b,
-        "The bias b is added outside the tanh; it belongs to the sum inside.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W) + h @ U + b,
-        "Only x @ W is inside your tanh; the whole sum belongs inside.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W) + np.tanh(h @ U) + b,
-        "You take two tanhs, one for each part: add the parts first, then take one tanh.",
-    ),
-    (
-        lambda x, h, W, U, b: _sigmoid(x @ W + h @ U + b),
-        "The sum is right, but it goes through a sigmoid; Keras' SimpleRNN uses tanh by default.",
-    ),
-    (
-        lambda x, h, W, U, b: np.maximum(x @ W + h @ U + b, 0),
-        "The sum is right, but it goes through a ReLU, which loses every negative value; use tanh.",
-    ),
-    (
-        lambda x, h, W, U, b: np.tanh(x @ W + h + b),
-        "You add the old state as it is: multiply it by U first, h @ U.",
-    ),
-    (
-        lambda x, h, W, U, b: h + np.tanh(x @ W + h @ U + b),
-        "You add the new state to the old one: the new state replaces it.",
-    ),
-)
-
-
-def _check_step(answer: Any) -> None:
-    random = np.random.default_rng(1)
-    cases = []
-    for d, n in ((3, 2), (2, 4), (4, 4)):
-        W, U = random.normal(size=(d, n)), random.normal(size=(n, n))
-        x, h, b = random.normal(size=d), random.uniform(-0.9, 0.9, size=n), random.normal(size=n)
-        cases.append((x, h, W, U, b))
-    found = []
-    for case in cases:
-        n = len(case[4])
-        found.append(as_array(call(answer, *case), (n,), f"the new state for n = {n}"))
-    _compare(found, cases, rnn_step, STEP_MISTAKES, "the new state")
+    mark(
+        "You add the new state to the old one: the new state replaces it."
+    ): lambda x, h, W, U, b: h + np.tanh(x @ W + h @ U + b),
+}
 
 
 # --- 01.rnn -----------------------------------------------------------------------------------
@@ -113,6 +85,13 @@ def rnn_forward(X, W, U, b):
         h = np.tanh(X[:, t] @ W + h @ U + b)
         states.append(h)
     return np.stack(states, axis=1)
+
+
+def _forward_case(draw: Draw) -> tuple:
+    batch, steps, d, n = draw.size(most=3), draw.length(), draw.size(), draw.size(most=4)
+    X = draw.numbers(batch, steps, d)
+    # Weights that are no larger keep the states apart: a chaotic layer would hide every mistake.
+    return X, draw.numbers(d, n), draw.numbers(n, n, low=-1, high=1), draw.numbers(n)
 
 
 def _forward(
@@ -134,84 +113,58 @@ def _forward(
     return states
 
 
-FORWARD_MISTAKES: tuple[tuple[Callable, str], ...] = (
-    (
-        lambda X, W, U, b: _forward(X[:, ::-1], W, U, b)[:, ::-1],
-        "You read the sentences from the last word to the first; go from t = 0 upwards.",
-    ),
-    (
-        lambda X, W, U, b: _forward(X, W, U, b)[:, ::-1],
-        "The states are right, but stored in reverse order: state t belongs to word t.",
-    ),
-    (
-        lambda X, W, U, b: _forward(X, W, U, b, over="everything"),
-        "The state of one sentence leaks into the next one: start every sentence at zero.",
-    ),
-    (
-        lambda X, W, U, b: _forward(X.swapaxes(0, 1), W, U, b).swapaxes(0, 1),
-        "Your loop runs over the sentences instead of the words: axis 0 of X is the batch and "
-        "axis 1 is time, so take X[:, t].",
-    ),
-    (
-        lambda X, W, U, b: _forward(X, W, U, b, start=1.0),
-        "The state before the first word should be zeros, not ones.",
-    ),
-    (
-        lambda X, W, U, b: _forward(np.broadcast_to(X[:, :1], X.shape), W, U, b),
-        "Every step of yours reads the first word: take word t, X[:, t].",
-    ),
-    (
-        lambda X, W, U, b: np.repeat(_forward(X, W, U, b)[:, -1:], X.shape[1], axis=1),
-        "All your states are the last one: store each state before the next step replaces it.",
-    ),
-    *(
-        (lambda X, W, U, b, wrong=wrong: _forward(X, W, U, b, step=wrong), "In every step: " + why)
-        for wrong, why in STEP_MISTAKES
-    ),
-)
+def _with_zeros(X: np.ndarray, *weights: np.ndarray) -> np.ndarray:
+    states = _forward(X, *weights)
+    return np.concatenate([np.zeros_like(states[:, :1]), states], axis=1)
 
 
-def _check_forward(answer: Any) -> None:
-    random = np.random.default_rng(2)
-    cases = []
-    # The second case has as many sentences as words, and inputs as wide as the state: no axis
-    # can be told from another by its length.
-    for batch, steps, d, n in ((2, 4, 3, 2), (3, 3, 3, 3), (1, 5, 2, 4)):
-        X, W = random.normal(size=(batch, steps, d)), random.normal(size=(d, n))
-        U, b = 0.7 * random.normal(size=(n, n)), random.normal(size=n)
-        cases.append((X, W, U, b))
-    found = [_all_states(call(answer, *case), case) for case in cases]
-    _compare(found, cases, rnn_forward, FORWARD_MISTAKES, "the states")
-
-
-def _all_states(result: Any, case: Sequence[np.ndarray]) -> np.ndarray:
-    """The result as an array (batch, T, n), with words for the usual wrong shapes."""
-    batch, steps, _ = case[0].shape
-    n = len(case[3])
-    states = as_array(result, None, "the states")
-    if states.shape == (batch, n) != (batch, steps, n):
-        fail(
-            f"You return one state per sentence, of shape {states.shape}: return all of them, "
-            f"shape (batch, T, n) = {(batch, steps, n)}."
-        )
-    if states.shape == (batch, steps + 1, n):
-        fail(
-            f"You return {steps + 1} states for {steps} words: leave out the zeros from before "
-            "the first word."
-        )
-    if states.shape == (steps, batch, n) and steps != batch:
-        fail(
-            f"Time comes first in your result, {states.shape}: the batch is axis 0 and time axis "
-            "1, so stack the states with axis=1."
-        )
-    states = as_array(states, (batch, steps, n), "the array of states, (batch, T, n),")
-    right = rnn_forward(*case)
-    if batch == steps and batch > 1 and close(states, right.swapaxes(0, 1), TOLERANCE):
-        fail(
-            "Batch and time have changed places in your result: stack the states with axis=1. "
-            "Here there are as many sentences as words, so the shape cannot tell."
-        )
-    return states
+FORWARD_MISTAKES = {
+    mark(
+        "You read the sentences from the last word to the first; go from t = 0 upwards."
+    ): lambda X, W, U, b: _forward(X[:, ::-1], W, U, b)[:, ::-1],
+    mark(
+        "The states are right, but stored in reverse order: state t belongs to word t."
+    ): lambda X, W, U, b: _forward(X, W, U, b)[:, ::-1],
+    mark(
+        "The state of one sentence leaks into the next one: start every sentence at zero."
+    ): lambda X, W, U, b: _forward(X, W, U, b, over="everything"),
+    mark(
+        "Your loop runs over the sentences instead of the words: axis 0 of X is the batch"
+        " and axis 1 is time, so take X[:, t]."
+    ): lambda X, W, U, b: _forward(X.swapaxes(0, 1), W, U, b).swapaxes(0, 1),
+    mark("The state before the first word should be zeros, not ones."): lambda X, W, U, b: _forward(
+        X, W, U, b, start=1.0
+    ),
+    mark("Every step of yours reads the first word: take word t, X[:, t]."): lambda X, W, U, b: (
+        _forward(np.broadcast_to(X[:, :1], X.shape), W, U, b)
+    ),
+    mark(
+        "All your states are the last one: store each state before the next step replaces it."
+    ): lambda X, W, U, b: np.repeat(_forward(X, W, U, b)[:, -1:], X.shape[1], axis=1),
+    mark("You return one state per sentence, the last: return all of them, (batch, T, n)."): (
+        lambda *case: _forward(*case)[:, -1]
+    ),
+    mark("You return T + 1 states for T words: leave out the zeros from before the first word."): (
+        _with_zeros
+    ),
+    mark("You return T + 1 states for T words: the first T are right, so stop after word T."): (
+        lambda X, *weights: _forward(np.concatenate([X, X[:, -1:]], axis=1), *weights)
+    ),
+    mark("Every state stands one step late: state t has read word t already."): (
+        lambda *case: _with_zeros(*case)[:, :-1]
+    ),
+    mark(
+        "Batch and time have changed places in your result: axis 0 is the batch and axis 1 is "
+        "time, so stack the states with axis=1."
+    ): lambda *case: _forward(*case).swapaxes(0, 1),
+    mark(
+        "Batch and time have changed places where there are as many sentences as words, so that "
+        "the shape cannot tell: stack the states with axis=1."
+    ): lambda X, *weights: (
+        _forward(X, *weights).swapaxes(0, 1) if len(X) == X.shape[1] else _forward(X, *weights)
+    ),
+    **{why: partial(_forward, step=wrong) for why, wrong in STEP_MISTAKES.items()},
+}
 
 
 # --- 01.encode --------------------------------------------------------------------------------
@@ -227,31 +180,24 @@ def encode(text, word_index, num_words, length):
     return [0] * (length - len(numbers)) + numbers
 
 
-RANKS = {
-    "the": 1,
-    "and": 2,
-    "a": 3,
-    "of": 4,
-    "is": 6,
-    "this": 11,
-    "film": 19,
-    "not": 21,
-    "all": 29,
-    "bad": 75,
-    "great": 84,
-    "ending": 274,
-}
-ENCODE_CASES = (
-    ("not a bad film", RANKS, 1_000, 8),
-    ("Not a BAD film", RANKS, 1_000, 8),
-    ("a bad zyzzyva film", RANKS, 1_000, 6),
-    ("not a bad film", RANKS, 78, 6),
-    ("not a bad film", RANKS, 76, 6),
-    ("not a bad film", RANKS, 50, 6),
-    ("not a bad film and not a great ending", RANKS, 1_000, 5),
-    ("this is not all", RANKS, 1_000, 5),
-    ("", RANKS, 1_000, 3),
-)
+WORDS = ("the", "and", "a", "film", "not", "bad", "10", "don't", "over-acted", "zeal", "ending")
+
+
+def _encode_case(draw: Draw) -> tuple:
+    random = draw.random
+    most = 30 if draw.kind == "small" else 25_000
+    ranks = random.choice(np.arange(1, most), len(WORDS), replace=False).tolist()
+    word_index = dict(
+        zip(WORDS[: random.integers(len(WORDS) // 2, len(WORDS))], ranks, strict=False)
+    )
+    text = random.choice(WORDS, 0 if draw.kind == "zeros" else draw.length(1, 9)).tolist()
+    if draw.kind in ("mixed", "large"):
+        text = [random.choice([word, word.upper(), word.title()]).item() for word in text]
+    # Where a limit matters most: at the number of a word, just above, just below.
+    near = [rank + 3 + more for rank in word_index.values() for more in (-1, 0, 1)]
+    num_words = int(random.choice([*near, 25_100]))
+    length = 0 if draw.kind == "fortran" else int(random.choice([len(text), 12, draw.length(1, 9)]))
+    return " ".join(text), word_index, num_words, length + 300 * (draw.kind == "strided")
 
 
 def _variant(
@@ -287,171 +233,132 @@ def _variant(
     return padding + numbers if pad == "front" else numbers + padding
 
 
-ENCODE_MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
-    (
-        {"offset": 0},
-        "The offset of 3 is missing: 'not' has rank 21, so its number is 24. "
-        "Your 21 is the number of the word of rank 18.",
-    ),
-    (
-        {"offset": 2},
-        "Your offset is 2; the numbers 0, 1, 2 and 3 are all taken, so rank 1 becomes 4.",
-    ),
-    (
-        {"start": False},
-        "The start mark is missing: every encoded review begins with 1, right after the padding.",
-    ),
-    ({"pad": "back"}, "You pad behind the text; the zeros come first, so the text is read last."),
-    ({"pad": "none"}, "You do not pad: a text shorter than `length` needs zeros in front."),
-    (
-        {"cut": "start"},
-        "You cut a long text at its start; keep the first `length` numbers and drop the rest.",
-    ),
-    ({"cut": "none"}, "You do not cut: the result must never be longer than `length`."),
-    (
-        {"lower": False},
-        "Capital letters make your words unknown: bring the text to lower case first.",
-    ),
-    ({"unknown": "skip"}, "You leave unknown words out; each one becomes the number 2."),
-    ({"unknown": "0"}, "You write 0 for unknown words, but 0 means padding; unknown is 2."),
-    ({"unknown": "5"}, "You add the offset to the unknown mark as well; it is 2, not 5."),
-    ({"unknown": "3"}, "You write 3 for unknown words; the unknown mark is 2, and 3 is not used."),
-    (
-        {"limit": "none"},
-        "You do not use num_words: a number of num_words or more has no row in the embedding, "
-        "so it becomes 2.",
-    ),
-    (
-        {"limit": "rank"},
-        "You compare the rank with num_words; compare the number after the offset was added.",
-    ),
-    (
-        {"limit": "at most"},
-        "You let the number num_words through; the largest one allowed is num_words - 1, because "
-        "counting starts at 0.",
-    ),
-    (
-        {"separator": " "},
-        "An empty text gives one word in your list, the empty one: use split() without a "
-        "separator, which drops empty pieces.",
-    ),
-    ({"late": True}, "You keep one number too few of a long text: the start mark counts as one."),
-    (
-        {"late": True, "cut": "start"},
-        "You keep the end of a long text, and one number too few; keep the first `length`.",
-    ),
-)
-
-
-def _check_encode(answer: Any) -> None:
-    found = []
-    for case in ENCODE_CASES:
-        numbers = as_array(call(answer, *case), None, "the result")
-        if numbers.ndim != 1:
-            fail(
-                f"Return one flat list of numbers; your result for {case[0]!r} has shape "
-                f"{numbers.shape}."
-            )
-        found.append([float(number) for number in numbers])
-    right = [encode(*case) for case in ENCODE_CASES]
-    if found == right:
-        return
-    for mistake, sentence in ENCODE_MISTAKES:
-        if found == [_variant(*case, **mistake) for case in ENCODE_CASES]:
-            fail(sentence)
-    first = next(i for i, pair in enumerate(zip(found, right, strict=True)) if pair[0] != pair[1])
-    text, _, num_words, length = ENCODE_CASES[first]
-    fail(
-        f"For {text!r} with num_words={num_words} and length={length} your result is "
-        f"{[int(n) if n.is_integer() else n for n in found[first]]}; "
-        f"the right one is {right[first]}."
-    )
-
-
-# --- shared -----------------------------------------------------------------------------------
-
-
-def _compare(
-    found: Sequence[np.ndarray],
-    cases: Sequence[tuple],
-    right: Callable,
-    mistakes: Sequence[tuple[Callable, str]],
-    what: str,
-) -> None:
-    """End in ``fail`` unless every result equals ``right`` of its case; name the mistake."""
-    wanted = [right(*case) for case in cases]
-    if all(close(a, b, TOLERANCE) for a, b in zip(found, wanted, strict=True)):
-        return
-    for wrong, sentence in mistakes:
-        if all(close(a, wrong(*case), TOLERANCE) for a, case in zip(found, cases, strict=True)):
-            fail(sentence)
-    if any(np.abs(a).max() > 1 for a in found):
-        fail(f"{what.capitalize()} should lie between -1 and 1, because tanh comes last.")
-    if all(close(a, found[0].flat[0], TOLERANCE) or np.ptp(a) == 0 for a in found):
-        fail(f"{what.capitalize()} should depend on the inputs; your function returns a constant.")
-    for a, b, case in zip(found, wanted, cases, strict=True):
-        if not close(a, b, TOLERANCE):
-            place = np.unravel_index(np.argmax(np.abs(a - b)), a.shape)
-            where = ", ".join(str(int(i)) for i in place)
-            fail(
-                f"For inputs of shapes {', '.join(str(part.shape) for part in case)} entry "
-                f"[{where}] of your result is {a[place]:.4f}; it should be {b[place]:.4f}."
-            )
+ENCODE_MISTAKES = {
+    sentence: partial(_variant, **mistake)
+    for sentence, mistake in {
+        mark(
+            "The offset of 3 is missing: 'not' has rank 21, so its number is 24. Your 21 is "
+            "the number of the word of rank 18."
+        ): {"offset": 0},
+        mark("Your offset is 2; the numbers 0, 1, 2 and 3 are all taken, so rank 1 becomes 4."): {
+            "offset": 2
+        },
+        mark(
+            "The start mark is missing: every encoded review begins with 1, right after the "
+            "padding."
+        ): {"start": False},
+        mark("You pad behind the text; the zeros come first, so the text is read last."): {
+            "pad": "back"
+        },
+        mark("You do not pad: a text shorter than `length` needs zeros in front."): {"pad": "none"},
+        mark(
+            "You cut a long text at its start; keep the first `length` numbers and drop the rest."
+        ): {"cut": "start"},
+        mark("You do not cut: the result must never be longer than `length`."): {"cut": "none"},
+        mark("Capital letters make your words unknown: bring the text to lower case first."): {
+            "lower": False
+        },
+        mark("You leave unknown words out; each one becomes the number 2."): {"unknown": "skip"},
+        mark("You write 0 for unknown words, but 0 means padding; unknown is 2."): {"unknown": "0"},
+        mark("You add the offset to the unknown mark as well; it is 2, not 5."): {"unknown": "5"},
+        mark("You write 3 for unknown words; the unknown mark is 2, and 3 is not used."): {
+            "unknown": "3"
+        },
+        mark(
+            "You do not use num_words: a number of num_words or more has no row in the "
+            "embedding, so it becomes 2."
+        ): {"limit": "none"},
+        mark(
+            "You compare the rank with num_words; compare the number after the offset was added."
+        ): {"limit": "rank"},
+        mark(
+            "You let the number num_words through; the largest one allowed is num_words - 1, "
+            "because counting starts at 0."
+        ): {"limit": "at most"},
+        mark(
+            "An empty text gives one word in your list, the empty one: use split() without a "
+            "separator, which drops empty pieces."
+        ): {"separator": " "},
+        mark("You keep one number too few of a long text: the start mark counts as one."): {
+            "late": True
+        },
+        mark("You keep the end of a long text, and one number too few; keep the first `length`."): {
+            "late": True,
+            "cut": "start",
+        },
+    }.items()
+}
 
 
 EXERCISES = {
     "01.rnn_step": Exercise(
         name="01.rnn_step",
-        question=(
+        question=mark(
             "Write rnn_step(x, h, W, U, b): the new state, shape (n,), from one word x of shape "
             "(d,), the old state h of shape (n,), W (d, n), U (n, n) and b (n,)."
         ),
-        answer="rnn_step",
-        check=_check_step,
+        solve=rnn_step,
+        case=_step_case,
+        results=(mark("the new state"),),
+        mistakes=STEP_MISTAKES,
         hints=(
-            "Three things are added: what the word says, what the memory says, and the bias. "
-            "Which shape must each of them have?",
-            "x has shape (d,) and W has shape (d, n): x @ W has shape (n,). "
-            "Do the same with h and U.",
-            "Add the three parts and put the whole sum into np.tanh, once.",
+            mark(
+                "Three things are added: what the word says, what the memory says, and the bias. "
+                "Which shape must each of them have?"
+            ),
+            mark(
+                "x has shape (d,) and W has shape (d, n): x @ W has shape (n,). Do the same with h "
+                "and U."
+            ),
+            mark("Add the three parts and put the whole sum into np.tanh, once."),
         ),
-        solution=source(rnn_step),
-        praise="Every neuron gets the whole word and the whole old state.",
+        praise=mark("Every neuron gets the whole word and the whole old state."),
     ),
     "01.rnn": Exercise(
         name="01.rnn",
-        question=(
+        question=mark(
             "Write rnn_forward(X, W, U, b): all states, shape (batch, T, n), of a batch X of "
             "shape (batch, T, d). Every sentence starts from a state of zeros."
         ),
-        answer="rnn_forward",
-        check=_check_forward,
+        solve=rnn_forward,
+        case=_forward_case,
+        results=(mark("the array of states"),),
+        mistakes=FORWARD_MISTAKES,
         hints=(
-            "One loop is enough, over time. All sentences of the batch take their step together.",
-            "The word of every sentence at step t is X[:, t], of shape (batch, d); the state h "
-            "has shape (batch, n) and starts as np.zeros((batch, n)).",
-            "In the loop: h = np.tanh(X[:, t] @ W + h @ U + b), then append h to a list. After "
-            "the loop: np.stack(the list, axis=1).",
+            mark(
+                "One loop is enough, over time. All sentences of the batch take their step "
+                "together."
+            ),
+            mark(
+                "The word of every sentence at step t is X[:, t], of shape (batch, d); the state h "
+                "has shape (batch, n) and starts as np.zeros((batch, n))."
+            ),
+            mark(
+                "In the loop: h = np.tanh(X[:, t] @ W + h @ U + b), then append h to a list. After "
+                "the loop: np.stack(the list, axis=1)."
+            ),
         ),
-        solution=source(rnn_forward),
-        praise="These are the states that Keras returns with return_sequences=True.",
+        praise=mark("These are the states that Keras returns with return_sequences=True."),
     ),
     "01.encode": Exercise(
         name="01.encode",
-        question=(
+        question=mark(
             "Write encode(text, word_index, num_words, length): a list of `length` numbers. "
             "Start mark 1, unknown word 2, offset 3; numbers of num_words or more are unknown; "
             "cut at the end, pad in front with 0."
         ),
-        answer="encode",
-        check=_check_encode,
+        solve=encode,
+        case=_encode_case,
+        results=(mark("the list of numbers"),),
+        mistakes=ENCODE_MISTAKES,
         hints=(
-            "Make the list for a text of any length first. Cutting and padding come last.",
-            "Begin with [1]. For each word of text.lower().split() append its rank + 3, or 2 when "
-            "the word is not in word_index or rank + 3 is num_words or more.",
-            "Cut with numbers[:length]; then put [0] * (length - len(numbers)) in front.",
+            mark("Make the list for a text of any length first. Cutting and padding come last."),
+            mark(
+                "Begin with [1]. For each word of text.lower().split() append its rank + 3, or 2 "
+                "when the word is not in word_index or rank + 3 is num_words or more."
+            ),
+            mark("Cut with numbers[:length]; then put [0] * (length - len(numbers)) in front."),
         ),
-        solution=source(encode),
-        praise="This is what the trained models of this course read.",
+        praise=mark("This is what the trained models of this course read."),
     ),
 }

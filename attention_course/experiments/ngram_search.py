@@ -59,16 +59,14 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
             table = json.loads(path.read_text(encoding="utf-8"))
             if table["seed"] != seed:
                 raise ValueError(
-                    tr("its seed is {found}, not {seed}", found=table["seed"], seed=seed)
+                    tr("its seed is {found}, not {wanted}", found=table["seed"], wanted=seed)
                 )
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                tr(
-                    "The table {path} cannot be continued ({reason}): restore it with 'git "
-                    "checkout', or choose another folder with --output.",
-                    path=path,
-                    reason=error,
-                )
+                "The table {path} cannot be continued ({error}): restore it with 'git checkout', "
+                "or choose another folder with --output.",
+                path=path,
+                error=error,
             ) from error
     for changed in tries:
         recipe = _recipe(changed)

@@ -16,7 +16,6 @@ from typing import Any, Literal
 import numpy as np
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 
 class InputError(CourseError, ValueError):
@@ -152,12 +151,10 @@ def scaled_dot_product_attention(
     value = _numbers(value, "value")
     if value.ndim < 2 or value.shape[-2] != scores.shape[-1]:
         raise InputError(
-            tr(
-                "There are {count} keys but the values have shape {values}: give one "
-                "value per key, as an array (..., T_k, d_v).",
-                count=scores.shape[-1],
-                values=value.shape,
-            )
+            "There are {keys} keys but the values have shape {shape}: give one value per "
+            "key, as an array (..., T_k, d_v).",
+            keys=scores.shape[-1],
+            shape=value.shape,
         )
     if scale:
         scores = scores / np.sqrt(np.shape(key)[-1])
@@ -167,11 +164,9 @@ def scaled_dot_product_attention(
         output = np.einsum("...k,...kv->...v", weights, value) if single else weights @ value
     except ValueError:
         raise InputError(
-            tr(
-                "Weights of shape {weights} and values of shape {values} have different batches.",
-                weights=weights.shape,
-                values=value.shape,
-            )
+            "Weights of shape {weights} and values of shape {values} have different batches.",
+            weights=weights.shape,
+            values=value.shape,
         ) from None
     return output, weights
 
@@ -199,10 +194,10 @@ def padding_mask(
     fits = lengths.dtype.kind in "iu" and lengths.ndim == 1
     if not fits or (lengths < 0).any() or (lengths > T).any():
         raise InputError(
-            tr("lengths must be whole numbers from 0 to T = {steps}, one per sequence.", steps=T)
+            "lengths must be whole numbers from 0 to T = {steps}, one per sequence.", steps=T
         )
     if padding not in ("post", "pre"):
-        raise InputError(tr("padding is 'post' or 'pre', not {padding!r}.", padding=padding))
+        raise InputError("padding is 'post' or 'pre', not {padding!r}.", padding=padding)
     real = np.arange(T) < lengths[:, None]
     return (real if padding == "post" else real[:, ::-1])[:, None, :]
 
@@ -221,7 +216,7 @@ def causal_mask(T: int) -> np.ndarray:
     """
     if not isinstance(T, int | np.integer) or isinstance(T, bool) or T < 1:
         raise InputError(
-            tr("T is the number of positions, a whole number from 1 on, not {steps!r}.", steps=T)
+            "T is the number of positions, a whole number from 1 on, not {given!r}.", given=T
         )
     return np.tril(np.ones((T, T), dtype=bool))
 
@@ -242,11 +237,9 @@ def split_heads(x: Any, heads: int) -> np.ndarray:
     x = _sequence(x, "x")
     if not isinstance(heads, int | np.integer) or heads < 1 or x.shape[-1] % heads:
         raise InputError(
-            tr(
-                "{features} features cannot be cut into {heads!r} equal heads.",
-                features=x.shape[-1],
-                heads=heads,
-            )
+            "{features} features cannot be cut into {heads!r} equal heads.",
+            features=x.shape[-1],
+            heads=heads,
         )
     parts = x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
     return np.swapaxes(parts, -3, -2)
@@ -266,9 +259,7 @@ def combine_heads(x: Any) -> np.ndarray:
     """
     x = _numbers(x, "x")
     if x.ndim < 3:
-        raise InputError(
-            tr("x must have shape (..., heads, T, d_head), not {shape}.", shape=x.shape)
-        )
+        raise InputError("x must have shape (..., heads, T, d_head), not {shape}.", shape=x.shape)
     x = np.swapaxes(x, -3, -2)
     return x.reshape(*x.shape[:-2], x.shape[-2] * x.shape[-1])
 
@@ -320,7 +311,7 @@ def _numbers(x: Any, name: str) -> np.ndarray:
         return np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(
-            tr("{name} must be an array of numbers, all rows of one length.", name=name)
+            "{name} must be an array of numbers, all rows of one length.", name=name
         ) from None
 
 
@@ -328,7 +319,7 @@ def _sequence(x: Any, name: str) -> np.ndarray:
     x = _numbers(x, name)
     if x.ndim < 2:
         raise InputError(
-            tr("{name} must have shape (..., T, d), not {shape}.", name=name, shape=x.shape)
+            "{name} must have shape (..., T, d), not {shape}.", name=name, shape=x.shape
         )
     return x
 
@@ -341,12 +332,10 @@ def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndar
     if not fits:
         wanted = ", ".join("any" if want is None else str(want) for want in shape)
         raise InputError(
-            tr(
-                "{name} must have shape ({wanted}), but has shape {shape}.",
-                name=name,
-                wanted=wanted,
-                shape=x.shape,
-            )
+            "{name} must have shape ({wanted}), but has shape {shape}.",
+            name=name,
+            wanted=wanted,
+            shape=x.shape,
         )
     return x
 
@@ -354,20 +343,16 @@ def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndar
 def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     query, keys = _numbers(query, "query"), _sequence(keys, "keys")
     if query.ndim == 0:
-        raise InputError(
-            tr("query must be a vector (d,) or an array (..., T_q, d), not one number.")
-        )
+        raise InputError("query must be a vector (d,) or an array (..., T_q, d), not one number.")
     single = query.ndim == 1
     query = query[None, :] if single else query
     try:
         np.broadcast_shapes(query.shape[:-2], keys.shape[:-2])
     except ValueError:
         raise InputError(
-            tr(
-                "Queries of shape {queries} and keys of shape {keys} have different batches.",
-                queries=query.shape,
-                keys=keys.shape,
-            )
+            "Queries of shape {queries} and keys of shape {keys} have different batches.",
+            queries=query.shape,
+            keys=keys.shape,
         ) from None
     return query, keys, single
 
@@ -375,12 +360,10 @@ def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool
 def _same_width(query: np.ndarray, keys: np.ndarray) -> None:
     if query.shape[-1] != keys.shape[-1]:
         raise InputError(
-            tr(
-                "A dot product needs vectors of one length, but a query has {width} "
-                "features and a key has {other}.",
-                width=query.shape[-1],
-                other=keys.shape[-1],
-            )
+            "A dot product needs vectors of one length, but a query has {query} features and a "
+            "key has {key}.",
+            query=query.shape[-1],
+            key=keys.shape[-1],
         )
 
 
@@ -397,21 +380,16 @@ def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     if mask.dtype != bool:
         if mask.dtype.kind not in "iuf" or not np.isin(mask, (0, 1)).all():
             raise InputError(
-                tr(
-                    "A mask holds True where attention is allowed and False elsewhere; this "
-                    "one holds other values."
-                )
+                "A mask holds True where attention is allowed and False elsewhere; this one holds "
+                "other values."
             )
         mask = mask.astype(bool)
     try:
         return np.broadcast_to(mask, shape)
     except ValueError:
         raise InputError(
-            tr(
-                "A mask of shape {mask} does not fit scores of shape {shape} (queries "
-                "are rows, keys are columns; a padding mask has the shape (batch, 1, "
-                "T_k)).",
-                mask=mask.shape,
-                shape=shape,
-            )
+            "A mask of shape {mask} does not fit scores of shape {scores} (queries are rows, "
+            "keys are columns; a padding mask has the shape (batch, 1, T_k)).",
+            mask=mask.shape,
+            scores=shape,
         ) from None

@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 if TYPE_CHECKING:
     import keras
@@ -70,12 +69,10 @@ def step_jacobian(h: ArrayLike, U: ArrayLike) -> np.ndarray:
     _square(U, "U")
     if h.shape != (len(U),):
         raise GradientError(
-            tr(
-                "The state has shape {state}, but U of shape {shape} needs ({units},).",
-                state=h.shape,
-                shape=U.shape,
-                units=len(U),
-            )
+            "The state has shape {state}, but U of shape {matrix} needs ({rows},).",
+            state=h.shape,
+            matrix=U.shape,
+            rows=len(U),
         )
     return (1 - h**2)[:, None] * U.T
 
@@ -115,11 +112,9 @@ def scaled_to_radius(U: ArrayLike, radius: float) -> np.ndarray:
     present = spectral_radius(U)
     if present == 0 or radius < 0:
         raise GradientError(
-            tr(
-                "A matrix of spectral radius {present:g} cannot be scaled to radius {radius:g}.",
-                present=present,
-                radius=radius,
-            )
+            "A matrix of spectral radius {present:g} cannot be scaled to radius {radius:g}.",
+            present=present,
+            radius=radius,
         )
     return np.asarray(U, dtype=float) * (radius / present)
 
@@ -149,7 +144,7 @@ def clip_by_global_norm(
         GradientError: ``limit`` is not positive.
     """
     if not limit > 0:
-        raise GradientError(tr("The limit of a norm must be above 0, not {limit}.", limit=limit))
+        raise GradientError("The limit of a norm must be above 0, not {limit}.", limit=limit)
     arrays = [np.asarray(gradient, dtype=float) for gradient in gradients]
     norm = float(np.sqrt(sum(np.sum(array**2) for array in arrays)))
     factor = min(1.0, limit / norm) if norm > 0 else 1.0
@@ -159,11 +154,7 @@ def clip_by_global_norm(
 def _square(matrix: np.ndarray, name: str) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise GradientError(
-            tr(
-                "{name} must be square, not of shape {shape}.",
-                name=name,
-                shape=matrix.shape,
-            )
+            "{name} must be square, not of shape {shape}.", name=name, shape=matrix.shape
         )
 
 

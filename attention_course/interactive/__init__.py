@@ -19,12 +19,15 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attention_course import words
 from attention_course.display import style, svg
 from attention_course.errors import CourseError
 from attention_course.words import tr
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _FOLDER = Path(__file__).parent
 _KIT = ("kit.js", "figure.js")
@@ -36,18 +39,15 @@ class FigureError(CourseError):
     """An interactive figure does not exist or was given something it cannot show."""
 
 
-def show(
-    name: str, data: Mapping[str, Any], *, title: str, instructions: str, picture: str, alt: str
-) -> None:
+def show(name: str, data: Mapping[str, Any], picture: Figure, alt: str, **texts: str) -> None:
     """Show an interactive figure under the cell.
 
     Args:
         name: the figure's script without its ending, such as ``"four_words"``.
         data: what the script works on; arrays become nested lists, floats keep every digit.
-        title: a few words, the figure's accessible name.
-        instructions: one or two sentences that say what to move and what to look for.
-        picture: the first state as HTML (``plots.svg``), for places without scripts.
+        picture: the first state, for places without scripts.
         alt: the same in words, at least a full sentence.
+        **texts: ``title`` and ``instructions``, as for ``markup``.
 
     Raises:
         FigureError: there is no such script, or the data holds something that is not finite.
@@ -57,34 +57,28 @@ def show(
     element = "fig-" + name.replace("_", "-")
     if _times_shown[name] > 1:
         element += f"-{_times_shown[name]}"
-    output = markup(
-        name,
-        data,
-        element=element,
-        title=title,
-        instructions=instructions,
-        picture=picture,
-        alt=alt,
-    )
-    alt = style.require_description(alt)
-    svg.display(output, tr("Interactive figure: {title}. {alt}", title=title, alt=alt))
+    output = markup(name, data, element, svg.svg(picture, alt), alt, **texts)
+    svg.display(output, tr("Interactive figure: {title}. {alt}", title=texts["title"], alt=alt))
 
 
 def markup(
     name: str,
     data: Mapping[str, Any],
-    *,
     element: str,
-    title: str,
-    instructions: str,
     picture: str,
     alt: str,
+    *,
+    title: str,
+    instructions: str,
 ) -> str:
     """Return a figure as HTML with its style, data and scripts inside.
 
     Args:
-        name: as for ``show``, and so are all others but this one:
+        name: as for ``show``, and so are ``data`` and ``alt``.
         element: id of the figure, unique in the page.
+        picture: the first state as HTML.
+        title: a few words, the figure's accessible name.
+        instructions: one or two sentences that say what to move and what to look for.
 
     Raises:
         FigureError: as ``show``.
@@ -95,11 +89,9 @@ def markup(
     known = sorted(path.stem for path in _FOLDER.glob("*.js") if path.name not in _KIT)
     if name not in known:
         raise FigureError(
-            tr(
-                "There is no interactive figure {name}; there are {known}.",
-                name=repr(name),
-                known=", ".join(known),
-            )
+            "There is no interactive figure {name}; there are {known}.",
+            name=repr(name),
+            known=", ".join(known),
         )
     # Its ids follow from its content, and the same picture may stand in two figures.
     picture = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{element}-", picture)
@@ -124,10 +116,9 @@ def markup(
         f'<figure class="ac-interactive" id="{element}" data-figure="{name}">\n'
         f"<figcaption>{html.escape(title)}</figcaption>\n"
         f"<p>{html.escape(instructions)}</p>\n{still}\n</figure>\n"
-        # The search of the book marks words; in here that would change what they mean.
-        f'<style class="nohighlight">\n.ac-interactive {{{colours} --ac-strongest: '
+        f"<style>\n.ac-interactive {{{colours} --ac-strongest: "
         f"{style.STRONGEST:.0%} }}\n{(_FOLDER / 'figure.css').read_text(encoding='utf-8')}</style>"
-        f'\n<script class="nohighlight">\n{code}\n</script>'
+        f"\n<script>\n{code}\n</script>"
     )
 
 
@@ -142,10 +133,8 @@ def _json(name: str, data: Mapping[str, Any]) -> str:
         text = json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
     except ValueError:
         raise FigureError(
-            tr(
-                "The data of the interactive figure {name} holds NaN or an infinite number.",
-                name=repr(name),
-            )
+            "The data of the interactive figure {name} holds NaN or an infinite number.",
+            name=repr(name),
         ) from None
     # Inside a script element, "<!--" has a meaning.
     return text.replace("<", "\\u003c")
@@ -155,4 +144,4 @@ def _plain(value: Any) -> Any:
     """Turn a NumPy array or number into Python's own, without rounding."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise FigureError(tr("An interactive figure cannot show a {type}.", type=type(value).__name__))
+    raise FigureError("An interactive figure cannot show a {type}.", type=type(value).__name__)

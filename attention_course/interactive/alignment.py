@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attention_course import functional, interactive
 from attention_course.display import plots
 from attention_course.words import tr
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: What the temperature slider offers.
 TEMPERATURES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
@@ -45,10 +48,7 @@ def show_alignment(
     states = np.asarray(states, dtype=float)
     if len(words) != 3 or states.shape != (3, 2) or abs(np.linalg.det(states[1:] - states[0])) == 0:
         raise interactive.FigureError(
-            tr(
-                "The figure needs three words whose states are the corners of a triangle, shape "
-                "(3, 2)."
-            )
+            "The figure needs three words whose states are the corners of a triangle, shape (3, 2)."
         )
     W, U, v = (np.asarray(matrix, dtype=float) for matrix in (W, U, v))
     scores = functional.additive_score(queries[0], states, W.T, U.T, v)
@@ -88,17 +88,17 @@ def show_alignment(
         },
         title=title,
         instructions=instructions,
-        picture=_still(words, states, weights, context, alt),
+        picture=_still(words, states, weights, context),
         alt=alt,
     )
 
 
 def _still(
-    words: Sequence[str], states: np.ndarray, weights: np.ndarray, context: np.ndarray, alt: str
-) -> str:
+    words: Sequence[str], states: np.ndarray, weights: np.ndarray, context: np.ndarray
+) -> Figure:
     """The three states as corners of a triangle and the context inside it."""
     fig, ax = plots.figure(width=4.2, height=3.4)
-    ax.add_patch(_triangle(states))
+    ax.fill(*states.T, color=plots.COLOURS["grey"], alpha=0.25)
     ax.plot(*states.T, "o", markersize=9, color=plots.COLOURS["blue"])
     ax.plot(*context, "D", markersize=9, color=plots.COLOURS["orange"])
     for word, weight, state in zip(words, weights, states, strict=True):
@@ -108,11 +108,4 @@ def _still(
     ax.annotate("c", context, xytext=(9, 2), textcoords="offset points", weight="bold")
     ax.margins(0.2)
     ax.set(xlabel=tr("first entry of h"), ylabel=tr("second entry of h"))
-    return plots.svg(fig, alt)
-
-
-def _triangle(states: np.ndarray) -> Any:
-    from matplotlib.patches import Polygon
-
-    grey = plots.COLOURS["grey"]
-    return Polygon(states, closed=True, facecolor=grey, edgecolor=grey, alpha=0.25)
+    return fig

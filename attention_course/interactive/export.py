@@ -63,8 +63,10 @@ class ReviewModel:
         embedding, kernel, bias = (np.asarray(array, np.float32) for array in arrays)
         if embedding.ndim != 2 or kernel.shape != (embedding.shape[1], 1) or bias.shape != (1,):
             raise ModelError(
-                f"models/{NAME}.keras holds another network than its recipe: train it again with "
-                f"python -m attention_course train {NAME}."
+                "{file} holds another network than its recipe: train it again with "
+                "python -m attention_course train {model}.",
+                file=f"models/{NAME}.keras",
+                model=NAME,
             )
         vocabulary = Vocabulary.load(len(embedding))
         return cls(vocabulary, data["length"], embedding, kernel[:, 0], float(bias[0]))
@@ -95,8 +97,9 @@ def _arrays(path: Path) -> list[np.ndarray]:
             return [layers[name][()] for name in _ARRAYS]
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(
-            f"models/{path.name} is damaged or holds another network; bring it back with: "
-            f"git checkout -- models/{path.name}"
+            "{file} is damaged or holds another network; bring it back with: "
+            "git checkout -- {file}",
+            file=f"models/{path.name}",
         ) from error
 
 

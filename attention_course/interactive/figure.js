@@ -113,9 +113,11 @@ function createFigure() {
       if (!body.contains(sentence)) {
         body.append(sentence);
       }
-      body.append(status, figure.button(tr("Reset"), () => {
+      const reset = figure.button(tr("Reset"), () => {
         Object.assign(state, structuredClone(start));
-      }, (text) => tr("Reset. {sentence}", { sentence: text })));
+      }, (text) => tr("Reset. {sentence}", { sentence: text }));
+      reset.className = "ac-reset";
+      body.append(status, reset);
       // JupyterLab takes letters for commands (D, D deletes a cell) unless a control says this.
       body.querySelectorAll("button, input, select, textarea").forEach((control) => {
         control.dataset.lmSuppressShortcuts = "true";

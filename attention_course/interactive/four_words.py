@@ -34,12 +34,10 @@ def show_four_words(tokens: Sequence[str], words: Any, W_Q: Any, W_K: Any, W_V: 
     words, W_Q, W_K, W_V = (np.asarray(matrix) for matrix in (words, W_Q, W_K, W_V))
     if words.ndim != 2 or len(words) != len(tokens):
         raise interactive.FigureError(
-            tr(
-                "There are {count} words but vectors of shape {shape}: the figure needs one vector "
-                "per word, shape (T, d_model).",
-                count=len(tokens),
-                shape=words.shape,
-            )
+            "There are {count} words but vectors of shape {shape}: the figure needs one vector "
+            "per word, shape (T, d_model).",
+            count=len(tokens),
+            shape=words.shape,
         )
     output, weights = functional.scaled_dot_product_attention(words @ W_Q, words @ W_K, words @ W_V)
     shares = ", ".join(
@@ -70,6 +68,6 @@ def show_four_words(tokens: Sequence[str], words: Any, W_Q: Any, W_K: Any, W_V: 
             "Choose the word that asks. Then switch the scaling and the mask, or move the "
             "temperature, and follow one row from its scores to its output."
         ),
-        picture=plots.svg(fig, alt),
+        picture=fig,
         alt=alt,
     )

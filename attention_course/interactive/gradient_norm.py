@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from attention_course import interactive
 from attention_course.display import plots
 from attention_course.functional import gradients
 from attention_course.words import mark, tr
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NEURONS = 16
 LONGEST = 61
@@ -51,7 +54,7 @@ def show_gradient_norm(seed: int = 1) -> None:
             "the thick line, the norm, with the powers of the radius and with the bound. Lines "
             "that leave the chart go on in the table."
         ),
-        picture=_still(steps, norms, alt),
+        picture=_still(steps, norms),
         alt=alt,
     )
 
@@ -85,7 +88,7 @@ def layer(seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return scaled, drive.round(4)
 
 
-def _still(steps: np.ndarray, norms: np.ndarray, alt: str) -> str:
+def _still(steps: np.ndarray, norms: np.ndarray) -> Figure:
     """The first state: three lines that are one."""
     fig, ax = plots.figure(height=3.0)
     power = tr("{radius} to the power of the steps", radius=RADIUS)
@@ -95,4 +98,4 @@ def _still(steps: np.ndarray, norms: np.ndarray, alt: str) -> str:
     ax.set(xlabel=tr("steps back, T − t"), ylabel=tr("norm"), yscale="log")
     ax.set_ylim(1e-3, 10)
     ax.legend(loc="upper right")
-    return plots.svg(fig, alt)
+    return fig

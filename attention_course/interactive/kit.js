@@ -56,15 +56,21 @@ function vector(values, digits = null) {
 function softmax(scores) {
   const largest = Math.max(...scores);
   const powers = scores.map((score) => (score === -Infinity ? 0 : Math.exp(score - largest)));
-  return powers.map((power) => power / (total(powers) || 1));
+  const sum = total(powers) || 1;
+  return powers.map((power) => power / sum);
 }
 
 function total(values) {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
+// A loop, because a figure may ask for it a hundred thousand times at each stroke of a key.
 function dot(left, right) {
-  return left.reduce((sum, value, place) => sum + value * right[place], 0);
+  let sum = 0;
+  for (let place = 0; place < left.length; place += 1) {
+    sum += left[place] * right[place];
+  }
+  return sum;
 }
 
 // The mixture of vectors: weights[0] * vectors[0] + weights[1] * vectors[1] + ... A row vector
@@ -280,7 +286,8 @@ const SHAPES = {
 // The tables of a figure say the same in numbers, so a screen reader skips the plot.
 //
 //   set({x, y, series, marks})
-//     x, y     {label, from, to, ticks, log, format}: an axis, its name and what is written at it
+//     x, y     {label, from, to, ticks}: an axis, its name and the places where a number stands;
+//              y may be {log: true} and may have a format
 //     series   [{shape: "line" | "bars" | "levels" | "points", points, colour, name, ...}]
 //     marks    places on the x axis to point out by dashed lines
 //
@@ -318,7 +325,7 @@ function plot({ height, width }) {
         ...marks.map((mark) => at(place([mark, y.from])[0], 0, drawing("line", { y1: -8,
           y2: height + 6, stroke: "currentColor", "stroke-dasharray": "5 4" }))),
         ...series.flatMap((part) => SHAPES[part.shape](part, place, height)),
-        ...x.ticks.map((tick) => label((x.format ?? String)(tick), {
+        ...x.ticks.map((tick) => label(tick, {
           x: `${place([tick, y.from])[0]}%`, y: height + 20,
           "font-weight": marks.includes(tick) ? 700 : null,
           // Two numbers side by side lean away from each other.

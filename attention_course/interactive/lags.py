@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from attention_course import interactive
 from attention_course.assets import fetch
 from attention_course.display import plots
 from attention_course.words import mark, tr
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: What is smaller than this share of the largest value is not called large.
 LARGE = 0.5
@@ -77,7 +80,7 @@ def show_lags() -> None:
             "Choose the two lags whose values are averaged. Compare the places of the large "
             "weights with the lags, in several runs, with tanh and without tanh."
         ),
-        picture=_still(weights, effects, alt),
+        picture=_still(weights, effects),
         alt=alt,
     )
 
@@ -96,7 +99,7 @@ def figure_data(recorded: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _still(weights: np.ndarray, effects: np.ndarray, alt: str) -> str:
+def _still(weights: np.ndarray, effects: np.ndarray) -> Figure:
     """The first state: two panels of bars, the true lags marked by dashed lines."""
     fig, panels = plots.figure(height=4.2, rows=2, sharex=True)
     lags = np.arange(1, len(weights) + 1)
@@ -116,4 +119,4 @@ def _still(weights: np.ndarray, effects: np.ndarray, alt: str) -> str:
     )
     panels[0].set_title(title)
     panels[1].set(xlabel=tr("lag (1 is the newest value)"), xticks=[1, 5, 10, 15, 20])
-    return plots.svg(fig, alt)
+    return fig

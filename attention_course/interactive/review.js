@@ -37,13 +37,8 @@ function createSplitter(separators) {
 
 // 16-bit integers in base64, as multiples of one step.
 function decode(text, step) {
-  const bytes = atob(text);
-  const values = new Float32Array(bytes.length / 2);
-  for (let place = 0; place < values.length; place += 1) {
-    const number = bytes.charCodeAt(2 * place) | (bytes.charCodeAt(2 * place + 1) << 8);
-    values[place] = step * (number < 0x8000 ? number : number - 0x10000);
-  }
-  return values;
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  return Float32Array.from(new Int16Array(bytes.buffer), (number) => step * number);
 }
 
 // The model with its vocabulary: read(text) says what it makes of a text.
@@ -55,50 +50,21 @@ function createReader(packed) {
   if (embedding.length !== (numbers.size + OFFSET + 1) * width || kernel.length !== width) {
     throw new Error("The model's parts do not fit together.");
   }
-  // Made once and used for every text: nothing of this size is allocated while the reader types.
-  const states = new Float64Array(length * width);
-  const scores = new Float64Array(length * length);
-  const received = new Float64Array(length);
 
-  // Every place attends to all places, without scaling: weights = softmax(states states^T).
-  // received[j] becomes the mean over the queries i of weights[i][j]. Returns the probability.
+  // Every place attends to all places, without scaling: softmax(states states^T). What a place
+  // receives is the mean of its weights over the queries.
   function attend(places) {
-    const count = places.length;
-    places.forEach(({ number }, place) => {
-      states.set(embedding.subarray(number * width, (number + 1) * width), place * width);
-    });
-    for (let query = 0; query < count; query += 1) {
-      // Queries and keys are the same vectors, so half of the scores are enough.
-      for (let key = 0; key <= query; key += 1) {
-        let score = 0;
-        for (let entry = 0; entry < width; entry += 1) {
-          score += states[query * width + entry] * states[key * width + entry];
-        }
-        scores[query * length + key] = score;
-        scores[key * length + query] = score;
-      }
-    }
-    received.fill(0);
-    for (let query = 0; query < count; query += 1) {
-      const row = scores.subarray(query * length, query * length + count);
-      const largest = row.reduce((left, right) => Math.max(left, right));
-      let total = 0;
-      for (let key = 0; key < count; key += 1) {
-        row[key] = Math.exp(row[key] - largest);
-        total += row[key];
-      }
-      for (let key = 0; key < count; key += 1) {
-        received[key] += row[key] / (total * count);
-      }
+    const states = places.map(({ number }) =>
+      [...embedding.subarray(number * width, (number + 1) * width)]);
+    const received = states.map(() => 0);
+    for (const query of states) {
+      softmax(states.map((key) => dot(query, key))).forEach((weight, place) => {
+        received[place] += weight / states.length;
+      });
     }
     // The mean over the queries of the outputs is the sum of the states by what they receive.
-    let verdict = bias;
-    for (let key = 0; key < count; key += 1) {
-      for (let entry = 0; entry < width; entry += 1) {
-        verdict += received[key] * states[key * width + entry] * kernel[entry];
-      }
-    }
-    return 1 / (1 + Math.exp(-verdict));
+    const verdict = bias + dot(received, states.map((state) => dot(state, kernel)));
+    return [1 / (1 + Math.exp(-verdict)), received];
   }
 
   return {
@@ -106,10 +72,8 @@ function createReader(packed) {
     // weight, and how many words at the beginning are not read. The first place of a text that is
     // not cut is the mark for its start, which stands nowhere in it (end: 0).
     read(text) {
-      const words = split(text);
-      for (const word of words) {
-        word.number = numbers.get(word.word) || UNKNOWN;
-      }
+      const words = split(text).map((word) =>
+        ({ ...word, number: numbers.get(word.word) ?? UNKNOWN }));
       if (!words.length) {
         return { problem: tr("Your review has no words: write at least one.") };
       }
@@ -120,11 +84,9 @@ function createReader(packed) {
       const cut = Math.max(words.length - length, 0);
       const mark = { start: 0, end: 0, word: "[start]", number: START };
       const places = words.length < length ? [mark, ...words] : words.slice(cut);
-      const probability = attend(places);
-      places.forEach((place, index) => {
-        place.weight = received[index];
-      });
-      return { problem: null, probability, places, cut };
+      const [probability, received] = attend(places);
+      return { problem: null, probability, cut,
+        places: places.map((place, index) => ({ ...place, weight: received[index] })) };
     },
   };
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attention_course import environment, interactive
 from attention_course.datasets.vocabulary import tokens
 from attention_course.display import plots
 from attention_course.interactive import export
 from attention_course.words import tr
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The first one is there at the start; the second has the same words and the opposite meaning.
 EXAMPLES = (
@@ -56,7 +59,7 @@ def show_review() -> None:
             "Load the model, then type, or take an example. All of it happens on this page: what "
             "you type is sent nowhere."
         ),
-        picture=plots.svg(_bars(places, weights, probability), alt),
+        picture=_bars(places, weights, probability),
         alt=alt,
     )
 
@@ -69,7 +72,7 @@ def _model_or_its_place(model: export.ReviewModel) -> dict[str, Any]:
     return {"script": f"{export.SCRIPT}?v={export.version(script)}", "bytes": len(script)}
 
 
-def _bars(places: list[str], weights: Any, probability: float) -> Any:
+def _bars(places: list[str], weights: Any, probability: float) -> Figure:
     fig, ax = plots.figure(width=4.6, height=3.2)
     ax.barh(range(len(places)), weights, color=plots.COLOURS["blue"])
     ax.set_yticks(range(len(places)), places)

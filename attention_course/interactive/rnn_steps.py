@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from attention_course import interactive
 from attention_course.display import plots
 from attention_course.functional import gradients
 from attention_course.words import tr
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆"
 
@@ -37,16 +40,14 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
     d = vectors.shape[-1] if vectors.ndim else 0
     if not 3 <= len(words) <= 6 or shapes != ((len(words), d), (d, 2), (2, 2), (2,)):
         raise interactive.FigureError(
-            tr(
-                "The figure needs three to six words, one vector of d numbers for each, and W, U "
-                "and b of shapes (d, 2), (2, 2) and (2,); it got {count} words and the shapes "
-                "{shapes}.",
-                count=len(words),
-                shapes=", ".join(map(str, shapes)),
-            )
+            "The figure needs three to six words, one vector of d numbers for each, and W, U "
+            "and b of shapes (d, 2), (2, 2) and (2,); it got {count} words and the shapes "
+            "{shapes}.",
+            count=len(words),
+            shapes=", ".join(map(str, shapes)),
         )
     if not np.isin(vectors, (0, 1)).all():
-        raise interactive.FigureError(tr("The vectors of the words must hold only zeros and ones."))
+        raise interactive.FigureError("The vectors of the words must hold only zeros and ones.")
     first = gradients.rnn_states(vectors, W, U, b)[0]
     alt = tr(
         "The layer unrolled over the words “{words}”: a row of boxes, one for each word, "
@@ -64,12 +65,12 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
             "Work out the state of the next box. Then press Forward and compare. At the end, "
             "change a word, or the strength of the memory U, and read again."
         ),
-        picture=_still(words, vectors, first, alt),
+        picture=_still(words, vectors, first),
         alt=alt,
     )
 
 
-def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray, alt: str) -> str:
+def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray) -> Figure:
     """The chain at its first step: boxes, words below, states above."""
     fig, ax = plots.figure(width=1.05 * len(words) + 0.6, height=2.7)
     blue = plots.COLOURS["blue"]
@@ -93,4 +94,4 @@ def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray, alt: st
     ax.text(-0.8, 0, "h₀\n" + tr("zeros"), ha="right", va="center")
     ax.set(xlim=(-1.3, len(words) - 0.4), ylim=(-1.9, 2.1))
     ax.set_axis_off()
-    return plots.svg(fig, alt)
+    return fig

@@ -13,7 +13,6 @@ import keras
 from keras import ops
 
 from attention_course.errors import CourseError
-from attention_course.words import tr
 
 SCORES = ("dot", "general", "concat")
 
@@ -110,11 +109,9 @@ class LuongAttention(_QueryAttention):
         super().__init__(**kwargs)
         if score not in SCORES:
             raise LayerError(
-                tr(
-                    "There is no score {score!r}; Luong's are {known}.",
-                    score=score,
-                    known=", ".join(SCORES),
-                )
+                "There is no score {score!r}; Luong's are {scores}.",
+                score=score,
+                scores=", ".join(SCORES),
             )
         self.kind = score
         self.units = _positive(units, "units") if score == "concat" else None
@@ -125,12 +122,10 @@ class LuongAttention(_QueryAttention):
         width, depth = query_shape[-1], values_shape[-1]
         if self.kind == "dot" and width != depth:
             raise LayerError(
-                tr(
-                    'The score "dot" needs queries and values of one width, not {width} and '
-                    '{depth}; use "general".',
-                    width=width,
-                    depth=depth,
-                )
+                'The score "dot" needs queries and values of one width, not {width} and {depth}; '
+                'use "general".',
+                width=width,
+                depth=depth,
             )
         if self.kind == "general":
             self.W = self.add_weight(name="W", shape=(width, depth))
@@ -181,11 +176,9 @@ class TimeAttention(keras.layers.Layer):
         """Create W (features, 1) and b (time, 1)."""
         if len(x_shape) != 3 or None in x_shape[1:]:
             raise LayerError(
-                tr(
-                    "TimeAttention has one bias per step, so it needs (batch, time, "
-                    "features) with a known number of steps, not {shape}.",
-                    shape=tuple(x_shape),
-                )
+                "TimeAttention has one bias per step, so it needs (batch, time, features) with a "
+                "known number of steps, not {shape}.",
+                shape=tuple(x_shape),
             )
         _, time, features = x_shape
         self.W = self.add_weight(name="W", shape=(features, 1))
@@ -317,6 +310,6 @@ def _masked_softmax(scores: Any, allowed: Any) -> Any:
 def _positive(value: Any, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise LayerError(
-            tr("{name} must be a whole number from 1 on, not {value!r}.", name=name, value=value)
+            "{name} must be a whole number from 1 on, not {value!r}.", name=name, value=value
         )
     return value

@@ -20,7 +20,6 @@ import numpy as np
 from keras import ops
 
 from attention_course.layers.attention import LayerError, _masked_softmax, _positive
-from attention_course.words import tr
 
 WORD_BITS = 20
 """Bits per word in the key of an n-gram; three of them fit into an int64."""
@@ -54,10 +53,8 @@ class NGrams(keras.layers.Layer):
         if keras.config.backend() == "jax":
             # It has whole numbers of 32 bits, and arrays whose size is known beforehand.
             raise LayerError(
-                tr(
-                    "The n-gram models do not run on JAX: set KERAS_BACKEND=tensorflow and start "
-                    "Python again."
-                )
+                "The n-gram models do not run on JAX: set KERAS_BACKEND=tensorflow and start "
+                "Python again."
             )
         self.size = _positive(size, "size")
         self.orders = _positive(orders, "orders")
@@ -149,11 +146,9 @@ class NGramAttention(keras.layers.Layer):
         unknown = set(scored_by) - set(SCORED_BY)
         if unknown:
             raise LayerError(
-                tr(
-                    "scored_by may name {known}, not {unknown}.",
-                    known=" and ".join(SCORED_BY),
-                    unknown=unknown.pop(),
-                )
+                "scored_by may name {known}, not {unknown}.",
+                known=" and ".join(SCORED_BY),
+                unknown=unknown.pop(),
             )
         self.scored_by = tuple(scored_by)
 

@@ -36,14 +36,12 @@ def read_card(path: Path) -> dict[str, Any]:
             raise ValueError(tr("not a JSON object"))
         missing = sorted(REQUIRED_KEYS - card.keys())
         if missing:
-            raise ValueError(f"without {', '.join(missing)}")
+            raise ValueError(tr("without {parts}", parts=", ".join(missing)))
     except (OSError, ValueError) as error:
         raise ModelError(
-            tr(
-                "The card {file} is damaged ({reason}): restore it with 'git checkout' or train "
-                "the model again.",
-                file=path.name,
-                reason=error,
-            )
+            "The card {file} is damaged ({reason}): restore it with 'git checkout' or train "
+            "the model again.",
+            file=path.name,
+            reason=error,
         ) from error
     return card

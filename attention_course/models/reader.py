@@ -9,7 +9,6 @@ from attention_course import models
 from attention_course.datasets.vocabulary import UNKNOWN, Vocabulary
 from attention_course.errors import DataError, ModelError
 from attention_course.models import cards
-from attention_course.words import tr
 
 if TYPE_CHECKING:
     import keras
@@ -33,11 +32,9 @@ class SentimentReader:
         if name not in models.READ_REVIEWS:
             models.family(name)  # an unknown name is answered with a suggestion
             raise ModelError(
-                tr(
-                    "{name} does not read reviews: try {known}.",
-                    name=name,
-                    known=", ".join(models.READ_REVIEWS),
-                )
+                "{name} does not read reviews: try {known}.",
+                name=name,
+                known=", ".join(models.READ_REVIEWS),
             )
         self.name = name
         self.card: dict[str, Any] = cards.load_card(name)
@@ -59,17 +56,15 @@ class SentimentReader:
             numbers = self.vocabulary.encode(text)[1:]
             if not numbers:
                 raise DataError(
-                    tr("Review {position} has no words: write at least one.", position=position)
+                    "Review {position} has no words: write at least one.", position=position
                 )
             if all(number == UNKNOWN for number in numbers):
                 raise DataError(
-                    tr(
-                        "{model} knows none of the {count} words of review {position}: use more "
-                        "common English words.",
-                        model=self.name,
-                        count=len(numbers),
-                        position=position,
-                    )
+                    "{name} knows none of the {count} words of review {position}: use more common "
+                    "English words.",
+                    name=self.name,
+                    count=len(numbers),
+                    position=position,
                 )
         return self.vocabulary.encode_batch(texts, self.length, self.keep)
 

@@ -40,11 +40,11 @@ def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
         measured = recipe.evaluate(models.load(name), recipe.load_data())
         wrong = [*contradictions(card), *differences(measured, card["test"], tolerance)]
         agree &= not wrong
-        told = {"name": name, "measured": measured["score"], "card": card["test"]["score"]}
+        numbers = {"name": name, "found": measured["score"], "card": card["test"]["score"]}
         print(
-            tr("{name}: measured {measured:.5g}, card {card:.5g}: DIFFERENT", **told)
+            tr("{name}: measured {found:.5g}, card {card:.5g}: DIFFERENT", **numbers)
             if wrong
-            else tr("{name}: measured {measured:.5g}, card {card:.5g}: equal", **told)
+            else tr("{name}: measured {found:.5g}, card {card:.5g}: equal", **numbers)
         )
         for line in wrong:
             print(f"  {line}")
@@ -71,7 +71,7 @@ def differences(
             elif key == "right":
                 apart = (unpack_answers(measured) != unpack_answers(stored)).mean()
                 if apart > tolerance:
-                    yield tr("{place}: {apart:.2%} of the answers differ", place=inner, apart=apart)
+                    yield tr("{place}: {share:.2%} of the answers differ", place=inner, share=apart)
             else:
                 is_error = key in ("score", "train_score") and "error" in stored.get("metric", "")
                 allowed = 10 * tolerance * abs(stored[key]) if is_error else tolerance
@@ -79,27 +79,20 @@ def differences(
     elif isinstance(stored, list) and isinstance(measured, list):
         if len(stored) != len(measured):
             yield tr(
-                "{place}: {count} values measured, {other} on the card",
+                "{place}: {found} values measured, {card} on the card",
                 place=place,
-                count=len(measured),
-                other=len(stored),
+                found=len(measured),
+                card=len(stored),
             )
         for index, (one, other) in enumerate(zip(measured, stored, strict=False)):
             yield from differences(one, other, tolerance, f"{place}[{index}]")
     elif isinstance(stored, float) or isinstance(measured, float):
         if not abs(measured - stored) <= tolerance:  # also NaN
-            yield tr(
-                "{place}: measured {measured:.5g}, card {stored:.5g}",
-                place=place,
-                measured=measured,
-                stored=stored,
-            )
+            numbers = {"place": place, "found": measured, "card": stored}
+            yield tr("{place}: measured {found:.5g}, card {card:.5g}", **numbers)
     elif measured != stored:
         yield tr(
-            "{place}: measured {measured!r}, card {stored!r}",
-            place=place,
-            measured=measured,
-            stored=stored,
+            "{place}: measured {found!r}, card {card!r}", place=place, found=measured, card=stored
         )
 
 
@@ -120,21 +113,19 @@ def contradictions(card: dict[str, Any]) -> Iterator[str]:
     if card["scores"] != {"by_seed": scores, **mean_interval(scores)}:
         yield tr("the scores are not those of the runs")
     for run in card["runs"]:
+        seed = run["seed"]
         if run["test"].get("metric") != card["test"].get("metric"):
-            yield tr("seed {seed}: the metric is not that of the first run", seed=run["seed"])
+            yield tr("seed {seed}: the metric is not that of the first run", seed=seed)
         losses = run["history"].get("val_loss")
         chosen = card["recipe"]["epoch_kept"] == "lowest val_loss"
         if losses and chosen and losses[run["kept_epoch"] - 1] != min(losses):
-            yield tr("seed {seed}: the epoch kept is not that of the lowest loss", seed=run["seed"])
+            yield tr("seed {seed}: the epoch kept is not that of the lowest loss", seed=seed)
         if run["test"].get("metric") == "accuracy":
-            yield from (
-                tr("seed {seed}: {told}", seed=run["seed"], told=told)
-                for told in _accuracy_faults(run["test"])
-            )
+            for told in _accuracy_faults(run["test"]):
+                yield tr("seed {seed}: {told}", seed=seed, told=told)
     if "baseline" in card:
-        yield from (
-            tr("baseline: {told}", told=told) for told in _accuracy_faults(card["baseline"]["test"])
-        )
+        for told in _accuracy_faults(card["baseline"]["test"]):
+            yield tr("baseline: {told}", told=told)
     seconds = sum(
         sum(part.get("seconds_per_epoch", []))
         for run in card["runs"]
@@ -148,9 +139,9 @@ def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
     for key, value in accuracy(unpack_answers(report)).items():
         if report[key] != value:
             yield tr(
-                "{key} {found} does not follow from the answers, which give {value}",
+                "{key} {card} does not follow from the answers, which give {value}",
                 key=key,
-                found=report[key],
+                card=report[key],
                 value=value,
             )
     groups = report.get("by_length")

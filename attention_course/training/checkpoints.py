@@ -90,11 +90,9 @@ class Checkpoints:
             return state
         if paths:
             raise CheckpointError(
-                tr(
-                    "Every checkpoint in {folder} is damaged: delete that folder and start "
-                    "the run again.",
-                    folder=self.folder,
-                )
+                "Every checkpoint in {folder} is damaged: delete that folder and start "
+                "the run again.",
+                folder=self.folder,
             )
         return None
 
@@ -115,12 +113,10 @@ class Checkpoints:
         ]
         if different:
             raise CheckpointError(
-                tr(
-                    "The unfinished run in {folder} is another one ({told}): go on with its "
-                    "settings, or delete that folder to start anew.",
-                    folder=self.folder,
-                    told=", ".join(different),
-                )
+                "The unfinished run in {folder} is another one ({told}): go on with its "
+                "settings, or delete that folder to start anew.",
+                folder=self.folder,
+                told=", ".join(different),
             )
 
 

@@ -48,7 +48,14 @@ class ShowProgress(keras.callbacks.Callback):
     def __enter__(self) -> "ShowProgress":
         self._bar.start()
         if self.done:
-            self._say(tr("goes on after epoch {done} of {all}", done=self.done, all=self.epochs))
+            self._say(
+                tr(
+                    "{title}: goes on after epoch {epoch} of {epochs}",
+                    title=self.title,
+                    epoch=self.done,
+                    epochs=self.epochs,
+                )
+            )
         return self
 
     def __exit__(
@@ -77,16 +84,16 @@ class ShowProgress(keras.callbacks.Callback):
         self._here += 1
         self.done = epoch + 1
         seconds = (time.monotonic() - self._begun) / self._here * (self.epochs - self.done)
-        told = {"done": self.done, "all": self.epochs, "losses": _losses(logs)}
-        told["time"] = _duration(seconds)
+        told = {"title": self.title, "epoch": self.done, "epochs": self.epochs}
+        told |= {"losses": _losses(logs), "time": _duration(seconds)}
         self._say(
-            tr("epoch {done} of {all}: {losses}; about {time} left", **told)
+            tr("{title}: epoch {epoch} of {epochs}: {losses}; about {time} left", **told)
             if self.done < self.epochs
-            else tr("epoch {done} of {all}: {losses}", **told)
+            else tr("{title}: epoch {epoch} of {epochs}: {losses}", **told)
         )
 
     def _say(self, text: str) -> None:
-        self._console.print(f"{self.title}: {text}", soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
 
 def _losses(logs: dict[str, float] | None) -> str:

@@ -79,14 +79,15 @@ def train(
             one,
             plan.epochs,
             plan.seed_folder(one),
-            verbose
-            and tr(
-                "{name}, seed {seed} ({position} of {all})",
-                name=name,
+            tr(
+                "{model}, seed {seed} ({place} of {all})",
+                model=name,
                 seed=one,
-                position=position,
+                place=position,
                 all=len(plan.seeds),
-            ),
+            )
+            if verbose
+            else None,
         )
         for position, one in enumerate(plan.seeds, start=1)
     ]
@@ -134,12 +135,10 @@ def make_plan(
     )
     if any(plan.unfinished.rglob("*.npz")) and not resume:
         raise CheckpointError(
-            tr(
-                "An unfinished training of {name} lies in {folder}: go on with it with "
-                "the same command and --resume, or delete that folder to start anew.",
-                name=name,
-                folder=plan.unfinished,
-            )
+            "An unfinished training of {name} lies in {unfinished}: go on with it with the "
+            "same command and --resume, or delete that folder to start anew.",
+            name=name,
+            unfinished=plan.unfinished,
         )
     return plan
 
@@ -344,11 +343,9 @@ def _seeded(recipe: Recipe, seed: int) -> keras.Model:
         if state == before:
             return model
     raise ModelError(
-        tr(
-            "The initial weights of {model} do not follow from the seed: let its builder draw from "
-            "Keras alone, and nothing else in this process while it builds.",
-            model=recipe.name,
-        )
+        "The initial weights of {model} do not follow from the seed: let its builder draw from "
+        "Keras alone, and nothing else in this process while it builds.",
+        model=recipe.name,
     )
 
 
@@ -398,11 +395,9 @@ class _Recorder(keras.callbacks.Callback):
         self._stop_clock()
         if not np.isfinite(list((logs or {}).values())).all():
             raise ModelError(
-                tr(
-                    "The loss is no longer a finite number in epoch {epoch}: lower the "
-                    "learning rate, or look at the data.",
-                    epoch=epoch + 1,
-                )
+                "The loss is no longer a finite number in epoch {epoch}: lower the learning rate, "
+                "or look at the data.",
+                epoch=epoch + 1,
             )
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(float(value))
@@ -489,14 +484,11 @@ def check_data(name: str, splits: Splits) -> None:
         return  # a new model
     if known.get("sha256", splits.sha256) != splits.sha256:
         raise DataError(
-            tr(
-                "The data for {name} (sha256 {found}) is not that of its card "
-                "({wanted}): get the original data, or pass --other-data to train on "
-                "this.",
-                name=name,
-                found=splits.sha256[:12],
-                wanted=known["sha256"][:12],
-            )
+            "The data for {name} (sha256 {sha256}) is not that of its card ({known}): get the "
+            "original data, or pass --other-data to train on this.",
+            name=name,
+            sha256=splits.sha256[:12],
+            known=known["sha256"][:12],
         )
 
 
@@ -504,11 +496,9 @@ def _models_folder() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise ModelError(
-            tr(
-                "Training writes into the models folder of a checkout, and this is an "
-                "installed package: clone the repository and train there, or pass "
-                "--output FOLDER."
-            )
+            "Training writes into the models folder of a checkout, and this is an "
+            "installed package: clone the repository and train there, or pass "
+            "--output FOLDER."
         )
     return root / "models"
 

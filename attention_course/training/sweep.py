@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attention_course import environment
 from attention_course.errors import CourseError, DataError
-from attention_course.words import tr, trn
+from attention_course.words import tr
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -104,7 +104,7 @@ def sweep(
     for model in collected:
         model.plan.unfinished.mkdir(parents=True, exist_ok=True)
         for unit, result in model.results.items():
-            print(tr("{unit}: {result}, from before", unit=unit, result=_told(result)), flush=True)
+            print(tr("{unit}: {told}, from before", unit=unit, told=_told(result)), flush=True)
     failed: dict[Unit, str] = {}
     if waiting:
         with _connect(engine, address, min(workers or environment.cores(), len(waiting))) as client:
@@ -119,22 +119,19 @@ def sweep(
                         continue
                     of_unit[unit].keep(unit, outcome, side_by_side)
                     done = sum(len(model.results) for model in collected)
-                    told = {"unit": unit, "result": _told(outcome), "done": done}
-                    sentence = tr("{unit}: {result}, {done} of {all}", all=len(of_unit), **told)
-                    print(sentence, flush=True)
+                    told = {"unit": unit, "told": _told(outcome), "done": done, "all": len(of_unit)}
+                    print(tr("{unit}: {told}, {done} of {all}", **told), flush=True)
     # Not before the engine is closed: some models train a little more for their card.
     for model in collected:
         model.write_if_complete()
     if failed:
         told = "; ".join(f"{unit}: {sentence.rstrip('.')}" for unit, sentence in failed.items())
         raise SweepError(
-            tr(
-                "{count} of {all} failed ({told}): remove the cause, and the same "
-                "command with --resume trains what is missing.",
-                count=len(failed),
-                all=len(of_unit),
-                told=told,
-            )
+            "{failed} of {all} failed ({told}): remove the cause, and the same command with "
+            "--resume trains what is missing.",
+            failed=len(failed),
+            all=len(of_unit),
+            told=told,
         )
     assert not waiting, f"no result came for {waiting}"
 
@@ -212,13 +209,11 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
         ]
         if different:
             raise DataError(
-                tr(
-                    "A worker would train {unit} differently ({differences}): give all "
-                    "machines the same data, install requirements.txt on each, and start its "
-                    "worker with TF_ENABLE_ONEDNN_OPTS=0.",
-                    unit=unit,
-                    differences="; ".join(different),
-                )
+                "A worker would train {unit} differently ({different}): give all machines the same "
+                "data, install requirements.txt on each, and start its worker with "
+                "TF_ENABLE_ONEDNN_OPTS=0.",
+                unit=unit,
+                different="; ".join(different),
             )
         place = Path(tempfile.gettempdir()) / folder
         result = training.run_seed(
@@ -301,19 +296,15 @@ def _outcome(engine: ModuleType, future: Any) -> Result | str:
     except CourseError as error:
         return str(error)
     except engine.KilledWorker as error:
-        return trn(
-            "{count} worker died while it had it, perhaps for want of memory; fewer workers need "
-            "less",
+        return tr(
             "{count} workers died while they had it, perhaps for want of memory; fewer workers "
             "need less",
-            error.allowed_failures + 1,
+            count=error.allowed_failures + 1,
         )
     except CancelledError as error:
         raise SweepError(
-            tr(
-                "The scheduler is gone: start it again, and the same command with "
-                "--resume trains what is missing."
-            )
+            "The scheduler is gone: start it again, and the same command with "
+            "--resume trains what is missing."
         ) from error
     except Exception as error:  # whatever TensorFlow raised there; the other units go on
         return f"{type(error).__name__}: {error}"
@@ -346,12 +337,9 @@ def _connect(engine: ModuleType, address: str | None, workers: int) -> Iterator[
             client = stack.enter_context(engine.Client(address, timeout=PATIENCE))
         except (OSError, ValueError) as error:
             raise SweepError(
-                tr(
-                    "No scheduler answers at {address}: start one there with 'dask "
-                    "scheduler', correct the address, or leave out --address to train on "
-                    "this machine.",
-                    address=address,
-                )
+                "No scheduler answers at {address}: start one there with 'dask scheduler', correct "
+                "the address, or leave out --address to train on this machine.",
+                address=address,
             ) from error
         _check_machines(client, address)
         yield client
@@ -362,12 +350,9 @@ def _check_machines(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=PATIENCE)
     except TimeoutError as error:
         raise SweepError(
-            tr(
-                "The scheduler at {address} has no workers: start some with "
-                "'TF_ENABLE_ONEDNN_OPTS=0 dask worker {address} --nworkers auto "
-                "--nthreads 1'.",
-                address=address,
-            )
+            "The scheduler at {address} has no workers: start some with "
+            "'TF_ENABLE_ONEDNN_OPTS=0 dask worker {address} --nworkers auto --nthreads 1'.",
+            address=address,
         ) from error
     package = __package__
     found = {"the scheduler": client.run_on_scheduler(find_spec, package)}
@@ -375,12 +360,9 @@ def _check_machines(client: Client, address: str) -> None:
     lacking = [place for place, spec in found.items() if spec is None]
     if lacking:
         raise SweepError(
-            tr(
-                "The course's package is missing at {places}: install it there with 'pip "
-                "install -r requirements.txt' in a checkout, and start that process "
-                "again.",
-                places=", ".join(lacking),
-            )
+            "The course's package is missing at {lacking}: install it there with 'pip install "
+            "-r requirements.txt' in a checkout, and start that process again.",
+            lacking=", ".join(lacking),
         )
 
 
@@ -389,10 +371,8 @@ def _engine() -> ModuleType:
         import distributed
     except ModuleNotFoundError as error:
         raise SweepError(
-            tr(
-                "A sweep needs the package distributed: install it with 'pip install "
-                "distributed', or train one model after another with the command train."
-            )
+            "A sweep needs the package distributed: install it with 'pip install distributed', "
+            "or train one model after another with the command train."
         ) from error
     return distributed
 

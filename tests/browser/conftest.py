@@ -17,12 +17,12 @@ import contextlib
 import importlib.util
 import itertools
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import FLAGS, find_chromium
 from figure_reading import LONE_PAGE
 from serving import serve
 
@@ -30,33 +30,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 HERE = Path(__file__).resolve().parent
-# The first is the same browser without windows, which needs half the processor time.
-NAMES = (
-    *("chromium-headless-shell", "chromium", "chromium-browser"),
-    *("google-chrome", "google-chrome-stable"),
-)
-FLAGS = (
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    # No address has a place, except this machine's own.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 # Generous, for a machine that is busy with other things.
 PATIENCE_SECONDS = 90
 
 
 # --- where there is no browser -------------------------------------------------------------
-
-
-def find_chromium() -> str | None:
-    """Return the path of a Chromium on this machine, or None. Nothing is ever downloaded."""
-    chosen = os.environ.get("ATTENTION_COURSE_CHROMIUM")
-    found = (shutil.which(name) for name in ((chosen,) if chosen else NAMES))
-    return next(filter(None, found), None)
 
 
 def why_not() -> str | None:
@@ -181,11 +159,11 @@ def without_formulas(route: Route) -> None:
     route.fulfill(body="MathJax.startup = {promise: 0}", content_type="text/javascript")
 
 
-@pytest.fixture
-def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Open pages of the book; afterwards, all of them must have been quiet.
+@contextlib.contextmanager
+def page_opener(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Give a function that opens pages of the book; in the end, all of them were quiet.
 
-    ``open_page(name, scheme="light", width=1280, over="file", formulas=True, **options)`` loads
+    ``open_one(name, scheme="light", width=1280, over="file", formulas=True, **options)`` loads
     ``name + ".html"`` and waits for formulas, quizzes and figures. ``over="http"`` takes it from a
     server on this machine. Without ``formulas``, which take half the time of a page, MathJax is
     replaced by nothing. ``name`` may end with a query or a fragment: ``search.html?q=mask``.
@@ -219,6 +197,24 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Call
 
     with watched_contexts(browser) as open_context:
         yield open_one
+
+
+@pytest.fixture
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
+    """Open pages for one test, as ``page_opener`` says."""
+    with page_opener(browser, request) as open_one:
+        yield open_one
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page that is opened once for all tests of a file that ask for it by the same options.
+
+    A test gives the options of ``page_opener``: ``parametrize("opened", [{"name": "index"}],
+    indirect=True)``. It may change how the page is shown, and puts back what else it changes.
+    """
+    with page_opener(browser, request) as open_one:
+        yield open_one(**request.param)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import checks
@@ -32,24 +31,70 @@ def test_no_page_is_left_out(site):
     assert built - set(PAGES) <= UNLISTED
 
 
+def opened_once(*names: str) -> pytest.MarkDecorator:
+    """Open each of these pages once, half of them from files and half of them over HTTP."""
+    pages = [{"name": name, "over": "http" if PAGES.index(name) % 2 else "file"} for name in names]
+    return pytest.mark.parametrize("opened", pages, ids=names, indirect=True)
+
+
+NOT_ON_PAPER = (
+    ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .bd-header, .skip-link, "
+    ".prev-next-footer, #pst-skip-link, button.copybtn, a.headerlink, .Feedback, "
+    ".ac-interactive button, .ac-quiz button"
+)
+DARK_ON_WHITE = """() => {
+  const shown = (text) => /rgba?\\(([^)]+)\\)/.exec(text)[1].split(",").map(Number);
+  const sum = ([red, green, blue]) => red + green + blue;
+  const faults = [];
+  for (const element of document.querySelectorAll(".bd-article p, .bd-article pre, .bd-article li,"
+      + " .bd-article h1, .bd-article h2, .bd-article td, .bd-article pre span")) {
+    if (!element.checkVisibility({visibilityProperty: true})) continue;
+    const style = getComputedStyle(element);
+    if (sum(shown(style.color)) > 3 * 150) faults.push("light text: " + element.textContent);
+    const back = shown(style.backgroundColor);
+    if ((back.length < 4 || back[3] > 0.5) && sum(back) < 3 * 190) {
+      faults.push("dark ground: " + element.textContent);
+    }
+  }
+  const ground = shown(getComputedStyle(document.body).backgroundColor);
+  if ((ground.length < 4 || ground[3] > 0) && sum(ground) < 3 * 250) faults.push("dark page");
+  return [...new Set(faults.map((text) => text.trim().replace(/\\s+/g, " ").slice(0, 80)))];
+}"""
+
+
+@opened_once(*CHAPTERS)
+def test_paper_gets_the_text_alone(opened):
+    for scheme in ("light", "dark"):
+        checks.show(opened, scheme, 720)
+        opened.emulate_media(media="print", color_scheme=scheme)
+        shown = opened.locator(NOT_ON_PAPER).locator("visible=true")
+        left = [element.evaluate("(element) => element.outerHTML") for element in shown.all()]
+        assert left == []
+        assert opened.locator("h1").locator("visible=true").count() == 1
+        assert opened.locator(".bd-article section p").first.is_visible()
+        assert checks.overflow(opened) == []
+        assert opened.evaluate(DARK_ON_WHITE) == []
+        opened.emulate_media(media="screen", color_scheme=scheme)
+
+
 # Names are looked for in the last: Chromium may crash when a page changes after that.
-LOOKS = [("dark", 360), ("light", 1280)]
-if os.environ.get("ATTENTION_COURSE_THOROUGH"):
-    LOOKS = [("light", 360), ("dark", 1280), *LOOKS]
+LOOKS = [
+    *(pytest.param(*look, marks=pytest.mark.thorough) for look in [("light", 360), ("dark", 1280)]),
+    ("dark", 360),
+    ("light", 1280),
+]
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_in_order(open_page, name):
-    page = open_page(name, over="http" if PAGES.index(name) % 2 else "file")
-    for scheme, width in LOOKS:
-        checks.show(page, scheme, width)
-        checks.open_everything(page)
-        # Roles and sizes are the same in the dark, and most menus of a narrow window are closed.
-        light, wide = scheme == "light", width == 1280
-        found = checks.page_problems(page, colours_only=not light, names=light and wide)
-        assert found == [], (scheme, width)
-    assert page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
-    assert checks.movements(page) == []
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@opened_once(*PAGES)
+def test_a_page_is_in_order(opened, scheme, width):
+    checks.show(opened, scheme, width)
+    checks.open_everything(opened)
+    # Roles and sizes are the same in the dark, and most menus of a narrow window are closed.
+    light, wide = scheme == "light", width == 1280
+    assert checks.page_problems(opened, colours_only=not light, names=light and wide) == []
+    assert opened.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches")
+    assert checks.movements(opened) == []
 
 
 @pytest.mark.thorough
@@ -185,49 +230,3 @@ def test_a_search_starts_from_the_keyboard(open_page):
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?q=softmax**")
     page.locator("#search-results ul.search li a").first.wait_for()
-
-
-# --- paper and motion ----------------------------------------------------------------------
-
-NOT_ON_PAPER = (
-    ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .bd-header, .skip-link, "
-    ".prev-next-footer, #pst-skip-link, button.copybtn, a.headerlink, .Feedback, "
-    ".ac-interactive button, .ac-quiz button"
-)
-DARK_ON_WHITE = """() => {
-  const shown = (text) => /rgba?\\(([^)]+)\\)/.exec(text)[1].split(",").map(Number);
-  const sum = ([red, green, blue]) => red + green + blue;
-  const faults = [];
-  for (const element of document.querySelectorAll(".bd-article p, .bd-article pre, .bd-article li,"
-      + " .bd-article h1, .bd-article h2, .bd-article td, .bd-article pre span")) {
-    if (!element.checkVisibility({visibilityProperty: true})) continue;
-    const style = getComputedStyle(element);
-    if (sum(shown(style.color)) > 3 * 150) faults.push("light text: " + element.textContent);
-    const back = shown(style.backgroundColor);
-    if ((back.length < 4 || back[3] > 0.5) && sum(back) < 3 * 190) {
-      faults.push("dark ground: " + element.textContent);
-    }
-  }
-  const ground = shown(getComputedStyle(document.body).backgroundColor);
-  if ((ground.length < 4 || ground[3] > 0) && sum(ground) < 3 * 250) faults.push("dark page");
-  return [...new Set(faults.map((text) => text.trim().replace(/\\s+/g, " ").slice(0, 80)))];
-}"""
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_paper_gets_the_text_alone(open_page, name):
-    page = open_page(name, width=720)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(
-            "(scheme) => document.documentElement.dataset.theme === scheme", arg=scheme
-        )
-        page.emulate_media(media="print", color_scheme=scheme)
-        shown = page.locator(NOT_ON_PAPER).locator("visible=true")
-        left = [element.evaluate("(element) => element.outerHTML") for element in shown.all()]
-        assert left == []
-        assert page.locator("h1").locator("visible=true").count() == 1
-        assert page.locator(".bd-article section p").first.is_visible()
-        assert checks.overflow(page) == []
-        assert page.evaluate(DARK_ON_WHITE) == []
-        page.emulate_media(media="screen", color_scheme=scheme)

@@ -283,7 +283,18 @@ def with_the_keyboard(sitting: Sitting, correct: bool) -> None:
     assert met == list(known)
 
 
-@pytest.mark.parametrize("name", QUIZZES)
+# One quiz that has all kinds of questions; of the others, every answer in the thorough run.
+KINDS = {name: {question["type"] for question in quiz} for name, quiz in QUIZZES.items()}
+ALL_KINDS = max(QUIZZES, key=lambda name: (len(KINDS[name]), -len(QUIZZES[name])))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == ALL_KINDS else pytest.mark.thorough)
+        for name in QUIZZES
+    ],
+)
 def test_with_the_keyboard_alone(open_page, name):
     page = open_page(f"chapters/{name}", scheme="dark", width=360, formulas=False)
     sitting = Sitting(page, name)

@@ -404,7 +404,7 @@ def run_tests(tmp_path: Path) -> Callable[..., str]:
     ours.mkdir()
     for name in ("conftest.py", "building.py", "serving.py"):
         shutil.copy(here.parent / name, tmp_path)
-    for name in ("conftest.py", "checks.py", "checks.js"):
+    for name in ("conftest.py", "chromium.py", "checks.py", "checks.js", "figure_reading.py"):
         shutil.copy(here / name, ours)
     book = tmp_path / "book"
     book.mkdir()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pseudo
 import pytest
+
+from attention_course import words
+from attention_course.datasets.vocabulary import tokens
+from attention_course.display import svg
+from attention_course.interactive.review import EXAMPLES
 
 PAGES = ("index", "chapters/01_one", "glossary", "bibliography", "search")
 CHAPTER = "chapters/01_one"
@@ -101,3 +108,83 @@ def test_searching(open_page, word):
         page.wait_for_load_state()
         assert english(page) == []
     assert found.count() == 0
+
+
+# --- figures -------------------------------------------------------------------------------
+
+TOKENS = [pseudo.pseudo(word) for word in ("not", "a", "bad", "film")]
+EYE = np.eye(2)
+
+
+def rnn_steps() -> None:
+    from attention_course.interactive.rnn_steps import show_rnn_steps
+
+    show_rnn_steps(TOKENS, np.eye(4, 3), np.ones((3, 2)), EYE, np.zeros(2))
+
+
+def gradient_norm() -> None:
+    from attention_course.interactive.gradient_norm import show_gradient_norm
+
+    show_gradient_norm(seed=1)
+
+
+def alignment() -> None:
+    from attention_course.interactive.alignment import show_alignment
+
+    given = (TOKENS[:3], np.eye(3, 2), [EYE[0], -EYE[0]], EYE, EYE, np.ones(2))
+    show_alignment(*given)
+    show_alignment(*given, gradient=True)
+
+
+def four_words() -> None:
+    from attention_course.interactive.four_words import show_four_words
+
+    show_four_words(TOKENS, np.eye(4, 3), *np.ones((3, 3, 3)))
+
+
+def lags() -> None:
+    from attention_course.interactive.lags import show_lags
+
+    show_lags()
+
+
+def review() -> None:
+    from attention_course.interactive.review import show_review
+
+    show_review()
+
+
+@pytest.fixture
+def in_pseudo(monkeypatch, site):
+    monkeypatch.setenv(words.LOCALES, str(site.parents[1] / "locales"))
+    monkeypatch.setenv(words.LANGUAGE, pseudo.LANGUAGE)
+
+
+@pytest.mark.usefixtures("in_pseudo")
+@pytest.mark.parametrize("show", [rnn_steps, gradient_norm, alignment, four_words, lags, review])
+def test_a_figure_in_use(open_alone, monkeypatch, show):
+    shown = []
+    monkeypatch.setattr(svg, "display", lambda *bundle: shown.append(bundle))
+    show()
+    html = "".join(html for html, _ in shown)
+    # The model reads English, and the vocabulary has a mark for the start of a review.
+    read = {"start", *tokens(" ".join(EXAMPLES))} if show is review else set()
+    left = functools.partial(pseudo.left_out, allowed="head, h1", content=read)
+    assert left("".join(f"{html}<p>{text}</p>" for html, text in shown)) == []
+    page = open_alone(html)
+    for figure in page.locator(".ac-interactive").all():
+        for slider in figure.locator("input[type=range]").all():
+            for key in ("Home", "ArrowRight", "End"):
+                slider.press(key)
+                assert left(page.content()) == []
+        for box in figure.locator("input[type=checkbox]").all():
+            box.click()
+            assert left(page.content()) == []
+        for choice in figure.locator("select").all():
+            for place in range(choice.locator("option").count()):
+                choice.select_option(index=place)
+                assert left(page.content()) == []
+        for button in figure.locator("button").element_handles():
+            if button.is_visible() and button.is_enabled():
+                button.click()
+            assert left(page.content()) == []

@@ -9,7 +9,6 @@ else, in a browser without a network.
 """
 
 import html
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -17,7 +16,9 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Error, Frame, Page, sync_playwright
 
-BROWSER = Path(__file__).resolve().parents[1] / "browser" / "conftest.py"
+sys.path.append(str(Path(__file__).resolve().parents[1] / "browser"))
+from chromium import FLAGS, find_chromium
+
 PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Outputs</title>'
     '<link rel="icon" href="data:,"></head><body>{}</body></html>'
@@ -54,7 +55,7 @@ def use_figure(frame: Frame) -> list[str]:
         for choice in figure.locator("select").all():
             choice.select_option(index=choice.locator("option").count() - 1)
         # Elements, not places in a list: the button that starts a model goes when it has done so.
-        for button in figure.locator("button:not(.ac-reset)").element_handles():
+        for button in figure.locator("button", has_not_text="Reset").element_handles():
             if button.is_visible() and button.is_enabled():
                 button.click()
         for text in figure.locator("textarea").all():
@@ -63,7 +64,7 @@ def use_figure(frame: Frame) -> list[str]:
         frame.wait_for_timeout(500)
         if not figure.locator(".ac-sentence").inner_text().strip():
             problems.append(f"{name}: no sentence says what is seen")
-        figure.locator(".ac-reset").click()
+        figure.get_by_role("button", name="Reset").click()
         frame.wait_for_timeout(500)
         if not any(
             text.startswith("Reset. ")
@@ -112,14 +113,9 @@ def use(page: Page, outputs: list[str], folder: Path) -> list[str]:
 
 def main(notebook: Path) -> None:
     """Use the outputs of one notebook and print the report."""
-    specification = importlib.util.spec_from_file_location("browser_conftest", BROWSER)
-    shared = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(shared)
     outputs = interactive_outputs(notebook)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shared.find_chromium(), args=list(shared.FLAGS)
-        )
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         problems = use(browser.new_page(), outputs, notebook.parent)
         browser.close()
     figures = sum(output.count('class="ac-interactive"') for output in outputs)

@@ -105,6 +105,7 @@ def test_the_search_finds_a_word_and_opens_its_page(open_page, over):
     page.wait_for("() => !location.pathname.endsWith('search.html')")
     page.wait_for("() => document.readyState === 'complete'")
     assert "softmax" in page.ask("() => document.querySelector('article').innerText").lower()
+    page.wait_for("() => document.querySelectorAll('#article mark.highlighted').length > 5")
 
 
 def test_the_checks_notice_what_a_page_does_wrong(firefox, tmp_path):

@@ -31,13 +31,7 @@ def markup(
     data=None, name="probe", alt=ALT, title="Title", element="fig-probe", picture="<svg></svg>"
 ):
     return interactive.markup(
-        name,
-        data or {},
-        element=element,
-        title=title,
-        instructions="Move the slider.",
-        picture=picture,
-        alt=alt,
+        name, data or {}, element, picture, alt, title=title, instructions="Move the slider."
     )
 
 
@@ -115,11 +109,10 @@ def test_shown_twice_the_ids_differ(monkeypatch):
         "IPython.display.display", lambda bundle, raw: shown.append(bundle), raising=True
     )
     for _ in range(2):
-        interactive.show(
-            "probe", {}, title="Title", instructions="Move.", picture="<svg></svg>", alt=ALT
-        )
+        interactive.show("probe", {}, plots.figure()[0], ALT, title="Title", instructions="Move.")
     ids = [re.findall(r' id="([^"]+)"', bundle["text/html"]) for bundle in shown]
-    assert ids == [["fig-probe"], ["fig-probe-2"]]
+    assert [of_one[0] for of_one in ids] == ["fig-probe", "fig-probe-2"]
+    assert not set(ids[0]) & set(ids[1])
     assert shown[0]["text/plain"] == f"Interactive figure: Title. {ALT}"
 
 

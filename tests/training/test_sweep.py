@@ -111,6 +111,7 @@ class Killer(threading.Thread):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_killed_worker_is_replaced_and_every_result_arrives_once(
     tmp_path, monkeypatch, capfd, finished
 ):

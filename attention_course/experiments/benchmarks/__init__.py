@@ -18,7 +18,6 @@ from typing import Any
 from attention_course import environment
 from attention_course.experiments.benchmarks import common
 from attention_course.storage import write_json
-from attention_course.words import tr
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -45,11 +44,9 @@ def known(names: Sequence[str]) -> list[str]:
     for name in names:
         if name not in NAMES:
             raise common.BenchmarkError(
-                tr(
-                    "There is no benchmark called {name!r}; known are {known}.",
-                    name=name,
-                    known=", ".join(NAMES),
-                )
+                "There is no benchmark called {name!r}; known are {names}.",
+                name=name,
+                names=", ".join(NAMES),
             )
     return list(names or NAMES)
 

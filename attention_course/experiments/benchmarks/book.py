@@ -77,13 +77,11 @@ def build(folder: Path) -> float:
     )
     if result.returncode:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr).strip()
-        lines = plain.splitlines() or ["jupyter-book said nothing."]
+        lines = plain.splitlines() or [tr("jupyter-book said nothing.")]
         raise common.BenchmarkError(
-            tr(
-                "The book does not build, so its time cannot be measured: {reason} "
-                "Correct it until 'make book' passes.",
-                reason=lines[-1],
-            )
+            "The book does not build, so its time cannot be measured: {reason} Correct it until "
+            "'make book' passes.",
+            reason=lines[-1],
         )
     return time.perf_counter() - begun
 

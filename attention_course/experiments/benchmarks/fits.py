@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from attention_course.experiments.benchmarks.common import BenchmarkError, significant
-from attention_course.words import tr
 
 CONFIDENCE = 0.95
 
@@ -31,9 +30,7 @@ def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
 
     x, y = np.log(lengths), np.log(seconds)
     if x.size < 3:
-        raise BenchmarkError(
-            tr("An exponent needs at least three lengths, not {count}.", count=x.size)
-        )
+        raise BenchmarkError("An exponent needs at least three lengths, not {count}.", count=x.size)
     line = stats.linregress(x, y)
     margin = stats.t.ppf((1 + CONFIDENCE) / 2, x.size - 2) * line.stderr
     return {

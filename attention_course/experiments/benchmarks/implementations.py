@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from attention_course import functional
 from attention_course.experiments.benchmarks import common
-from attention_course.words import tr
 
 LENGTHS = (10, 30, 100, 300, 900)
 WIDTH = 64
@@ -134,14 +133,12 @@ def _differences(tasks: dict[tuple[str, int], Callable], length: int) -> dict[st
         found[way] = common.significant(float(np.abs(output - reference).max()))
         if not found[way] <= TOLERANCE:
             raise common.BenchmarkError(
-                tr(
-                    "{one} and {other} differ by {difference} at length {length}; they have "
-                    "to agree to {tolerance}. Their times would not be comparable.",
-                    one=TITLES[way],
-                    other=TITLES[REFERENCE],
-                    difference=found[way],
-                    length=length,
-                    tolerance=TOLERANCE,
-                )
+                "{one} and {other} differ by {difference} at length {length}; they have to agree "
+                "to {tolerance}. Their times would not be comparable.",
+                one=TITLES[way],
+                other=TITLES[REFERENCE],
+                difference=found[way],
+                length=length,
+                tolerance=TOLERANCE,
             )
     return found

@@ -24,7 +24,6 @@ import numpy as np
 
 from attention_course import functional
 from attention_course.experiments.benchmarks import common, fits
-from attention_course.words import tr
 
 WIDTH = 256
 LENGTHS = (64, 128, 256, 512, 1024, 1448, 2048, 2896, 4096, 5793, 8192)
@@ -265,4 +264,4 @@ def _process_bytes(name: str) -> int:
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise common.BenchmarkError(tr("Linux does not say {name} in /proc/self/status.", name=name))
+    raise common.BenchmarkError("Linux does not say {name} in /proc/self/status.", name=name)

@@ -1,0 +1,334 @@
+"""The process in which an answer runs: it is given inputs and sends back results as plain data.
+
+The judge (``judging``) starts this file by its path, so that nothing of the course is imported
+here. Nothing is compared and no sentence is worded here either: expected values, solutions and
+the verdict stay with the judge, and what comes from this process is read as JSON, never
+unpickled. An answer may do what it likes; all that it can send is a result.
+
+A message is one line of JSON: ``{"refused": ...}`` or ``{"ready": true}``, then one line for each
+case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"`` and ``"borrowed"`` added.
+"""
+
+import base64
+import contextlib
+import dis
+import importlib
+import inspect
+import json
+import linecache
+import numbers
+import os
+import pickle
+import re
+import sys
+import sysconfig
+import tempfile
+import traceback
+import types
+import warnings
+
+import numpy as np
+
+UNFILLED = (None, Ellipsis, NotImplemented)
+COURSE = "attention_course"
+# What an answer may call of the course: a chapter defines it long before it is used.
+ALLOWED = ("softmax",)
+MEMORY = 8 * 2**30  # bytes; a loop that fills the memory must not take the machine with it
+#: Files whose lines are never quoted to a student: Python's, those of packages, and this one.
+NOT_THEIRS = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    os.path.dirname(os.path.abspath(__file__)),
+)
+
+
+# --- what an answer is, before it runs --------------------------------------------------------
+
+
+def refusal(answer, request):
+    """Why this cannot be an answer, as data, or None: nothing written, or of another kind.
+
+    A request that "wants" a class takes a function that makes the thing as well.
+    """
+    if any(answer is unfilled for unfilled in UNFILLED):
+        return {"why": "missing"}
+    if (module := str(getattr(answer, "__module__", ""))).startswith(f"{COURSE}."):
+        return {"why": "borrowed", "name": f"{module}.{getattr(answer, '__qualname__', '')}"}
+    if request["wants"] == "class" and (inspect.isclass(answer) or callable(answer)):
+        return None
+    if inspect.isclass(answer) or not callable(answer):
+        return {"why": "kind", **odd(answer)}
+    if (returned := placeholder(answer)) is not None:
+        return {"why": "empty", "value": returned}
+    try:  # the outermost function is called; functools.wraps would show the inner one
+        signature = inspect.signature(answer, follow_wrapped=False)
+    except (TypeError, ValueError):  # a built-in without a signature: calling it will tell
+        return None
+    try:
+        signature.bind(*range(request["takes"]))
+    except TypeError:
+        return {"why": "parameters", "given": str(signature), "count": request["takes"]}
+    return None
+
+
+def placeholder(function):
+    """What a function without a body returns (as text), or None for one that somebody wrote.
+
+    Asked of the byte code, which every function has, where its source may be out of reach.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return None
+    steps = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+    raising = {"LOAD_GLOBAL", "PUSH_NULL", "PRECALL", "CALL", "RAISE_VARARGS"}
+    taken = list(dis.get_instructions(code))
+    names = {step.opname for step in taken} - steps
+    loaded = [step.argval for step in taken if step.opname in ("LOAD_CONST", "RETURN_CONST")]
+    if not names and all(value in UNFILLED for value in loaded):
+        return repr(loaded[-1])
+    globals_ = {step.argval for step in taken if step.opname == "LOAD_GLOBAL"}
+    if names <= raising and globals_ == {"NotImplementedError"}:
+        return "NotImplementedError"
+    if names == {"LOAD_GLOBAL"} and globals_ == {"NotImplemented"}:
+        return "NotImplemented"
+    return None
+
+
+# --- results as data --------------------------------------------------------------------------
+
+
+def encode(value):
+    """A result as JSON: numbers, arrays and lists of them; of anything else only its kind."""
+    if any(value is unfilled for unfilled in UNFILLED):
+        return {"empty": repr(value)}
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | range):
+        return [encode(item) for item in value]
+    if isinstance(value, numbers.Real) and not isinstance(value, np.generic):
+        return float(value)
+    if inspect.isclass(value) or not (isinstance(value, complex) or hasattr(value, "__array__")):
+        if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+            return {"dict": {key: encode(item) for key, item in value.items()}}
+        return odd(value)
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and array.ndim:
+        return [encode(item) for item in array]
+    if array.dtype.kind not in "biufc":
+        return {"odd": "entries", "type": str(array.dtype)}
+    data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+    return {"array": data, "dtype": array.dtype.str, "shape": array.shape}
+
+
+def odd(value):
+    """The kind of something that is no number, for a sentence to name."""
+    kinds = {
+        "generator": inspect.isgenerator,
+        "coroutine": inspect.iscoroutine,
+        "asyncgen": inspect.isasyncgen,
+        "class": inspect.isclass,
+        "function": inspect.isroutine,
+        "array": lambda value: isinstance(value, np.ndarray),
+        "string": lambda value: isinstance(value, str),
+        "dictionary": lambda value: isinstance(value, dict),
+        "number": lambda value: isinstance(value, numbers.Number),
+    }
+    kind = next((name for name, fits in kinds.items() if fits(value)), "other")
+    if kind == "generator" and value.gi_code.co_name == "<genexpr>":
+        kind = "brackets"
+    if kind == "coroutine":
+        value.close()
+    name = value.__name__ if kind == "class" else type(value).__name__
+    text = value[:200] if kind == "string" else None
+    return {"odd": kind, "type": name, "text": text, "shape": list(getattr(value, "shape", ()))}
+
+
+def describe(problem):
+    """Type, words and place of an exception: the last line that is the student's own."""
+    try:
+        words = str(problem)
+    except Exception:  # a student's own exception class may fail to print itself
+        words = ""
+    words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # Keras writes in bold
+    words = words.partition("Arguments received by")[0]
+    words = re.sub(r"^Exception encountered when calling \S+\s", "", words.strip())
+    words = words.rpartition("Error encountered:")[2]
+    frames = traceback.extract_tb(problem.__traceback__)
+    own = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith(("<frozen", *(place for place in NOT_THEIRS if place)))
+    ]
+    place = [own[-1].filename, own[-1].lineno, own[-1].line or ""] if own else None
+    return {"type": type(problem).__name__, "words": " ".join(words.split())[:1000], "line": place}
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+def run(answer, request):
+    """Yield what becomes of an answer: a refusal, or what it does with each case."""
+    cases = [pickle.loads(case) for case in request["cases"]]
+    if reason := refusal(answer, request):
+        yield {"refused": reason}
+        return
+    yield {"ready": True}
+    namespace = {}
+    exec(request["probe"], namespace)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for case in cases:
+            yield _run_case(answer, namespace["probe"], case)
+
+
+def _run_case(answer, probe, inputs):
+    before = [pickle.dumps(value) for value in inputs]
+    borrowed = []
+    earlier = sys.getprofile()
+    try:
+        sys.setprofile(_watch(borrowed))
+        result = probe(answer, *inputs)
+        sys.setprofile(earlier)
+        outcome = {"result": encode(result)}
+    except BaseException as problem:  # SystemExit and KeyboardInterrupt are answers' mistakes too
+        sys.setprofile(earlier)
+        outcome = {"problem": describe(problem)}
+    after = [pickle.dumps(value) for value in inputs]
+    changed = [i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
+    return outcome | {"changed": changed, "borrowed": borrowed}
+
+
+def _watch(borrowed):
+    """Note the first function of the course that the answer calls, apart from `ALLOWED`."""
+
+    def of_course(frame):
+        return frame.f_globals.get("__name__", "").split(".")[0] == COURSE
+
+    def watch(frame, event, _):
+        if event == "call" and not borrowed and of_course(frame) and not of_course(frame.f_back):
+            name = frame.f_code.co_qualname
+            if name not in (*ALLOWED, "<module>"):
+                borrowed.append(f"{frame.f_globals['__name__']}.{name}")
+
+    return watch
+
+
+# --- as a process -----------------------------------------------------------------------------
+
+
+def main():
+    """Serve one request: a pickle on standard input. The answer's own streams lead nowhere."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w", encoding="ascii")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+
+    def send(message):
+        replies.write(json.dumps(message) + "\n")
+        replies.flush()
+
+    with requests:
+        request = pickle.load(requests)
+    _limit(request["seconds"])
+    sys.path[:] = request["path"]
+    for name in request["imports"]:
+        importlib.import_module(name)
+    _close(request["closed"])
+    try:
+        if "cells" in request:
+            answer = run_file(request)
+        else:
+            answer = pickle.loads(request["pickle"])
+    except Undefined as missing:
+        send({"refused": {"why": "undefined", "stopped": missing.stopped}})
+        return
+    except BaseException as problem:
+        send({"refused": {"why": "unloaded", **describe(problem)}})
+        return
+    for message in run(answer, request):
+        send(message)
+
+
+def _limit(seconds):
+    """Bound memory and processor time, where the system can."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+
+
+def _close(folder):
+    """Put the exercises with their solutions out of reach; a chapter's own checks do nothing."""
+    closed = types.ModuleType(f"{COURSE}.exercises")
+
+    def solution(*_):
+        raise PermissionError("the course's solutions are closed while an answer runs")
+
+    closed.check = closed.hint = closed.question = lambda *_, **__: None
+    closed.solution = solution
+    sys.modules[closed.__name__] = closed
+    places = (folder + os.sep, f"/proc/{os.getppid()}/")
+
+    def guard(event, arguments):
+        path = arguments[0] if event == "open" else None
+        if isinstance(path, str | bytes) and os.path.realpath(os.fsdecode(path)).startswith(places):
+            solution()
+
+    sys.addaudithook(guard)
+
+
+class Undefined(Exception):
+    """The file does not define the answer; `stopped` says what stood in the way, if anything."""
+
+    stopped = None
+
+
+def run_file(request):
+    """Run a file's cells, (label, code) each, and return what it defines as the answer.
+
+    A cell that stops with an exception does not keep the later ones from running: a student's
+    notebook may hold much that has nothing to do with the exercise.
+    """
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    shell = _shell(module) if request["notebook"] else None
+    stopped = None
+    for label, code in request["cells"]:
+        linecache.cache[label] = (len(code), None, code.splitlines(keepends=True), label)
+        try:
+            if shell is None:
+                exec(compile(code, label, "exec", dont_inherit=True), module.__dict__)
+            else:
+                done = shell.run_cell(code)
+                done.raise_error()
+        except BaseException as problem:  # sys.exit() in a file is a mistake like any other
+            stopped = describe(problem) | {"where": label}
+    if not hasattr(module, request["name"]):
+        missing = Undefined()
+        missing.stopped = stopped
+        raise missing
+    return getattr(module, request["name"])
+
+
+def _shell(module):
+    """IPython itself: it knows `%time`, `x?`, `files = !ls` and a top-level `await`.
+
+    What would start programs of the system does nothing.
+    """
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"xmode": "Plain"}})
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["IPYTHONDIR"] = folder  # nothing is read from, or left in, the student's own
+        shell = InteractiveShell.instance(config=config, user_module=module)
+    shell.system = shell.getoutput = lambda *_, **__: []
+    for name in ("pip", "conda", "mamba", "uv", "sx", "system"):
+        shell.register_magic_function(lambda *_: None, "line", name)
+    for name in ("bash", "sh", "script", "sx", "system", "cmd", "perl", "ruby"):
+        shell.register_magic_function(lambda *_: None, "cell", name)
+    return shell
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""What an exercise is, what a check of it gives, and how one is written.
+
+**How an exercise is written.** A chapter's module holds ``EXERCISES``, a dictionary of them::
+
+    def double(x):                       # its source is what ``solution`` shows
+        return 2 * x
+
+    Exercise(
+        name="99.double",
+        question=mark("Write double(x): ..."),
+        hints=(mark("Multiply."), mark("Multiply by 2.")),
+        praise=mark("Every number is twice as large."),
+        solve=double,
+        case=lambda draw: (draw.numbers(draw.size(), draw.size()),),
+        results=(mark("the doubled array"),),
+        mistakes={mark("You add 2; multiply by it."): lambda x: x + 2},
+    )
+
+* ``case(draw)`` returns one tuple of inputs. ``draw.size()``, ``draw.length()`` (may be long),
+  ``draw.numbers(*shape)`` and ``draw.mask(*shape)`` give whole numbers, single precision, odd
+  layouts, zeros, large and small numbers and axes of length 1 in turn; ``draw.random`` is a NumPy
+  generator for all else and ``draw.kind`` says whose turn it is. Each check draws `count` cases.
+* ``solve`` gets arrays of double precision. Where it returns a tuple, ``results`` names its
+  parts; where it returns a list, a list of as many arrays is expected; where it returns whole
+  numbers, whole numbers are. Tolerance is relative to every single number, and grows where single
+  precision itself would not know better (see `expected`).
+* ``mistakes`` maps a sentence to the function that a student with this mistake has written, shape
+  and NaN included. It is named only if it gives the answer's results in *all* cases, so order
+  matters little and one function serves both "wrong axis" and "wrong shape". What every exercise
+  shares needs no entry: results in another order or with axes exchanged, the wrong sign, rounding,
+  a constant, None, NaN, a wrong shape, inputs changed in place, whole numbers cut off, memory of
+  earlier calls.
+* ``view(inputs, results)`` turns results into what is to be compared, where several are right.
+* ``demands(cases, results, wrong)`` may return a sentence about all results together: before any
+  mistake is named when numbers are ``wrong``, and before the praise when they are right. Results
+  come as the answer's process sent them; ``judging.numbers`` and ``judging.plain`` read them.
+* ``probe`` is what happens to the answer in its process, `call` by default; it must stand by
+  itself, for its source is sent there. A Keras exercise gives one that builds, sets weights, trains
+  a step and returns a dictionary of arrays, as its ``solve`` does (see ``fibonacci``);
+  ``takes`` is how many inputs the answer itself is called with, and ``single`` says that it
+  computes in single precision, so that numbers are compared with the largest of their array.
+* Prove it with ``tests/proof.py``: ``accepts`` other right answers, ``refuses`` mutants; that each
+  listed mistake gets its own sentence is proved for all exercises in ``tests/exercises``.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from attention_course.errors import ExerciseError
+from attention_course.exercises.process import pack
+from attention_course.words import mark, tr
+
+# status -> sign, plain sign, words, style of the frame: a verdict is never told by colour alone
+LOOKS = {
+    "passed": ("✔", "+", mark("Passed"), "solid"),
+    "wrong": ("✘", "x", mark("Not yet right"), "double"),
+    "unanswered": ("○", "o", mark("Not answered yet"), "dashed"),
+}
+
+
+def call(answer, *inputs):
+    """The probe of an answer that is a function."""
+    return answer(*inputs)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One question that checks itself; the module's text says how it is written."""
+
+    name: str
+    question: str
+    hints: tuple[str, ...]
+    praise: str
+    solve: Callable
+    case: Callable
+    results: tuple[str, ...] | dict[str, str] = (mark("the result"),)
+    mistakes: Mapping[str, Callable] = field(default_factory=dict)
+    view: Callable | None = None
+    demands: Callable | None = None
+    probe: Callable = call
+    wants: str = "function"
+    takes: int = 0
+    answer: str = ""
+    text: str = ""
+    imports: tuple[str, ...] = ()
+    count: int = 117
+    single: bool = False
+    seconds: float = 10.0
+
+    @property
+    def called(self) -> str:
+        """The name of the function or class that a student writes."""
+        return self.answer or self.solve.__name__
+
+    @property
+    def solution(self) -> str:
+        """Source text that defines the answer when it is executed by itself."""
+        return self.text or source(self.solve)
+
+    def request(self, cases: Sequence[tuple]) -> dict[str, Any]:
+        """What the answer process needs to know, apart from the answer: nothing of the solution."""
+        probe = textwrap.dedent(inspect.getsource(self.probe))
+        return {
+            "name": self.called,
+            "wants": self.wants,
+            "imports": self.imports,
+            "probe": f"{probe}\nprobe = {self.probe.__name__}\n",
+            "cases": [pack(case) for case in cases],
+            "takes": self.takes or len(cases[0]),
+        }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. True when the answer passed, so `assert check(...)` means something."""
+
+    name: str
+    status: str
+    message: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is right."""
+        return self.status == "passed"
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        sign, plain, words, _ = LOOKS[self.status]
+        text = f"{tr(words)} ({self.name}): {self.message}"
+        encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+        try:
+            f"{sign} {text}".encode(encoding)
+        except UnicodeEncodeError:  # a console that knows fewer signs
+            return f"{plain} {text}".encode(encoding, "replace").decode(encoding)
+        return f"{sign} {text}"
+
+    def _repr_html_(self) -> str:
+        sign, _, words, frame = LOOKS[self.status]
+        return (
+            f'<div role="status" style="border:1px {frame} currentColor;border-left-width:6px;'
+            f'padding:.5em .8em"><strong><span aria-hidden="true">{sign}</span> '
+            f"{tr(words)}</strong> ({html.escape(self.name)}): {html.escape(self.message)}</div>"
+        )
+
+
+def source(*functions: Callable) -> str:
+    """Source text of real functions, with the NumPy import they use."""
+    text = "\n\n".join(textwrap.dedent(inspect.getsource(function)) for function in functions)
+    head = "import numpy as np\n\n\n" if "np." in text else ""
+    return head + text
+
+
+class Text(str):
+    """A text that a notebook shows as it is, without quotation marks."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<div>{html.escape(self)}</div>"
+
+
+class Source(Text):
+    """Source code that a notebook shows as it is; also a string that `exec` takes."""
+
+    def _repr_html_(self) -> str:
+        return f"<pre><code>{html.escape(self)}</code></pre>"
+
+
+def give_hint(exercise: Exercise, level: int = 1) -> Text:
+    """Hint number `level`, from 1 (a nudge) to the last (nearly everything)."""
+    total = len(exercise.hints)
+    if not isinstance(level, int) or isinstance(level, bool) or not 1 <= level <= total:
+        raise ExerciseError(
+            tr(
+                "Exercise {name} has {total} hints: ask for a level from 1 to {total}.",
+                name=exercise.name,
+                total=total,
+            )
+        )
+    hint = tr(exercise.hints[level - 1])
+    return Text(tr("Hint {level} of {total}: {hint}", level=level, total=total, hint=hint))

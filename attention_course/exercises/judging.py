@@ -1,0 +1,626 @@
+"""The judge: draws the inputs, knows the right results, and words one sentence.
+
+The answer itself runs elsewhere (``answering``, in a process that ``process`` starts); what comes
+back is plain data and is never trusted. Every output of every case is compared with the
+solution's by one function, `agree`; a mistake is named only if it explains all cases.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import itertools
+import linecache
+import secrets
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from attention_course.exercises.drawing import draw_cases
+from attention_course.exercises.exercise import Exercise, Verdict
+from attention_course.exercises.process import pack
+from attention_course.words import mark, tr
+
+Parts = dict[str, np.ndarray]  # the arrays of one result, by name
+LONGEST_QUOTE = 160
+MOST_SHOWN = 12  # numbers of one input that a sentence quotes in full
+
+#: Everything that the judge says of an answer, apart from the mistakes that an exercise lists.
+SENTENCES = {
+    # nothing written yet
+    "missing": mark("write `{name}`, then pass it to the check."),
+    "empty": mark("your function returns {value}; replace the placeholder and end with `return`."),
+    "undefined": mark("the file defines no `{name}`."),
+    # nothing that could be run
+    "undefined, stopped": mark("The file defines no `{name}`; {where} stops with {problem}."),
+    "unloaded": mark("Your answer cannot be taken to a process of its own: {problem}."),
+    "parameters": mark(
+        "Your function is declared with the parameters {given}; it must take {count} in all."
+    ),
+    "kind": mark(
+        "Your answer is not a function, but: {kind}. Pass the function's name without brackets "
+        "after it."
+    ),
+    "interrupted": mark("The check was interrupted before it was finished."),
+    # running
+    "stopped": mark(
+        "Your answer was still running after {seconds} seconds, so it was stopped: it is too slow "
+        "for inputs as small as these, or a loop in it never ends."
+    ),
+    "ended": mark("Your answer ended Python (exit status {status}) before it could be checked."),
+    "garbled": mark("What your answer's process sent is no result, so nothing can be checked."),
+    "borrowed": mark(
+        "Your answer calls {name}, which is the course's own; write its steps yourself."
+    ),
+    "changed": mark(
+        "Your function changes its input {name} in place; work on a new array, so that the "
+        "caller's data stay as they were."
+    ),
+    "stops": mark("Your function stops with {problem}, given {inputs}."),
+    "stops at": mark("Your function stops with {problem} at the line `{line}`, given {inputs}."),
+    "memory": mark(
+        "Called twice with the same inputs, your function gives two results: it keeps something "
+        "from one call to the next."
+    ),
+    # results that are no numbers
+    "none": mark(
+        "For {inputs}, your function returns {value}: every way through it must end with `return` "
+        "and the result, and a method that changes a list returns None."
+    ),
+    "none inside": mark("Your answer leaves {what} at {value}; compute it too."),
+    "parts": mark("Return {count} things, in this order: {names}; you return {given}."),
+    "list": mark("Return a list of {count} arrays, one for each array given."),
+    "generator": mark(
+        "Your function uses `yield`, so it hands out a generator; use `return` instead."
+    ),
+    "asyncgen": mark(
+        "Your function is declared with `async def` and uses `yield`; use a plain `def` with "
+        "`return`."
+    ),
+    "coroutine": mark("Your function is declared with `async def`; use a plain `def`."),
+    "brackets": mark(
+        "Your answer gives a generator for {what}, which round brackets around `… for …` make; use "
+        "np.array([… for …])."
+    ),
+    "no numbers": mark("Where {what} should be, as an array of numbers, your answer has: {kind}."),
+    "complex": mark(
+        "There are complex numbers in {what}; every step here stays real, so take `.real`."
+    ),
+    "whole": mark(
+        "There is {entry} in {what}; only whole numbers (int) can be looked up in a table."
+    ),
+    "mixed": mark(
+        "Where {what} should be, lists stand beside numbers: `+` and `extend` join lists, while "
+        "`append` and square brackets put one into the other."
+    ),
+    "ragged": mark("The parts of {what} differ in shape: {shapes}."),
+    # results that are wrong
+    "shape": mark("For {inputs}, {what} should have the shape {wanted}, not {found}."),
+    "nan": mark(
+        "For {inputs}, there is NaN (not a number) in {what}: look for 0/0, inf - inf and the root "
+        "or logarithm of a negative number."
+    ),
+    "infinite": mark(
+        "For {inputs}, there is an infinite number in {what}: look for an overflow and for a "
+        "division by 0."
+    ),
+    "value": mark("For {inputs}, {what} should be {wanted}, not {found}."),
+    "entry": mark("For {inputs}, entry {place} of {what} should be {wanted}, not {found}."),
+    "constant": mark(
+        "Your answer gives one and the same number for {what}, whatever the inputs are."
+    ),
+    "equal": mark(
+        "Your answer gives equal numbers at every place of {what}; each place has its own."
+    ),
+    "again": mark("(Inputs are drawn anew each time; `seed={seed}` in the check repeats these.)"),
+}
+#: What the inputs of all wrong cases may have in common, the most telling first.
+TRAITS = {
+    mark(
+        "Only inputs with whole numbers go wrong: an array made by zeros_like, or with the dtype "
+        "of an input, cuts off what stands behind the point."
+    ): lambda array: array.dtype.kind == "i",
+    mark("Only inputs in single precision (float32) go wrong."): (
+        lambda array: array.dtype == np.float32
+    ),
+    mark("Only arrays that are views, with gaps or another order in memory, go wrong."): (
+        lambda array: not array.flags.c_contiguous
+    ),
+    mark("Only long inputs go wrong."): lambda array: max(array.shape, default=0) > 10,
+    mark("Only large numbers go wrong."): lambda array: np.abs(array).max(initial=0) > 30,
+    mark("Only small numbers go wrong."): lambda array: 0 < np.abs(array).max(initial=0) < 1e-3,
+    mark("Only inputs with zeros go wrong."): (
+        lambda array: array.dtype.kind != "b" and (array == 0).any()
+    ),
+    mark("Only inputs with an axis of length 1 go wrong."): lambda array: 1 in array.shape,
+    mark("Only an axis of length 0 goes wrong."): lambda array: 0 in array.shape,
+    mark("Only a mask without any True goes wrong."): (
+        lambda array: array.dtype.kind == "b" and not array.any(axis=-1).all()
+    ),
+}
+#: What an answer to any exercise may have done to the right results. Arrays in, arrays out.
+COMMON = {
+    mark("The numbers are right, but the results come in another order than {names}."): (
+        lambda parts: itertools.permutations(parts)
+    ),
+    mark("The numbers are right, but they have the wrong sign."): (
+        lambda parts: itertools.product(*((part, -part) for part in parts))
+    ),
+    mark("The numbers are right, but axes have changed places; the right order is asked for."): (
+        lambda parts: (
+            [np.transpose(part, order[: part.ndim]) for part in parts]
+            for order in itertools.permutations(range(max(part.ndim for part in parts)))
+            if all(max(order[: part.ndim], default=0) < part.ndim for part in parts)
+        )
+    ),
+    mark("The result is rounded; return all digits."): (
+        lambda parts: ([np.round(part, digits) for part in parts] for digits in range(8))
+    ),
+    mark("An axis of length 1 is lost: np.squeeze takes away every one, even the batch's."): (
+        lambda parts: itertools.product(*((part, np.squeeze(part)) for part in parts))
+    ),
+}
+
+
+class Rejected(Exception):
+    """The answer is wrong; the message is the sentence the student reads."""
+
+
+class Unanswered(Exception):
+    """The answer is still the empty place left for the student."""
+
+
+def fail(key: str, /, **values: Any) -> NoReturn:
+    """End the check with one of the judge's own `SENTENCES`."""
+    raise Rejected(tr(SENTENCES[key], **values))
+
+
+# --- the course of a check --------------------------------------------------------------------
+
+
+def judge(
+    exercise: Exercise, run: Callable[[dict], Iterable[dict]], seed: int | None = None
+) -> Verdict:
+    """Draw inputs, have ``run`` bring what the answer makes of them, and give the verdict.
+
+    run     takes the request of `Exercise.request` and yields the messages of the answer process
+    seed    repeats the inputs of an earlier check; without it they are new each time
+    """
+    seed = secrets.randbits(32) if seed is None else seed
+    status, message = "passed", tr(exercise.praise)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            cases = draw_cases(exercise.case, seed, exercise.count)
+            _examine(exercise, cases, list(run(exercise.request(cases))), seed)
+        except Unanswered as empty:
+            status, message = "unanswered", str(empty)
+        except Rejected as reason:
+            status, message = "wrong", str(reason)
+        except KeyboardInterrupt:
+            status, message = "wrong", tr(SENTENCES["interrupted"])
+    return Verdict(exercise.name, status, message)
+
+
+def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed: int) -> None:
+    """Return when every result of every case is right; else raise with the sentence."""
+    outcomes = _outcomes(exercise, messages)
+    found = [_found(exercise, *pair) for pair in zip(outcomes, cases, strict=True)]
+    wrong = [
+        i for i in range(len(cases)) if not gives(exercise, exercise.solve, cases[i], found[i])
+    ]
+    wrong.sort(key=lambda i: len(pack(cases[i])))  # the smallest shows it best
+    results = [outcome.get("result", {"empty": None}) for outcome in outcomes]
+    none = [found[i] for i in wrong if isinstance(results[i], dict) and "empty" in results[i]]
+    if none:
+        _tell(none[0], cases, wrong, seed)
+    if exercise.demands and (sentence := exercise.demands(cases, results, bool(wrong))):
+        raise Rejected(sentence)
+    if not wrong:
+        return
+    if unreadable := [found[i] for i in wrong if isinstance(found[i], str)]:
+        _tell(unreadable[0], cases, wrong, seed)
+    if not all(map(_identical, found[exercise.count :], found)):
+        fail("memory")
+    if sentence := recognise(exercise, cases, found, wrong):
+        raise Rejected(sentence)
+    nan = [i for i in wrong if any((part != part).any() for part in found[i].values())]
+    shown = nan[0] if 2 * len(nan) > len(wrong) else wrong[0]
+    _tell(_difference(exercise, cases[shown], found[shown]), cases, wrong, seed)
+
+
+def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
+    """The messages that hold results. Raises for an answer that did not run to the end."""
+    for message in messages:
+        if "refused" in message:
+            _refuse(exercise, message["refused"])
+        for what in {"stopped", "ended", "garbled"} & message.keys():
+            fail(what, **message)
+        if borrowed := message.get("borrowed"):
+            fail("borrowed", name=borrowed[0])
+        if changed := message.get("changed"):
+            fail("changed", name=_names(exercise)[changed[0]])
+    return messages[1:]
+
+
+def _refuse(exercise: Exercise, reason: dict) -> NoReturn:
+    why, stopped = reason["why"], reason.get("stopped")
+    values = {"name": exercise.called, "kind": kind_of(reason)} | reason
+    if stopped:
+        fail(
+            "undefined, stopped", **values | {"where": stopped["where"], "problem": _words(stopped)}
+        )
+    if why in ("missing", "empty", "undefined"):
+        raise Unanswered(tr(SENTENCES[why], **values))
+    fail(why, **values, problem=_words(reason))
+
+
+def _tell(sentence: str, cases: list[tuple], wrong: list[int], seed: int) -> NoReturn:
+    """A sentence about one case, what the wrong cases share, and how to draw them again."""
+    if len(wrong) == len(cases):
+        raise Rejected(sentence)
+    shares = {}
+    for note, holds in TRAITS.items():
+        marked = {i for i, case in enumerate(cases) if any(holds(a) for a in _arrays(case))}
+        if marked >= {*wrong}:
+            shares[note] = len(marked) - len(wrong)
+    note = min(shares, key=shares.get, default=None)
+    rare = note and shares[note] < (len(cases) - len(wrong)) / 3
+    parts = [sentence, tr(note) if rare else "", tr(SENTENCES["again"], seed=seed)]
+    raise Rejected(" ".join(part for part in parts if part))
+
+
+def _arrays(case: Any) -> list[np.ndarray]:
+    """The arrays among the inputs of a case."""
+    if isinstance(case, tuple | list):
+        return [array for part in case for array in _arrays(part)]
+    return [case] if isinstance(case, np.ndarray) else []
+
+
+# --- reading results --------------------------------------------------------------------------
+
+
+def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
+    """The results of a case by name, or a sentence on why they cannot be compared."""
+    try:
+        if problem := outcome.get("problem"):
+            place = problem["line"]
+            line = place and (place[2] or linecache.getline(place[0], place[1]).strip())
+            words = {"problem": _words(problem), "line": _short(line or "")}
+            fail("stops at" if line else "stops", inputs=_inputs(exercise, case), **words)
+        tree = outcome.get("result")
+        if isinstance(tree, dict) and "empty" in tree:
+            fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
+        parts = _read(tree, exercise.solve(*map(double, case)), exercise.results)
+        return exercise.view(case, parts) if exercise.view else parts
+    except Rejected as reason:
+        return str(reason)
+
+
+def _read(tree: Any, wanted: Any, names: Sequence[str]) -> Parts:
+    """A result in the form of the solution's."""
+    if isinstance(wanted, dict):
+        tree = tree.get("dict", {}) if isinstance(tree, dict) else {}
+        return {key: numbers(tree.get(key), tr(names[key])) for key in wanted}
+    parts = wanted if isinstance(wanted, tuple) else [wanted]
+    if isinstance(wanted, tuple):
+        given = _unpacked(tree)
+        if given is None or len(given) != len(wanted):
+            order = ", ".join(tr(name) for name in names)
+            what = kind_of(tree) if given is None else len(given)
+            fail("parts", count=len(wanted), names=order, given=what)
+    elif _is_list_of_arrays(wanted):
+        given, parts, names = _unpacked(tree), wanted, _places(wanted)
+        if given is None or len(given) != len(wanted):
+            fail("list", count=len(wanted))
+    else:
+        given = [tree]
+    return {
+        name: numbers(part, tr(name), whole=np.asarray(one).dtype.kind in "iu")
+        for name, part, one in zip(names, given, parts, strict=True)
+    }
+
+
+def _is_list_of_arrays(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value)
+
+
+def _places(parts: Sequence) -> list[str]:
+    return [tr("array number {number}", number=i + 1) for i in range(len(parts))]
+
+
+def _unpacked(tree: Any) -> list | None:
+    """What `a, b = result` would give, for a list and for an array with several rows."""
+    if isinstance(tree, dict) and "array" in tree and tree["shape"]:
+        return list(numbers(tree, ""))
+    return tree if isinstance(tree, list) else None
+
+
+def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
+    """The array that a part of a result stands for. Raises Rejected when it is none."""
+    if isinstance(tree, np.ndarray):
+        return tree
+    if isinstance(tree, bool | int | float):
+        array = np.asarray(tree)
+    elif isinstance(tree, list):
+        items = [numbers(item, what) for item in tree]
+        if len({item.shape for item in items}) > 1:
+            if len({item.ndim for item in items}) > 1:
+                fail("mixed", what=what)
+            fail("ragged", what=what, shapes=", ".join(sorted({str(i.shape) for i in items})))
+        array = np.array(items)
+    elif isinstance(tree, dict) and "array" in tree:
+        array = _decoded(tree)
+    elif isinstance(tree, dict) and "empty" in tree:
+        fail("none inside", what=what, value=tree["empty"])
+    else:
+        odd = tree.get("odd") if isinstance(tree, dict) else None
+        named = odd in ("generator", "asyncgen", "coroutine", "brackets")
+        fail(odd if named else "no numbers", what=what, kind=kind_of(tree))
+    if array.dtype.kind == "c":
+        fail("complex", what=what)
+    if whole and array.size and array.dtype.kind not in "iuO":
+        fail("whole", what=what, entry=array.flat[0].item())
+    return array.astype(float) if array.dtype.kind == "O" else array  # beyond 64 bits
+
+
+def _decoded(tree: dict) -> np.ndarray:
+    """An array from JSON. Nothing here trusts the sender."""
+    try:
+        dtype = np.dtype(str(tree["dtype"]))
+        if dtype.kind not in "biufc":
+            raise ValueError(dtype)
+        data = np.frombuffer(base64.b64decode(tree["array"]), dtype)
+        return data.reshape([int(length) for length in tree["shape"]])
+    except (TypeError, ValueError, KeyError):
+        fail("garbled")
+
+
+def kind_of(tree: Any) -> str:
+    """The kind of something in words a student knows."""
+    if isinstance(tree, list):
+        return tr("a list")
+    if not isinstance(tree, dict):
+        return tr("a number")
+    shape, name = tuple(tree.get("shape", ())), str(tree.get("type"))
+    kind = "array" if "array" in tree else tree.get("odd")
+    words = {
+        "array": tr("an array of shape {shape}", shape=shape),
+        "string": tr("a string"),
+        "dictionary": tr("a dictionary"),
+        "function": tr("a function"),
+        "number": tr("a number"),
+        "class": tr("the class {name}", name=name),
+        "entries": tr("an array with entries of the type {name}", name=name),
+    }
+    return words.get(kind, name)
+
+
+def _words(problem: dict) -> str:
+    """Type and first words of an exception, on one line."""
+    words = _short(str(problem.get("words", ""))).rstrip(".")
+    return f"{problem.get('type')} ({words})" if words else str(problem.get("type"))
+
+
+def plain(tree: Any) -> Any:
+    """What a probe reports beside numbers: texts, lists and dictionaries of them."""
+    if isinstance(tree, list):
+        return [plain(item) for item in tree]
+    if isinstance(tree, dict) and "dict" in tree:
+        return {key: plain(item) for key, item in tree["dict"].items()}
+    if isinstance(tree, dict) and "array" in tree:
+        return _decoded(tree)
+    return tree.get("text") if isinstance(tree, dict) else tree
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE].rstrip() + " …"
+
+
+# --- comparing --------------------------------------------------------------------------------
+
+
+def gives(exercise: Exercise, function: Callable, case: tuple, found: Parts | str) -> bool:
+    """Whether an answer's results are what ``function`` gives for a case."""
+    values = _results(exercise, function, case, double)
+    if agree(found, values, {name: _least(exercise, value) for name, value in values.items()}):
+        return True
+    if not agree(found, values, {name: _most(value) for name, value in values.items()}):
+        return False
+    return agree(found, values, slack(exercise, function, case, values))
+
+
+def slack(exercise: Exercise, function: Callable, case: tuple, values: Parts) -> Parts:
+    """How far right results may lie from the values of ``function``.
+
+    An answer in single precision is right too: it may differ by as much as inputs rounded to
+    single precision would. That is much where numbers cancel and nothing where they do not, so
+    small numbers are compared as strictly as large ones.
+    """
+    random = np.random.default_rng(0)
+    moved = {name: np.zeros(value.shape) for name, value in values.items()}
+    for _ in range(8):
+        other = _results(exercise, function, case, lambda value: _nudged(double(value), random))
+        for name, value in values.items():
+            if other[name].shape == value.shape:
+                moved[name] += np.nan_to_num(abs(other[name] - value))
+    return {
+        name: np.maximum(_least(exercise, value), np.minimum(5 * moved[name], _most(value)))
+        for name, value in values.items()
+    }
+
+
+def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
+    """The difference that any answer may have."""
+    return 0.1 * _most(value) if exercise.single else 1e-6 * abs(value) + 1e-30
+
+
+def _most(value: np.ndarray) -> np.ndarray:
+    """The largest difference that rounding ever excuses."""
+    largest = np.nan_to_num(abs(value), posinf=0).max(initial=0)
+    return np.full(value.shape, 1e-3 * largest + 1e-30)
+
+
+def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
+    result = function(*(change(value) for value in case))
+    if not isinstance(result, dict):
+        parts = result if isinstance(result, tuple) or _is_list_of_arrays(result) else [result]
+        names = _places(parts) if _is_list_of_arrays(result) else exercise.results
+        result = dict(zip(names, parts, strict=True))
+    parts = {name: np.asarray(value) for name, value in result.items()}
+    return exercise.view(case, parts) if exercise.view else parts
+
+
+def double(value: Any) -> Any:
+    """A copy of an input, with arrays of numbers in double precision."""
+    if isinstance(value, np.ndarray):
+        return value.astype(bool if value.dtype.kind == "b" else np.float64)
+    return [double(item) for item in value] if isinstance(value, list) else value
+
+
+def _nudged(value: Any, random: np.random.Generator) -> Any:
+    """An input as single precision might have it; whole numbers stay what they are there too."""
+    if isinstance(value, list):
+        return [_nudged(item, random) for item in value]
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        moved = value * (1 + 2.0**-24 * random.choice([-1, 1], value.shape))
+        return np.where(value == np.round(value), value, moved)
+    return value
+
+
+def agree(found: Parts | str, wanted: Parts, slack: Parts) -> bool:
+    """Whether all results of a case are the wanted ones: shapes, NaN and infinities included."""
+    return (
+        not isinstance(found, str)
+        and found.keys() == wanted.keys()
+        and all(
+            found[name].shape == wanted[name].shape
+            and not _differs(found[name], wanted[name], slack[name]).any()
+            for name in wanted
+        )
+    )
+
+
+def _differs(found: np.ndarray, wanted: np.ndarray, slack: np.ndarray) -> np.ndarray:
+    """Where two arrays of one shape differ. Operators only: NumPy's functions may be replaced."""
+    close = (abs(found.astype(float) - wanted) <= abs(slack)) | (found == wanted)
+    return ~(close | ((found != found) & (wanted != wanted)))
+
+
+# --- naming the mistake -----------------------------------------------------------------------
+
+
+def recognise(
+    exercise: Exercise, cases: list[tuple], found: list[Parts], wrong: list[int]
+) -> str | None:
+    """The sentence of the one mistake that gives the answer's results in all cases."""
+    order = wrong + [i for i in range(len(cases)) if i not in {*wrong}]
+    for sentence, mistake in itertools.chain(
+        exercise.mistakes.items(), _common(exercise, cases[0])
+    ):
+        try:
+            if all(gives(exercise, mistake, cases[i], found[i]) for i in order):
+                return tr(sentence, names=", ".join(tr(name) for name in exercise.results))
+        except Exception:  # a mistake that stops gives no results
+            continue
+    right = [_results(exercise, exercise.solve, case, double) for case in cases]
+    for name in found[0]:
+        for key, uniform in (("constant", _one_number), ("equal", _one_number_each)):
+            mine, theirs = ([p[name] for p in parts if name in p] for parts in (found, right))
+            # In lists, whose length differs from case to case, one place says too little.
+            if len(mine) == len(found) and uniform(mine) and not uniform(theirs):
+                return tr(SENTENCES[key], what=_called(exercise, name))
+    return None
+
+
+def _one_number(arrays: list[np.ndarray]) -> bool:
+    return len({float(entry) for array in arrays for entry in array.flat}) == 1
+
+
+def _one_number_each(arrays: list[np.ndarray]) -> bool:
+    several = [array for array in arrays if array.size > 1]
+    return bool(several) and all(_one_number([array]) for array in several)
+
+
+def _called(exercise: Exercise, name: str) -> str:
+    """How sentences call a part of the result."""
+    return tr(exercise.results[name] if isinstance(exercise.results, dict) else name)
+
+
+def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
+    """The mistakes of `COMMON`, as functions like those that an exercise lists."""
+
+    def changed(variants: Callable, number: int, parts: Sequence) -> list[np.ndarray]:
+        return next(itertools.islice(variants([*map(np.asarray, parts)]), number, None))
+
+    def whole(variants: Callable, number: int) -> Callable:
+        def mistake(*inputs: Any) -> Any:
+            result = exercise.solve(*inputs)
+            if _is_list_of_arrays(result):  # all alike: a list may be long
+                return [changed(variants, number, [part])[0] for part in result]
+            if isinstance(result, tuple):
+                return tuple(changed(variants, number, result))
+            return changed(variants, number, [result])[0]
+
+        return mistake
+
+    result = exercise.solve(*map(double, case))
+    if isinstance(result, dict):
+        return
+    parts = result if isinstance(result, tuple) else [result]
+    parts = [*map(np.asarray, result[:1] if _is_list_of_arrays(result) else parts)]
+    for sentence, variants in COMMON.items():
+        for number in range(len([*variants(parts)])):
+            yield sentence, whole(variants, number)
+
+
+def _identical(one: Parts, other: Parts) -> bool:
+    return agree(one, other, {name: 1e-6 * abs(array) for name, array in other.items()})
+
+
+def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
+    """The first output of a case that is wrong, in numbers that show it."""
+    wanted = _results(exercise, exercise.solve, case, double)
+    off = slack(exercise, exercise.solve, case, wanted)
+    name = next(n for n in wanted if not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]}))
+    one, other = found[name], wanted[name]
+    values = {"inputs": _inputs(exercise, case), "what": _called(exercise, name)}
+    if one.shape != other.shape:
+        return tr(SENTENCES["shape"], found=one.shape, wanted=other.shape, **values)
+    if ((one != one) & (other == other)).any():
+        return tr(SENTENCES["nan"], **values)
+    if (abs(one) == np.inf).any():
+        return tr(SENTENCES["infinite"], **values)
+    far = _differs(one, other, off[name]) * abs(one.astype(float) - other) / (abs(other) + 1e-300)
+    place = np.unravel_index(int(far.argmax()), far.shape)
+    digits = next(n for n in range(4, 18) if f"{one[place]:.{n}g}" != f"{other[place]:.{n}g}")
+    if one.size <= MOST_SHOWN:
+        both = {"found": _quote(one, digits), "wanted": _quote(other, digits)}
+        return tr(SENTENCES["value"], **values, **both)
+    both = {"found": f"{one[place]:.{digits}g}", "wanted": f"{other[place]:.{digits}g}"}
+    where = "[" + ", ".join(str(int(i)) for i in place) + "]"
+    return tr(SENTENCES["entry"], place=where, **values, **both)
+
+
+def _names(exercise: Exercise) -> list[str]:
+    """What the solution calls its inputs."""
+    parameters = inspect.signature(exercise.solve).parameters.values()
+    return [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+
+
+def _inputs(exercise: Exercise, case: tuple) -> str:
+    pairs = [*zip(_names(exercise), case, strict=True)][: exercise.takes or None]
+    return ", ".join(f"{name} = {_quote(value)}" for name, value in pairs)
+
+
+def _quote(value: Any, digits: int = 4) -> str:
+    """An input or result as a student would write it, or its shape when it is long."""
+    if isinstance(value, np.ndarray) and value.size > MOST_SHOWN:
+        return tr("an array of shape {shape}", shape=value.shape)
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list):
+        return "[" + ", ".join(_quote(part, digits) for part in value) + "]"
+    return f"{value + 0:.{digits}g}" if isinstance(value, float) else _short(repr(value))  # no -0
