@@ -158,8 +158,13 @@ def describe(problem):
         for frame in frames
         if not frame.filename.startswith(("<frozen", *(place for place in NOT_THEIRS if place)))
     ]
-    place = [own[-1].filename, own[-1].lineno, own[-1].line or ""] if own else None
-    return {"type": type(problem).__name__, "words": " ".join(words.split())[:1000], "line": place}
+    last = own[-1] if own else None
+    return {
+        "type": type(problem).__name__,
+        "words": " ".join(words.split())[:1000],
+        "line": (last and last.line) or "",
+        "place": [last.name, last.lineno] if last else None,
+    }
 
 
 # --- running ----------------------------------------------------------------------------------

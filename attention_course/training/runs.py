@@ -13,7 +13,8 @@ import platform
 import random
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,8 +197,7 @@ def fit(
 
     Returns the model with the weights that are kept, and what the card says of this run.
     """
-    model, run = _fit(recipe, splits, seed, epochs, None, None)
-    return model, run
+    return _fit(recipe, splits, seed, epochs)
 
 
 def run_seed(
@@ -207,6 +207,7 @@ def run_seed(
     epochs: int,
     folder: Path,
     title: str | None = None,
+    alone: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Result:
     """Fit one seed, from its start or from where an earlier process was killed.
 
@@ -214,6 +215,7 @@ def run_seed(
         recipe, splits, seed, epochs: what to train.
         folder: of this run alone; it keeps the result until the caller removes it.
         title: show progress under this title; None shows nothing.
+        alone: in this context nothing else of the process draws random numbers.
 
     Raises:
         CheckpointError: what lies in ``folder`` is damaged or belongs to another run.
@@ -222,7 +224,7 @@ def run_seed(
     this = identity(recipe, splits, seed, epochs)
     result = load_result(folder, this)
     if result is None:
-        model, run = _fit(recipe, splits, seed, epochs, folder, title)
+        model, run = _fit(recipe, splits, seed, epochs, folder, title, alone)
         result = model.get_weights(), run
         store_result(folder, this, result)
     return result
@@ -251,10 +253,11 @@ def _fit(
     splits: Splits,
     seed: int,
     epochs: int,
-    folder: Path | None,
-    title: str | None,
+    folder: Path | None = None,
+    title: str | None = None,
+    alone: Callable[[], AbstractContextManager] = nullcontext,
 ) -> tuple[keras.Model, dict[str, Any]]:
-    model, recorder = _run_epochs(recipe, splits, seed, epochs, folder, "choose", title)
+    model, recorder = _run_epochs(recipe, splits, seed, epochs, folder, "choose", title, alone)
     run = {
         "seed": seed,
         "kept_epoch": recorder.best_epoch if recipe.restore_best else epochs,
@@ -267,7 +270,7 @@ def _fit(
     if recipe.refit:
         together, kept = splits.all_training(), run["kept_epoch"]
         title = title and tr("{title}, all training data", title=title)
-        model, again = _run_epochs(recipe, together, seed, kept, folder, "refit", title)
+        model, again = _run_epochs(recipe, together, seed, kept, folder, "refit", title, alone)
         run["refit"] = {
             "examples": len(together.y_train),
             "epochs": kept,
@@ -287,6 +290,7 @@ def _run_epochs(
     folder: Path | None,
     phase: str,
     title: str | None,
+    alone: Callable[[], AbstractContextManager],
 ) -> tuple[keras.Model, "_Recorder"]:
     """Train the epochs that are not done yet; see :func:`run_seed`.
 
@@ -294,7 +298,8 @@ def _run_epochs(
     examples in every epoch, whichever epoch comes first: nothing but the variables has to be
     restored. The layers' own generators (dropout) are among these.
     """
-    model = _seeded(recipe, seed)
+    with alone():
+        model = _seeded(recipe, seed)
     if recipe.prepare:
         recipe.prepare(model, splits)
     model.optimizer.build(model.trainable_variables)
@@ -327,8 +332,8 @@ def _run_epochs(
 def _seeded(recipe: Recipe, seed: int) -> keras.Model:
     """Return the model with the initial weights that belong to ``seed``.
 
-    Keras draws them from the global generator of Python, as other threads may do, such as those
-    of a sweep's engine. Two builds that leave it in the same state were not disturbed.
+    Keras draws them from the global generator of Python, as another thread might do. Two builds
+    that leave it in the same state were not disturbed.
     """
     state = None
     for _ in range(20):

@@ -216,10 +216,40 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
                 different="; ".join(different),
             )
         place = Path(tempfile.gettempdir()) / folder
-        result = training.run_seed(recipe, splits, unit.seed, unit.epochs, place)
+        result = training.run_seed(
+            recipe, splits, unit.seed, unit.epochs, place, alone=_engine_at_rest
+        )
         if not folder.is_absolute():
             shutil.rmtree(place)
         return result
+
+
+@contextmanager
+def _engine_at_rest() -> Iterator[None]:
+    """Let the engine's event loop do nothing in this process for the length of a block.
+
+    It draws from the generator that a training seeds and Keras then draws from: to guess the size
+    of a message, which may be a sign of life that it sends every half second.
+    """
+    from distributed import get_worker
+
+    try:
+        loop = get_worker().loop
+    except ValueError:  # no worker, so no event loop
+        yield
+        return
+    resting, over = threading.Event(), threading.Event()
+
+    def rest() -> None:
+        resting.set()
+        over.wait()
+
+    loop.add_callback(rest)
+    resting.wait()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 @lru_cache(maxsize=2)

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -162,7 +163,7 @@ def test_a_unit_that_kills_every_worker_is_given_up(tmp_path, monkeypatch, tiny,
     monkeypatch.setattr(sweep, "train_unit", fatal)
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        pytest.raises(SweepError, match=r"1 of 1 failed \(tiny, seed 3: 1 workers died .*--resume"),
+        pytest.raises(SweepError, match=r"1 of 1 failed \(tiny, seed 3: 1 worker died .*--resume"),
     ):
         sweep.sweep(["tiny"], output=tmp_path, workers=1)
     assert capfd.readouterr().out == "tiny, seed 3: failed\n"
@@ -221,6 +222,32 @@ def address():
     """Of a scheduler with two workers."""
     with local_cluster(n_workers=2, threads_per_worker=1) as cluster:
         yield cluster.scheduler_address
+
+
+def test_the_engine_rests_while_a_model_is_built(address):
+    def task():
+        loop, ticks = distributed.get_worker().loop, []
+
+        def tick():
+            if len(ticks) < 10_000:
+                ticks.append(1)
+                loop.call_later(0.001, tick)
+
+        loop.add_callback(tick)
+        time.sleep(0.2)
+        with sweep._engine_at_rest():
+            before = len(ticks)
+            time.sleep(0.2)
+            during = len(ticks) - before
+        time.sleep(0.2)
+        after = len(ticks) - before
+        ticks.extend([1] * 10_000)
+        return before, during, after
+
+    with distributed.Client(address) as client:
+        before, during, after = client.submit(task).result()
+    assert during == 0
+    assert min(before, after) > 5
 
 
 def test_a_sweep_writes_what_train_writes(tmp_path, address, tiny, capsys):
