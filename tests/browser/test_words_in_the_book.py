@@ -11,6 +11,8 @@ import pseudo
 import pytest
 import yaml
 
+from attention_course.interactive.review import EXAMPLES
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
 PAGES = ["index", "search", *(page["file"] for part in PARTS for page in part["chapters"])]
@@ -26,11 +28,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words_of_code(name: str) -> set[str]:
-    """What a chapter's code names may stand in its figures."""
+    """What a chapter's code names may stand in its figures, and so may examples of reviews."""
     path = ROOT / f"{name}.ipynb"
     cells = nbformat.read(path, as_version=4).cells if path.is_file() else []
     code = " ".join(cell.source for cell in cells if cell.cell_type == "code")
-    return {"start", *re.findall(r"[a-z]{2,}", code.lower())}
+    return {"start", *re.findall(r"[a-z]{2,}", " ".join([code, *EXAMPLES]).lower())}
 
 
 @pytest.mark.parametrize("name", PAGES)
