@@ -44,10 +44,3 @@ def refuses(name, mutants):
         verdict = examine(name, answer)
         assert verdict.status == "wrong", f"{name} accepts a wrong answer: {description}"
         assert words.lower() in verdict.message.lower(), f"{description}: {verdict.message}"
-
-
-def names_mistakes(name):
-    """Every mistake that an exercise lists is told in its own sentence."""
-    for sentence, mistake in EXERCISES[name].mistakes.items():
-        verdict = examine(name, lambda *inputs, mistake=mistake: mistake(*inputs))
-        assert verdict.message == sentence
