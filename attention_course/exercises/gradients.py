@@ -122,9 +122,9 @@ PRODUCT_MISTAKES = {
     mark(
         "Each of your matrices is transposed: rows are the neurons of h_T, columns those of h_t."
     ): (lambda states, U: _products(states, U).swapaxes(1, 2)),
-    mark("These are the single steps; multiply them, from step t + 1 up to the last."): _steps,
-    mark("These are the single steps, with the identity last; multiply them, step by step."): (
-        partial(_products, join=lambda later, J: J)
+    mark("These are the single steps; multiply them, from step t + 1 up to the last."): (
+        _steps,
+        partial(_products, join=lambda later, J: J),
     ),
     mark("Only the last entry is filled: work back from it, one factor per step."): (
         partial(_products, join=lambda later, J: 0 * J)
@@ -137,10 +137,8 @@ PRODUCT_MISTAKES = {
         "on each."
     ): lambda states, U: np.stack([_products(states[:t], U)[0] for t in range(1, len(states) + 1)]),
     mark("You return T numbers, the norms: return the matrices themselves, shape (T, n, n)."): (
-        lambda states, U: np.linalg.norm(_products(states, U), axis=(1, 2))
-    ),
-    mark("You return T numbers, the spectral norms: return the matrices, shape (T, n, n)."): (
-        lambda states, U: np.linalg.norm(_products(states, U), ord=2, axis=(1, 2))
+        lambda states, U: np.linalg.norm(_products(states, U), axis=(1, 2)),
+        lambda states, U: np.linalg.norm(_products(states, U), ord=2, axis=(1, 2)),
     ),
     mark("You return one product, over all steps: keep that of every state on the way."): (
         lambda states, U: _products(states, U)[0]
@@ -149,7 +147,8 @@ PRODUCT_MISTAKES = {
         lambda states, U: _products(states, U)[:-1]
     ),
     mark("You return T - 1 matrices for T states: that of the first state, t = 0, is missing."): (
-        lambda states, U: _products(states, U)[min(1, len(states) - 1) :]
+        lambda states, U: _products(states, U)[min(1, len(states) - 1) :],
+        lambda states, U: _products(states, U)[1:],
     ),
     **{why: partial(_products, step=wrong) for why, wrong in JACOBIAN_MISTAKES.items()},
 }
@@ -169,7 +168,7 @@ def _clip_case(draw: Draw) -> tuple:
     """No array at all, one, or many; without axes or with several; some or all of them zeros."""
     random = draw.random
     gradients = []
-    for _ in range(draw.length(0, 5)):
+    for _ in range(min(draw.length(0, 5), 15)):
         shape = [draw.size(most=3) for _ in range(random.integers(4))]
         gradients.append(np.asarray(draw.numbers(*shape)))
         gradients[-1] *= random.random() < (0.3 if draw.kind == "zeros" else 0.8)
@@ -205,11 +204,10 @@ CLIP_MISTAKES = {
     ): lambda gradients, limit: [_by(_norm)([g], limit)[0] for g in gradients],
     mark(
         "A gradient that is short enough must stay as it is; yours is stretched up to the limit."
-    ): lambda gradients, limit: [g * (limit / (_norm(gradients) or limit)) for g in gradients],
-    mark(
-        "A gradient that is short enough must stay as it is; yours is stretched up to the limit, "
-        "and one of zeros even divided by zero."
-    ): lambda gradients, limit: [g * limit / _norm(gradients) for g in gradients],
+    ): (
+        lambda gradients, limit: [g * (limit / (_norm(gradients) or limit)) for g in gradients],
+        lambda gradients, limit: [g * limit / _norm(gradients) for g in gradients],
+    ),
     mark("A gradient of zeros makes you divide by zero: it needs no clipping at all."): (
         lambda gradients, limit: [
             g / _norm(gradients) * min(_norm(gradients), limit) for g in gradients

@@ -101,7 +101,7 @@ def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> 
         ExerciseError: no process can be started here.
     """
     request = request | {
-        "path": [*sys.path],
+        "path": [*sys.path, request.get("folder", "")],
         "closed": str(WORKER.parent),
         "seconds": int(loading + seconds) + 1,
     }

@@ -38,7 +38,8 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
 
 RECEIVED_MISTAKES = {
     mark("You average over the keys (columns); every row sums to 1. The queries are the rows."): (
-        lambda w, mask: w.mean(axis=1)
+        lambda w, mask: w.mean(axis=1),
+        lambda w, mask: w[mask].mean(axis=1),
     ),
     mark(
         "Your result is 1 at every place, whatever the inputs are: so is a sum over the keys (the "
@@ -62,8 +63,14 @@ RECEIVED_MISTAKES = {
     mark("You leave out the padded places; the result has a number for them too, which is 0."): (
         lambda w, mask: w[mask].mean(axis=0)[mask]
     ),
-    mark("That is the last row alone; average over all real words."): lambda w, mask: w[-1],
-    mark("That is the first row alone; average over all real words."): lambda w, mask: w[0],
+    mark("That is one row alone, the last; average over all real words."): (
+        lambda w, mask: w[-1],
+        lambda w, mask: w[mask][-1],
+    ),
+    mark("That is one row alone, the first; average over all real words."): (
+        lambda w, mask: w[0],
+        lambda w, mask: w[mask][0],
+    ),
     mark("That is the diagonal: how much each word attends to itself, not what it receives."): (
         lambda w, mask: np.diag(w)
     ),
@@ -77,10 +84,12 @@ RECEIVED_MISTAKES = {
         lambda w, mask: mask / mask.sum()
     ),
     mark("A second softmax flattens the result: the rows are weights already."): (
-        lambda w, mask: _softmax(w[mask].mean(axis=0))
+        lambda w, mask: _softmax(w[mask].mean(axis=0)),
+        lambda w, mask: _softmax(w[mask]).mean(axis=0),
     ),
     mark("You return a matrix; average its rows, so that one number per place is left."): (
-        lambda w, mask: w
+        lambda w, mask: w,
+        lambda w, mask: w[mask],
     ),
 }
 
@@ -122,19 +131,19 @@ MEAN_MISTAKES = {
     ),
     mark("That is the last word's state alone, not a mean."): lambda states, mask: states[:, -1],
     mark("You take the largest value of each feature (max pooling); the mean is asked for."): (
-        lambda states, mask: np.where(mask[:, :, None], states, -np.inf).max(axis=1)
+        lambda states, mask: np.where(mask[:, :, None], states, -np.inf).max(axis=1),
+        lambda states, mask: _kept(states, mask).max(axis=1),
     ),
     mark("You divide every review by the word count of the whole batch."): (
         lambda states, mask: _kept(states, mask).sum(axis=1) / mask.sum()
     ),
     mark("You average over the features; the mean runs over the words, axis 1."): (
-        lambda states, mask: _kept(states, mask).mean(axis=2)
+        lambda states, mask: _kept(states, mask).mean(axis=2),
+        lambda states, mask: states.mean(axis=2),
     ),
-    mark(
-        "You average over the features, padding included; the mean runs over the words, axis 1."
-    ): (lambda states, mask: states.mean(axis=2)),
     mark("You average over the batch (axis 0), which mixes reviews; words are on axis 1."): (
-        lambda states, mask: states.mean(axis=0)
+        lambda states, mask: states.mean(axis=0),
+        lambda states, mask: _kept(states, mask).mean(axis=0),
     ),
     mark("The time axis is still there; a mean over time leaves (batch, features)."): _kept,
     mark("A review without a single word gives NaN (0/0); return zeros for it."): (

@@ -298,15 +298,15 @@ def _run_epochs(
     examples in every epoch, whichever epoch comes first: nothing but the variables has to be
     restored. The layers' own generators (dropout) are among these.
     """
+    checkpoints = None
+    if folder is not None:
+        checkpoints = Checkpoints(folder / phase, identity(recipe, splits, seed, epochs))
     with alone():
         model = _seeded(recipe, seed)
     if recipe.prepare:
         recipe.prepare(model, splits)
     model.optimizer.build(model.trainable_variables)
     choosing = phase == "choose"
-    checkpoints = None
-    if folder is not None:
-        checkpoints = Checkpoints(folder / phase, identity(recipe, splits, seed, epochs))
     patience = recipe.patience if choosing and seed != recipe.seeds[0] else None
     recorder = _Recorder(recipe.monitor if choosing else None, patience, checkpoints)
     recorder.set_model(model)

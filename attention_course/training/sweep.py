@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attention_course import environment
 from attention_course.errors import CourseError, DataError
-from attention_course.words import tr
+from attention_course.words import tr, trn
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -296,10 +296,12 @@ def _outcome(engine: ModuleType, future: Any) -> Result | str:
     except CourseError as error:
         return str(error)
     except engine.KilledWorker as error:
-        return tr(
+        return trn(
+            "{count} worker died while it had it, perhaps for want of memory; fewer workers need "
+            "less",
             "{count} workers died while they had it, perhaps for want of memory; fewer workers "
             "need less",
-            count=error.allowed_failures + 1,
+            error.allowed_failures + 1,
         )
     except CancelledError as error:
         raise SweepError(

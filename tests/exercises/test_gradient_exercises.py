@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from proof import accepts, refuses
+from proof import accepts, published, refuses
 
 from attention_course.exercises import check
 from attention_course.exercises.gradients import clip, step_jacobian, through_time
@@ -242,7 +242,7 @@ PRODUCT_MUTANTS = {
     "single steps": (steps_of, "These are the single steps; multiply"),
     "identity and single steps": (
         lambda s, U: np.concatenate([steps_of(s[1:], U).reshape(-1, *U.shape), [np.eye(len(U))]]),
-        "with the identity last",
+        "These are the single steps",
     ),
     "last only": (
         product_but(lambda P: P * (np.arange(len(P)) == len(P) - 1)[:, None, None]),
@@ -256,7 +256,7 @@ PRODUCT_MUTANTS = {
     "norms": (product_but(lambda P: np.sqrt((P**2).sum(axis=(1, 2)))), "the norms"),
     "spectral norms": (
         product_but(lambda P: np.linalg.svd(P, compute_uv=False)[:, 0]),
-        "spectral norms",
+        "the norms",
     ),
     "no identity": (product_but(lambda P: P[:-1]), "the identity, of the last state, is missing"),
     "no first": (lambda s, U: backwards(s, U, last=min(1, len(s) - 1)), "the first state, t = 0"),
@@ -392,7 +392,7 @@ CLIP_MUTANTS = {
     "by value": (lambda g, c: [np.clip(a, -c, c) for a in g], "every number by itself"),
     "each array": (each, "its own norm"),
     "always": (lambda g, c: [a * c / (norm(g) or 1) for a in g], "stretched up to the limit."),
-    "always, NaN": (lambda g, c: [a * c / norm(g) for a in g], "stretched up to the limit, and"),
+    "always, NaN": (lambda g, c: [a * c / norm(g) for a in g], "stretched up to the limit."),
     "never": (lambda g, c: g, "Nothing is clipped"),
     "no root": (factored(lambda g: norm(g) ** 2), "square root"),
     "sum of norms": (
@@ -480,7 +480,7 @@ CLIP_MUTANTS = {
     "counts": (counting(clip), "keeps something"),
     "in place": (in_place, "gradients in place"),
     "no else": (no_else, "your function returns None"),
-    "None inside": (clip_but(lambda parts: [None for _ in parts]), "is None"),
+    "None inside": (clip_but(lambda parts: [None for _ in parts]), "None"),
 }
 
 
@@ -489,6 +489,9 @@ def test_clip_refuses_wrong_answers():
 
 
 def test_in_a_process_of_their_own():
-    assert check("02.clip", lambda g, c: [a / max(1, norm(g) / c) for a in g]).passed
-    verdict = check("02.clip", in_place)
-    assert "gradients in place" in verdict.message
+    def in_place(h, U):
+        U *= 1 - h**2
+        return U.T
+
+    assert check("02.clip", published("02.clip")).passed
+    assert "U in place" in check("02.jacobian", in_place).message

@@ -286,6 +286,7 @@ def test_identity_knows_connections_and_not_the_numbers_in_names():
     assert identity()["architecture"] != identity(crossed=True)["architecture"]
 
 
+@pytest.mark.thorough
 def test_identity_is_the_same_in_every_process():
     program = (
         "import json, tiny_training as tiny; from attention_course.training import runs; "
@@ -306,12 +307,12 @@ def test_identity_is_the_same_in_every_process():
 
 @pytest.fixture
 def disturbed():
-    """The tiny recipe in a process where something else draws while every second model is built."""
+    """The tiny recipe in a process where something else draws while two of its models are built."""
     builds = []
 
     def build_disturbed():
         builds.append(1)
-        if len(builds) in (2, 4):
+        if len(builds) in (3, 5):
             random.random()
         return build()
 
