@@ -530,7 +530,7 @@ EXERCISES = {
         results=(mark("the context"), mark("the array of weights")),
         mistakes=variants(
             _additive,
-            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW, *map(late, LOW))},
+            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW)},
         ),
         hints=(
             mark(
@@ -544,6 +544,7 @@ EXERCISES = {
             ),
         ),
         praise=mark("Shapes, weights, mask and context are right, for large scores too."),
+        seconds=30.0,  # an answer may import Keras
     ),
     "03.luong": Exercise(
         name="03.luong",
