@@ -377,6 +377,9 @@ def _luong_case(draw: Draw) -> tuple:
     query, keys, W_general = (
         draw.numbers(*shape, large=30) for shape in ((t_q, d), (t_k, d), (d, d))
     )
+    if draw.kind == "long":  # whole numbers, with matrices that are not
+        whole = Draw(draw.random, "whole")
+        query, keys = whole.numbers(t_q, d), whole.numbers(t_k, d)
     if draw.kind == "large":
         query = query * 2.0 ** draw.random.choice([0, 20])  # beyond any bound on a score
     return query, keys, W_general, draw.numbers(2 * d, d_a, large=30), draw.numbers(d_a, large=30)
