@@ -377,6 +377,9 @@ def _luong_case(draw: Draw) -> tuple:
     query, keys, W_general = (
         draw.numbers(*shape, large=30) for shape in ((t_q, d), (t_k, d), (d, d))
     )
+    if draw.kind == "long":  # whole numbers, with matrices that are not
+        whole = Draw(draw.random, "whole")
+        query, keys = whole.numbers(t_q, d), whole.numbers(t_k, d)
     if draw.kind == "large":
         query = query * 2.0 ** draw.random.choice([0, 20])  # beyond any bound on a score
     return query, keys, W_general, draw.numbers(2 * d, d_a, large=30), draw.numbers(d_a, large=30)
@@ -530,7 +533,7 @@ EXERCISES = {
         results=(mark("the context"), mark("the array of weights")),
         mistakes=variants(
             _additive,
-            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW, *map(late, LOW))},
+            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW)},
         ),
         hints=(
             mark(
@@ -544,6 +547,7 @@ EXERCISES = {
             ),
         ),
         praise=mark("Shapes, weights, mask and context are right, for large scores too."),
+        seconds=30.0,  # an answer may import Keras
     ),
     "03.luong": Exercise(
         name="03.luong",
