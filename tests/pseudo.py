@@ -12,7 +12,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+import subprocess
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -96,6 +97,33 @@ def left_out(html: str, allowed: str | None = None, content: Collection[str] = (
     for place, text in words_of(html, allowed):
         if plain := [word for word in english(text) if word.lower() not in content]:
             found.append(f"{place}: {' '.join(plain)} (in {' '.join(text.split())[:80]!r})")
+    return list(dict.fromkeys(found))
+
+
+#: What a page of the course takes from its chapters: text, titles, captions.
+_TOLD = (
+    "article, head, .bd-sidenav .reference, .prev-next-title, .bd-breadcrumbs, "
+    "#pst-page-toc-nav, .logo__title"
+)
+#: What the course adds to the text of a chapter.
+_ADDED = (
+    ".ac-interactive",
+    *(".ac-keys", ".ac-mark", ".ac-check", ".InpLabel", ".Feedback strong", ".QuizNote"),
+    *(".cell > details > summary", ".reading-time", ".reading-progress", ".reading-solved"),
+)
+
+
+def left_in_chapter(html: str, content: Collection[str]) -> list[str]:
+    """Return what is plain English on a page of the course, but for what its author has written.
+
+    Args:
+        html: the page.
+        content: the words of its code, which figures show.
+    """
+    found = left_out(html, _TOLD)
+    article = BeautifulSoup(html, "html.parser").article
+    for added in article.select(", ".join(_ADDED)):
+        found += left_out(str(added), content=content)
     return list(dict.fromkeys(found))
 
 
@@ -267,6 +295,22 @@ def site(temporary: Path) -> Path:
         temporary: pytest's folder for this run, which the workers have in common.
     """
     folder = temporary / LANGUAGE
+
+    def build() -> subprocess.CompletedProcess:
+        write_book(folder)
+        return building.build(folder, "-W", "--keep-going")
+
+    return _once(folder, build)
+
+
+def course_site(temporary: Path) -> Path:
+    """Return the folder with the pages of the course, executed in the pseudo-language, once."""
+    folder = temporary / f"course-{LANGUAGE}"
+    options = ("--path-output", str(folder), "-W", "--keep-going")
+    return _once(folder, lambda: building.build(ROOT, *options))
+
+
+def _once(folder: Path, build: Callable[[], subprocess.CompletedProcess]) -> Path:
     folder.mkdir(exist_ok=True)
     pages = folder / "_build" / "html"
     with (folder / "lock").open("w") as lock:
@@ -274,7 +318,6 @@ def site(temporary: Path) -> Path:
         if not pages.exists():
             settings = {**write_catalogues(folder / "locales"), "PYTHONPATH": str(ROOT)}
             with mock.patch.dict(os.environ, settings):
-                write_book(folder)
-                result = building.build(folder, "-W", "--keep-going")
+                result = build()
             assert result.returncode == 0, result.stderr[-3000:]
     return pages

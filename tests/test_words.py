@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pseudo
 import pytest
+import yaml
 from babel.messages import Catalog, mofile, pofile
 
 from attention_course import words
@@ -138,6 +139,14 @@ def test_placeholders_are_names():
     assert [
         place for place in places if not re.fullmatch(r"[a-zA-Z_]\w*(![rs])?(:[^{}]+)?", place)
     ] == []
+
+
+def test_what_the_configuration_says_on_pages_is_marked():
+    template, _ = catalogue.collect()
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    said = [part["caption"] for part in contents["parts"]]
+    said.append(yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["author"])
+    assert [text for text in said if f'msgid "{text}"' not in template] == []
 
 
 # --- what was left --------------------------------------------------------------------------

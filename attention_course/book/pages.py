@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import sphinx
 from docutils import nodes
-from sphinx import locale
+from sphinx import addnodes, locale
 from sphinx.util import logging
 
 from attention_course import words
@@ -67,9 +67,9 @@ STORAGE_GUARD = (
     "removeItem:(key)=>kept.delete(key)}})}</script>"
 )
 
-#: Sentences of the configuration, of Sphinx and of the themes, for which they have no catalogue.
+#: Words of the configuration, of Sphinx and of the themes, for which they have no catalogue.
 NOT_OURS = (
-    mark("the authors of the course"),
+    *(mark("the authors of the course"), mark("The course"), mark("To look things up")),
     *(mark("Show the source"), mark("Hide the source"), mark("Show the output")),
     *(mark("Hide the output"), mark("Show the content"), mark("Hide the content")),
     *(mark("Source repositories"), mark("Suggest edit"), mark("Launch on")),
@@ -301,6 +301,11 @@ def _add_sources(app: Sphinx, config: Config) -> None:
     app.add_node(HideCodeCellNode, override=True, html=(_visit_hidden_cell, depart_HideCellInput))
 
 
+def _translate_captions(app: Sphinx, document: nodes.document) -> None:
+    for contents in document.findall(addnodes.toctree):
+        contents["caption"] = contents.get("caption") and tr(contents["caption"])
+
+
 def _visit_hidden_cell(self: SphinxTranslator, node: nodes.Element) -> None:
     """Write the line that opens a hidden cell.
 
@@ -356,6 +361,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", _complete_language)
     app.connect("config-inited", _add_sources)
     app.connect("env-updated", _changed)
+    app.connect("doctree-read", _translate_captions, priority=900)  # when all of them are there
     # Before the themes, which try their templates.
     app.connect("html-page-context", lambda *args: args[3].update(tr=tr), priority=100)
     # After the others, which write into the same parts of a page.

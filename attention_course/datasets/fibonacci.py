@@ -4,6 +4,7 @@ The first is the task of chapter 6 as it is usually set, flaws included. The sec
 form (20 values in, one value out) and really needs a look far back.
 
 In both, lag k means k steps before the value to predict: lag 1 is the last value of a window.
+Windows are ``(n, steps, 1)``, targets ``(n, 1)``. What leaves no data raises ``DataError``.
 """
 
 from dataclasses import dataclass
@@ -18,13 +19,9 @@ LONGEST = 1_476
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of a sequence and the value that follows each.
+    """Windows ``x`` of a sequence, the value ``y`` that follows each, and where each begins.
 
-    Attributes:
-        x_train, x_test: windows, shape ``(n, steps, 1)``.
-        y_train, y_test: targets, shape ``(n, 1)``.
-        start_train, start_test: where each window begins in its sequence, shape ``(n,)``; for
-            windows that do not overlap, their running number.
+    Starts are places in the sequence, shape ``(n,)``.
     """
 
     x_train: np.ndarray
@@ -36,11 +33,7 @@ class Windows:
 
 
 def fibonacci_sequence(terms: int = 1_200) -> np.ndarray:
-    """The first ``terms`` Fibonacci numbers 1, 1, 2, 3, 5, ... as doubles, shape ``(terms,)``.
-
-    Raises:
-        DataError: ``terms`` is below 2, or so large that the last number is no double any more.
-    """
+    """The first ``terms`` Fibonacci numbers 1, 1, 2, 3, 5, ... as doubles, shape ``(terms,)``."""
     if not 2 <= terms <= LONGEST:
         raise DataError(
             "Ask for 2 to {longest} Fibonacci numbers, not {terms}.", longest=LONGEST, terms=terms
@@ -64,9 +57,6 @@ def fibonacci_windows(
         steps: values in a window.
         train_share: part of the windows used for training, between 0 and 1.
         seed: of the legacy generator that shuffles the windows.
-
-    Raises:
-        DataError: an argument leaves no window for training or for the test.
     """
     sequence = fibonacci_sequence(terms)
     scaled = (sequence - sequence.min()) / (sequence.max() - sequence.min())
@@ -83,14 +73,10 @@ def fibonacci_windows(
     order = np.random.RandomState(seed).permutation(count)
     windows = np.stack([scaled[start : start + steps] for start in order])[..., np.newaxis]
     targets = scaled[order + steps][:, np.newaxis]
-    return Windows(
-        windows[:trained],
-        targets[:trained],
-        windows[trained:],
-        targets[trained:],
-        order[:trained],
-        order[trained:],
-    )
+    parts = (windows, targets, order)
+    x_train, y_train, start_train = (part[:trained] for part in parts)
+    x_test, y_test, start_test = (part[trained:] for part in parts)
+    return Windows(x_train, y_train, x_test, y_test, start_train, start_test)
 
 
 def lagged_sum(
@@ -98,17 +84,8 @@ def lagged_sum(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The repaired task: predict the mean of the values ``lags`` steps back.
 
-    Args:
-        count: number of windows, each drawn afresh, uniform in [-1, 1].
-        steps: values in a window.
-        lags: which values count; lag 1 is the last one.
-        seed: of NumPy's ``default_rng``.
-
-    Returns:
-        Windows ``(count, steps, 1)`` and targets ``(count, 1)``.
-
-    Raises:
-        DataError: a lag lies outside the window, or ``count`` is below 1.
+    Returns ``count`` windows, each drawn afresh by NumPy's ``default_rng(seed)``, uniform in
+    [-1, 1], and their targets.
     """
     if count < 1 or not lags or not all(1 <= lag <= steps for lag in lags):
         raise DataError(

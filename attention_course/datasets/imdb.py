@@ -26,12 +26,10 @@ _KERAS_SEED = 113
 
 @dataclass(frozen=True)
 class Reviews:
-    """Labelled reviews: raw word ranks (no offset), labels, and the data's content hash.
+    """Labelled reviews, in the order that Keras' ``load_data`` returns.
 
-    Attributes:
-        x_train, x_test: lists of word-rank sequences, in the order ``load_data`` returns.
-        y_train, y_test: int8 arrays, 1 for a positive review.
-        sha256: hash of the content (not of the file, which may be compressed differently).
+    Each ``x`` is a list of word-rank sequences, without an offset; each ``y`` an int8 array, 1 for
+    a positive review. ``sha256`` is of the content: the file may be compressed differently.
     """
 
     x_train: list[list[int]]
@@ -42,13 +40,9 @@ class Reviews:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Reviews:
-    """Load the 25,000 training and 25,000 test reviews.
+    """Load the 25,000 training and 25,000 test reviews; see :func:`find` for ``path``.
 
-    Args:
-        path: an ``imdb.npz`` file, or a folder that holds one.
-
-    Raises:
-        DataError: the data is nowhere to be had, or the file is damaged.
+    Raises ``DataError`` when the data is nowhere to be had, or the file is damaged.
     """
     return _read(find(path))
 
@@ -57,7 +51,8 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
     """Return the path of ``imdb.npz``; raises ``DataError`` when there is none.
 
     Args:
-        path: where to look first; an explicit path that does not exist is an error.
+        path: an ``imdb.npz`` file, or a folder that holds one, to be looked at first; one that
+            does not exist is an error.
         download: ask Keras for the file when it is nowhere on this machine.
     """
     for source, value in (("path", path), (PATH_VARIABLE, os.environ.get(PATH_VARIABLE))):
@@ -76,17 +71,15 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
                     variable=PATH_VARIABLE,
                 )
             return Path(candidate)
-    cached = _in_keras_cache()
-    if cached:
-        return cached
-    if download:
-        return _download()
-    raise DataError(
-        "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
-        "file, or connect to the internet once so that keras.datasets.imdb can download it "
-        "(17 MB).",
-        variable=PATH_VARIABLE,
-    )
+    found = _in_keras_cache() or (_download() if download else None)
+    if found is None:
+        raise DataError(
+            "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
+            "file, or connect to the internet once so that keras.datasets.imdb can download it "
+            "(17 MB).",
+            variable=PATH_VARIABLE,
+        )
+    return found
 
 
 def available() -> bool:
@@ -106,17 +99,15 @@ def encode(
     Equal to ``load_data(num_words=num_words)`` followed by ``pad_sequences`` with padding before
     the text, and truncation at its end (``keep="first"``) or beginning (``keep="last"``).
     """
-    shifted = []
-    for sequence in sequences:
-        numbers = [START, *(rank + OFFSET for rank in sequence)]
-        shifted.append([n if n < num_words else UNKNOWN for n in numbers])
-    return pad(shifted, length, keep)
+    shifted = ([START, *(rank + OFFSET for rank in sequence)] for sequence in sequences)
+    known = [[n if n < num_words else UNKNOWN for n in numbers] for numbers in shifted]
+    return pad(known, length, keep)
 
 
 def _in_keras_cache() -> Path | None:
-    home = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
     # Keras takes the second where it may not write to the first.
-    for folder in (home, os.path.join("/tmp", ".keras")):
+    for folder in (home, "/tmp/.keras"):
         path = os.path.join(folder, "datasets", "imdb.npz")
         if os.path.isfile(path):
             return Path(path)
@@ -148,17 +139,11 @@ def _download() -> Path:
 class _ArrayUnpickler(pickle.Unpickler):
     """Unpickle arrays of lists of integers and nothing that could run code."""
 
-    _allowed = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy.core.multiarray", "scalar"),
-            ("numpy._core.multiarray", "scalar"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("_codecs", "encode"),
-        }
-    )
+    _allowed = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")} | {
+        (module, name)
+        for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+        for name in ("_reconstruct", "scalar")
+    }
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self._allowed:
@@ -168,12 +153,8 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     content = io.BytesIO(archive.read(f"{name}.npy"))
-    version = np.lib.format.read_magic(content)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    _, _, dtype = read_header(content)
+    version = "{}_{}".format(*np.lib.format.read_magic(content))
+    _, _, dtype = getattr(np.lib.format, f"read_array_header_{version}")(content)
     if dtype.hasobject:
         return _ArrayUnpickler(content).load()
     content.seek(0)
@@ -191,16 +172,7 @@ def _read(path: Path) -> Reviews:
                     tr("{reviews} reviews and {labels} labels", reviews=len(x), labels=len(y))
                 )
         digest = _content_sha256(arrays)
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        TypeError,
-        EOFError,
-        AttributeError,
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # zipfile, zlib, NumPy and pickle each raise several of their own
         raise DataError(
             "{file} is not Keras' imdb.npz or is damaged ({reason}): delete it and let Keras "
             "download it again.",
@@ -211,8 +183,7 @@ def _read(path: Path) -> Reviews:
     random = np.random.RandomState(_KERAS_SEED)
     shuffled = {}
     for split in ("train", "test"):
-        order = np.arange(len(arrays[f"x_{split}"]))
-        random.shuffle(order)
+        order = random.permutation(len(arrays[f"x_{split}"]))
         shuffled[f"x_{split}"] = list(arrays[f"x_{split}"][order])
         shuffled[f"y_{split}"] = arrays[f"y_{split}"][order].astype(np.int8)
     return Reviews(**shuffled, sha256=digest)

@@ -20,9 +20,7 @@ CHANCE = 1 / CUES
 
 
 def recall(n: int, lag: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw ``n`` sequences of the recall task.
-
-    Parameters: ``n`` sequences, ``lag`` distractors after the cue, ``seed`` of the generator.
+    """Draw ``n`` sequences of the recall task, with ``lag`` distractors after the cue.
 
     Returns ``(symbols, labels)``: ``symbols`` is int32 ``(n, lag + 1)``, cue first, then
     distractors numbered from ``CUES``; ``labels`` is int32 ``(n,)``, the cue. Every label occurs

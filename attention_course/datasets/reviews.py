@@ -43,18 +43,14 @@ def load(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
     import pandas
 
     file = Path(assets.fetch(FILE) if path is None else path)
-    name = FILE if path is None else str(file)
-    records = _read(file, name)
-    _check(records, name)
-    frame = pandas.DataFrame(records, columns=COLUMNS)
+    frame = pandas.DataFrame(_read(file, FILE if path is None else str(file)), columns=COLUMNS)
     return frame.assign(label=frame["label"].map(_LABELS))
 
 
 def split_cues(cues: str) -> list[str]:
     """Return the cue words in an entry of the column ``cues``, in the order they were marked.
 
-    Raises:
-        DataError: ``cues`` is not a string.
+    What is no string, such as the NaN of an empty cell, raises ``DataError``.
     """
     if not isinstance(cues, str):
         raise DataError(
@@ -65,7 +61,7 @@ def split_cues(cues: str) -> list[str]:
 
 
 def _read(file: Path, name: str) -> list[list[str]]:
-    """Return the fields of every row below the header."""
+    """Return the fields of every row below the header; refuse the first damaged one."""
     try:
         # utf-8-sig also takes the mark that Excel writes before the first column.
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -84,52 +80,42 @@ def _read(file: Path, name: str) -> list[list[str]]:
             error=error,
         ) from error
     if not rows or rows[0] != COLUMNS:
-        problem = tr(
-            "the columns must be {wanted}, not {found}",
-            wanted=", ".join(COLUMNS),
-            found=", ".join(rows[0]) if rows else tr("nothing"),
-        )
+        found = ", ".join(rows[0]) if rows else tr("nothing")
+        wanted = ", ".join(COLUMNS)
+        problem = tr("the columns must be {wanted}, not {found}", wanted=wanted, found=found)
         raise _damaged(name, 1, problem)
     if len(rows) == 1:
         raise _damaged(name, 2, tr("there is no review below the header"))
+    first_use: dict[str, int] = {}
+    # Rows are counted as a spreadsheet shows them: the header is row 1.
+    for row, record in enumerate(rows[1:], start=2):
+        if problem := _problem(record, first_use):
+            raise _damaged(name, row, problem)
+        first_use[record[0]] = row
     return rows[1:]
 
 
-def _check(records: list[list[str]], name: str) -> None:
-    """Refuse the first damaged row."""
-    first_use: dict[str, int] = {}
-    # Rows are counted as a spreadsheet shows them: the header is row 1.
-    for row, record in enumerate(records, start=2):
-        if len(record) != len(COLUMNS):
-            problem = tr(
-                "it has {found} fields instead of {wanted}", found=len(record), wanted=len(COLUMNS)
-            )
-            raise _damaged(name, row, problem)
-        identifier, text, label, cues = record
-        if not identifier.strip():
-            raise _damaged(name, row, tr("the id is empty"))
-        if identifier in first_use:
-            problem = tr(
-                "the id {id} is already used in row {row}",
-                id=identifier,
-                row=first_use[identifier],
-            )
-            raise _damaged(name, row, problem)
-        first_use[identifier] = row
-        words = set(tokens(text))
-        if not words:
-            raise _damaged(name, row, tr("the text of {id} holds no word", id=identifier))
-        if label not in _LABELS:
-            problem = tr(
-                "the label of {id} is {label!r}, neither 0 nor 1", id=identifier, label=label
-            )
-            raise _damaged(name, row, problem)
-        if not split_cues(cues):
-            raise _damaged(name, row, tr("{id} has no cue", id=identifier))
-        for cue in split_cues(cues):
-            if cue not in words:
-                problem = tr("the cue {cue!r} is not in the text of {id}", cue=cue, id=identifier)
-                raise _damaged(name, row, problem)
+def _problem(record: list[str], first_use: dict[str, int]) -> str | None:
+    """Say what is wrong with a row, if anything is; ``first_use`` has the rows of earlier ids."""
+    if len(record) != len(COLUMNS):
+        found, wanted = len(record), len(COLUMNS)
+        return tr("it has {found} fields instead of {wanted}", found=found, wanted=wanted)
+    id, text, label, cues = record
+    if not id.strip():
+        return tr("the id is empty")
+    if id in first_use:
+        return tr("the id {id} is already used in row {row}", id=id, row=first_use[id])
+    words = set(tokens(text))
+    if not words:
+        return tr("the text of {id} holds no word", id=id)
+    if label not in _LABELS:
+        return tr("the label of {id} is {label!r}, neither 0 nor 1", id=id, label=label)
+    if not split_cues(cues):
+        return tr("{id} has no cue", id=id)
+    for cue in split_cues(cues):
+        if cue not in words:
+            return tr("the cue {cue!r} is not in the text of {id}", cue=cue, id=id)
+    return None
 
 
 def _damaged(name: str, row: int, problem: str) -> DataError:

@@ -21,9 +21,8 @@ _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
 def tokens(text: str) -> list[str]:
     """Split ``text`` as the IMDB data was: lower case, no punctuation, apostrophes kept."""
     if not isinstance(text, str):
-        raise DataError(
-            "A review must be a string, not {kind}: pass its text.", kind=type(text).__name__
-        )
+        kind = type(text).__name__
+        raise DataError("A review must be a string, not {kind}: pass its text.", kind=kind)
     return text.lower().translate(_APOSTROPHES).translate(_PUNCTUATION).split()
 
 
@@ -82,21 +81,17 @@ class Vocabulary:
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """Return the tokens behind ``numbers``; padding is left out."""
-        special = {START: "[start]", UNKNOWN: "[unknown]", OFFSET: "[unused]"}
+        known = ["", "[start]", "[unknown]", "[unused]", *self._words]
         found = []
         for number in map(int, numbers):
-            if number == PADDING:
-                continue
-            if number in special:
-                found.append(special[number])
-            elif OFFSET < number <= OFFSET + len(self._words):
-                found.append(self._words[number - OFFSET - 1])
-            else:
+            if not 0 <= number < len(known):
                 raise DataError(
                     "{number} is no word number: expected 0 to {largest}.",
                     number=number,
                     largest=self.num_words - 1,
                 )
+            if number != PADDING:
+                found.append(known[number])
         return found
 
 
@@ -112,7 +107,6 @@ def pad(sequences: Sequence[Sequence[int]], length: int, keep: str = "first") ->
         raise DataError("keep must be 'first' or 'last', not {keep!r}.", keep=keep)
     batch = np.full((len(sequences), length), PADDING, dtype=np.int32)
     for row, sequence in zip(batch, sequences, strict=True):
-        kept = list(sequence[:length] if keep == "first" else sequence[-length:])
-        if kept:
-            row[length - len(kept) :] = kept
+        kept = sequence[:length] if keep == "first" else sequence[-length:]
+        row[length - len(kept) :] = kept
     return batch

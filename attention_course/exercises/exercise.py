@@ -25,11 +25,11 @@
   numbers, whole numbers are. Tolerance is relative to every single number, and grows where single
   precision itself would not know better (see `expected`).
 * ``mistakes`` maps a sentence to the function that a student with this mistake has written, shape
-  and NaN included. It is named only if it gives the answer's results in *all* cases, so order
-  matters little and one function serves both "wrong axis" and "wrong shape". What every exercise
-  shares needs no entry: results in another order or with axes exchanged, the wrong sign, rounding,
-  a constant, None, NaN, a wrong shape, inputs changed in place, whole numbers cut off, memory of
-  earlier calls.
+  and NaN included, or to a tuple of such functions. It is named only if one of them gives the
+  answer's results in *all* cases, so order matters little and one function serves both "wrong
+  axis" and "wrong shape". What every exercise shares needs no entry: results in another order or
+  with axes exchanged, the wrong sign, rounding, a constant, None, NaN, a wrong shape, inputs
+  changed in place, whole numbers cut off, memory of earlier calls.
 * ``view(inputs, results)`` turns results into what is to be compared, where several are right.
 * ``demands(cases, results, wrong)`` may return a sentence about all results together: before any
   mistake is named when numbers are ``wrong``, and before the praise when they are right. Results
@@ -81,7 +81,7 @@ class Exercise:
     solve: Callable
     case: Callable
     results: tuple[str, ...] | dict[str, str] = (mark("the result"),)
-    mistakes: Mapping[str, Callable] = field(default_factory=dict)
+    mistakes: Mapping[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)
     view: Callable | None = None
     demands: Callable | None = None
     probe: Callable = call
@@ -103,6 +103,15 @@ class Exercise:
     def solution(self) -> str:
         """Source text that defines the answer when it is executed by itself."""
         return self.text or source(self.solve)
+
+    @property
+    def known(self) -> list[tuple[str, Callable]]:
+        """Every mistake with its sentence."""
+        return [
+            (sentence, one)
+            for sentence, several in self.mistakes.items()
+            for one in (several if isinstance(several, tuple) else (several,))
+        ]
 
     def request(self, cases: Sequence[tuple]) -> dict[str, Any]:
         """What the answer process needs to know, apart from the answer: nothing of the solution."""

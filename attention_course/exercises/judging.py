@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import inspect
 import itertools
-import linecache
 import secrets
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -233,11 +232,15 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
 
 def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
     """The messages that hold results. Raises for an answer that did not run to the end."""
-    for message in messages:
-        if "refused" in message:
+    for number, message in enumerate(messages):
+        if number == 0 and "refused" in message:
             _refuse(exercise, message["refused"])
-        for what in {"stopped", "ended", "garbled"} & message.keys():
-            fail(what, **message)
+        for key in ("stopped", "ended"):
+            if key in message:
+                fail(key, **message)
+        expected = ({"result", "problem"} if number else {"ready"}) & message.keys()
+        if not expected or not isinstance(message.get("problem", {}), dict):
+            fail("garbled")
         if borrowed := message.get("borrowed"):
             fail("borrowed", name=borrowed[0])
         if changed := message.get("changed"):
@@ -284,15 +287,16 @@ def _arrays(case: Any) -> list[np.ndarray]:
 
 def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
     """The results of a case by name, or a sentence on why they cannot be compared."""
+    inputs = _inputs(exercise, case)
     try:
-        if problem := outcome.get("problem"):
-            place = problem["line"]
-            line = place and (place[2] or linecache.getline(place[0], place[1]).strip())
-            words = {"problem": _words(problem), "line": _short(line or "")}
-            fail("stops at" if line else "stops", inputs=_inputs(exercise, case), **words)
-        tree = outcome.get("result")
+        if "problem" in outcome:
+            problem = outcome["problem"]
+            line = _short(str(problem.get("line", "")))
+            key = "stops at" if line else "stops"
+            fail(key, inputs=inputs, problem=_words(problem), line=line)
+        tree = outcome["result"]
         if isinstance(tree, dict) and "empty" in tree:
-            fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
+            fail("none", inputs=inputs, value=tree["empty"])
         parts = _read(tree, exercise.solve(*map(double, case)), exercise.results)
         return exercise.view(case, parts) if exercise.view else parts
     except Rejected as reason:
@@ -357,8 +361,8 @@ def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
         fail("none inside", what=what, value=tree["empty"])
     else:
         odd = tree.get("odd") if isinstance(tree, dict) else None
-        named = odd in ("generator", "asyncgen", "coroutine", "brackets")
-        fail(odd if named else "no numbers", what=what, kind=kind_of(tree))
+        named = [key for key in ("generator", "asyncgen", "coroutine", "brackets") if key == odd]
+        fail(named[0] if named else "no numbers", what=what, kind=kind_of(tree))
     if array.dtype.kind == "c":
         fail("complex", what=what)
     if whole and array.size and array.dtype.kind not in "iuO":
@@ -385,7 +389,7 @@ def kind_of(tree: Any) -> str:
     if not isinstance(tree, dict):
         return tr("a number")
     shape, name = tuple(tree.get("shape", ())), str(tree.get("type"))
-    kind = "array" if "array" in tree else tree.get("odd")
+    kind = "array" if "array" in tree else str(tree.get("odd"))
     words = {
         "array": tr("an array of shape {shape}", shape=shape),
         "string": tr("a string"),
@@ -458,9 +462,9 @@ def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
 
 
 def _most(value: np.ndarray) -> np.ndarray:
-    """The largest difference that rounding ever excuses."""
+    """The largest difference that rounding ever excuses, also where numbers cancel to nothing."""
     largest = np.nan_to_num(abs(value), posinf=0).max(initial=0)
-    return np.full(value.shape, 1e-3 * largest + 1e-30)
+    return np.full(value.shape, max(1e-3 * largest, 1e-6))
 
 
 def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
@@ -481,12 +485,11 @@ def double(value: Any) -> Any:
 
 
 def _nudged(value: Any, random: np.random.Generator) -> Any:
-    """An input as single precision might have it; whole numbers stay what they are there too."""
+    """An input as single precision might have it, or what is computed from it."""
     if isinstance(value, list):
         return [_nudged(item, random) for item in value]
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        moved = value * (1 + 2.0**-24 * random.choice([-1, 1], value.shape))
-        return np.where(value == np.round(value), value, moved)
+        return value * (1 + 2.0**-24 * random.normal(size=value.shape))
     return value
 
 
@@ -517,9 +520,7 @@ def recognise(
 ) -> str | None:
     """The sentence of the one mistake that gives the answer's results in all cases."""
     order = wrong + [i for i in range(len(cases)) if i not in {*wrong}]
-    for sentence, mistake in itertools.chain(
-        exercise.mistakes.items(), _common(exercise, cases[0])
-    ):
+    for sentence, mistake in itertools.chain(exercise.known, _common(exercise, cases[0])):
         try:
             if all(gives(exercise, mistake, cases[i], found[i]) for i in order):
                 return tr(sentence, names=", ".join(tr(name) for name in exercise.results))
@@ -536,7 +537,8 @@ def recognise(
 
 
 def _one_number(arrays: list[np.ndarray]) -> bool:
-    return len({float(entry) for array in arrays for entry in array.flat}) == 1
+    seen = {float(entry) for array in arrays for entry in array.flat}
+    return len(seen) == 1 and np.isfinite([*seen]).all()
 
 
 def _one_number_each(arrays: list[np.ndarray]) -> bool:

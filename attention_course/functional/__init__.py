@@ -14,18 +14,3 @@ from attention_course.functional.attention import (
     softmax,
     split_heads,
 )
-
-__all__ = [
-    "InputError",
-    "additive_score",
-    "causal_mask",
-    "combine_heads",
-    "dot_score",
-    "general_score",
-    "masked_softmax",
-    "multi_head_attention",
-    "padding_mask",
-    "scaled_dot_product_attention",
-    "softmax",
-    "split_heads",
-]

@@ -1,9 +1,10 @@
 """Attention in NumPy: scores, masks, softmax, heads. No TensorFlow.
 
 Shapes are ``(batch, T_q, d_k)`` for queries, ``(batch, T_k, d_k)`` for keys and
-``(batch, T_k, d_v)`` for values; the batch may be left out, or be several axes. A single query may
-be a vector ``(d_k,)``. A mask is True where attention is allowed, and the softmax runs over keys,
-the last axis of the scores. Everything is computed in float64.
+``(batch, T_k, d_v)`` for values; the batch may be left out, or be several axes, written ``...``.
+A single query may be a vector ``(d_k,)``; results for it have no axis T_q. A mask is True where
+attention is allowed, and the softmax runs over keys, the last axis of the scores. Everything is
+computed in float64. Arrays of a wrong shape or kind raise :class:`InputError`.
 
 Sources: Bahdanau, Cho and Bengio (2014), arXiv 1409.0473; Luong, Pham and Manning (2015),
 arXiv 1508.04025; Vaswani et al. (2017), arXiv 1706.03762.
@@ -23,18 +24,11 @@ class InputError(CourseError, ValueError):
 
 
 def softmax(x: Any, axis: int = -1) -> np.ndarray:
-    """Turn numbers into positive weights that sum to one: exp(x) / sum exp(x).
+    """Turn numbers into positive weights that sum to one along ``axis``: exp(x) / sum exp(x).
 
     The largest number is subtracted first; that changes nothing in the result and keeps exp from
-    overflowing.
-
-    Args:
-        x: array of any shape.
-        axis: the axis along which the weights sum to one.
-
-    Returns:
-        Array of the shape of ``x``. A slice of nothing but -inf gives NaN, as 0/0 does;
-        :func:`masked_softmax` is the one for masks.
+    overflowing. A slice of nothing but -inf gives NaN, as 0/0 does; :func:`masked_softmax` is the
+    one for masks.
     """
     x = _numbers(x, "x")
     with np.errstate(invalid="ignore"):
@@ -45,22 +39,13 @@ def softmax(x: Any, axis: int = -1) -> np.ndarray:
 def masked_softmax(scores: Any, mask: Any = None) -> np.ndarray:
     """Softmax over keys in which forbidden keys get a weight of exactly zero.
 
-    Args:
-        scores: shape (..., T_q, T_k).
-        mask: True where attention is allowed; broadcast to the shape of ``scores``. None allows
-            everything.
-
-    Returns:
-        Weights of the shape of ``scores``. A row in which nothing is allowed is all zeros.
-
-    Raises:
-        InputError: when the mask does not fit the scores or is not made of True and False.
+    The mask is broadcast to the shape of the scores (..., T_q, T_k); None allows everything. A row
+    in which nothing is allowed is all zeros.
     """
     scores = _numbers(scores, "scores")
     if mask is None:
         return softmax(scores)
-    allowed = _mask(mask, scores.shape)
-    scores = np.where(allowed, scores, -np.inf)
+    scores = np.where(_mask(mask, scores.shape), scores, -np.inf)
     nothing = np.isneginf(scores).all(axis=-1, keepdims=True)
     return np.where(nothing, 0.0, softmax(np.where(nothing, 0.0, scores)))
 
@@ -68,64 +53,41 @@ def masked_softmax(scores: Any, mask: Any = None) -> np.ndarray:
 def dot_score(query: Any, keys: Any) -> np.ndarray:
     """Score every key by its dot product with every query (Luong et al. 2015, eq. 8, "dot").
 
-    Args:
-        query: shape (..., T_q, d), or (d,) for one query.
-        keys: shape (..., T_k, d).
-
-    Returns:
-        Scores of shape (..., T_q, T_k), or (..., T_k) for one query.
-
-    Raises:
-        InputError: when the last axes differ.
+    Queries (..., T_q, d) and keys (..., T_k, d) give scores (..., T_q, T_k).
     """
-    query, keys, single = _query_and_keys(query, keys)
-    _same_width(query, keys)
-    return _drop_query_axis(query @ _transpose(keys), single)
+    query, keys = _query_and_keys(query, keys)
+    if query.shape[-1] != keys.shape[-1]:
+        raise InputError(
+            "A dot product needs vectors of one length, but a query has {query} features and a "
+            "key has {key}.",
+            query=query.shape[-1],
+            key=keys.shape[-1],
+        )
+    return query @ keys.mT
 
 
 def general_score(query: Any, keys: Any, W: Any) -> np.ndarray:
     """Score keys by s^T W h, for queries and keys of different widths (Luong et al. 2015, eq. 8).
 
-    Args:
-        query: shape (..., T_q, d_q), or (d_q,) for one query.
-        keys: shape (..., T_k, d_k).
-        W: shape (d_q, d_k).
-
-    Returns:
-        Scores of shape (..., T_q, T_k), or (..., T_k) for one query.
-
-    Raises:
-        InputError: when W does not connect queries to keys.
+    Queries (..., T_q, d_q), keys (..., T_k, d_k) and W (d_q, d_k) give scores (..., T_q, T_k).
     """
-    query, keys, single = _query_and_keys(query, keys)
-    W = _weights(W, "W", (query.shape[-1], keys.shape[-1]))
-    return _drop_query_axis(query @ W @ _transpose(keys), single)
+    query, keys = _query_and_keys(query, keys)
+    return query @ _weights(W, "W", query.shape[-1], keys.shape[-1]) @ keys.mT
 
 
 def additive_score(query: Any, keys: Any, W: Any, U: Any, v: Any) -> np.ndarray:
     """Score keys by a small network, v^T tanh(W s + U h) (Bahdanau et al. 2014, section 3.1).
 
-    Vectors are rows here, so the products read s W and h U.
-
-    Args:
-        query: shape (..., T_q, d_q), or (d_q,) for one query.
-        keys: shape (..., T_k, d_k).
-        W: shape (d_q, units).
-        U: shape (d_k, units).
-        v: shape (units,).
-
-    Returns:
-        Scores of shape (..., T_q, T_k), or (..., T_k) for one query.
-
-    Raises:
-        InputError: when W, U and v do not fit the queries, the keys and each other.
+    Vectors are rows here, so the products read s W and h U. Queries (..., T_q, d_q), keys
+    (..., T_k, d_k), W (d_q, units), U (d_k, units) and v (units,) give scores (..., T_q, T_k).
     """
-    query, keys, single = _query_and_keys(query, keys)
+    query, keys = _query_and_keys(query, keys)
     v = _numbers(v, "v").reshape(-1)
-    W = _weights(W, "W", (query.shape[-1], v.size))
-    U = _weights(U, "U", (keys.shape[-1], v.size))
-    hidden = np.tanh((query @ W)[..., :, None, :] + (keys @ U)[..., None, :, :])
-    return _drop_query_axis(hidden @ v, single)
+    query = query @ _weights(W, "W", query.shape[-1], v.size)
+    keys = keys @ _weights(U, "U", keys.shape[-1], v.size)
+    if query.ndim > 1:  # every query meets every key
+        query, keys = query[..., :, None, :], keys[..., None, :, :]
+    return np.tanh(query + keys) @ v
 
 
 def scaled_dot_product_attention(
@@ -134,18 +96,13 @@ def scaled_dot_product_attention(
     """Look values up by softmax(Q K^T / sqrt(d_k)) V (Vaswani et al. 2017, eq. 1).
 
     Args:
-        query: shape (..., T_q, d_k), or (d_k,) for one query.
-        key: shape (..., T_k, d_k).
-        value: shape (..., T_k, d_v).
+        query, key, value: shapes (..., T_q, d_k), (..., T_k, d_k) and (..., T_k, d_v).
         mask: True where attention is allowed; broadcast to (..., T_q, T_k).
         scale: divide the scores by sqrt(d_k).
 
     Returns:
-        The output (..., T_q, d_v) and the weights (..., T_q, T_k); without the axis T_q for one
-        query. A query that may attend to nothing gets zero weights and a zero output.
-
-    Raises:
-        InputError: when shapes do not fit together.
+        The output (..., T_q, d_v) and the weights (..., T_q, T_k). A query that may attend to
+        nothing gets zero weights and a zero output.
     """
     scores = dot_score(query, key)
     value = _numbers(value, "value")
@@ -171,24 +128,17 @@ def scaled_dot_product_attention(
     return output, weights
 
 
-def padding_mask(
-    lengths: Any,
-    T: int,
-    padding: Literal["post", "pre"] = "post",
-) -> np.ndarray:
+def padding_mask(lengths: Any, T: int, padding: Literal["post", "pre"] = "post") -> np.ndarray:
     """Allow only real tokens as keys, in a batch of sequences padded to one length.
 
     Args:
-        lengths: number of real tokens of each sequence, shape (batch,).
+        lengths: number of real tokens of each sequence, shape (batch,), from 0 to T.
         T: the common length.
         padding: "post" when padding follows the tokens, "pre" when it comes before them.
 
     Returns:
         Boolean mask of shape (batch, 1, T): the same for every query. ``&`` combines it with
         :func:`causal_mask`.
-
-    Raises:
-        InputError: when a length is not between 0 and T or ``padding`` is unknown.
     """
     lengths = np.atleast_1d(np.asarray(lengths))
     fits = lengths.dtype.kind in "iu" and lengths.ndim == 1
@@ -203,36 +153,21 @@ def padding_mask(
 
 
 def causal_mask(T: int) -> np.ndarray:
-    """Allow each position to attend to itself and to earlier positions only.
+    """Allow each of T positions to attend to itself and to earlier positions only.
 
-    Args:
-        T: number of positions, at least 1.
-
-    Returns:
-        Boolean mask of shape (T, T), True on and below the diagonal.
-
-    Raises:
-        InputError: when T is not a positive whole number.
+    The mask is boolean of shape (T, T), True on and below the diagonal.
     """
     if not isinstance(T, int | np.integer) or isinstance(T, bool) or T < 1:
         raise InputError(
             "T is the number of positions, a whole number from 1 on, not {given!r}.", given=T
         )
-    return np.tril(np.ones((T, T), dtype=bool))
+    return np.tri(T, dtype=bool)
 
 
 def split_heads(x: Any, heads: int) -> np.ndarray:
     """Cut the features into heads: head i takes the i-th slice of the last axis.
 
-    Args:
-        x: shape (..., T, d).
-        heads: number of heads; must divide d.
-
-    Returns:
-        Array of shape (..., heads, T, d / heads).
-
-    Raises:
-        InputError: when ``x`` has fewer than two axes or d cannot be divided.
+    From (..., T, d) to (..., heads, T, d / heads); ``heads`` must divide d.
     """
     x = _sequence(x, "x")
     if not isinstance(heads, int | np.integer) or heads < 1 or x.shape[-1] % heads:
@@ -241,21 +176,13 @@ def split_heads(x: Any, heads: int) -> np.ndarray:
             features=x.shape[-1],
             heads=heads,
         )
-    parts = x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads)
-    return np.swapaxes(parts, -3, -2)
+    return np.swapaxes(x.reshape(*x.shape[:-1], heads, x.shape[-1] // heads), -3, -2)
 
 
 def combine_heads(x: Any) -> np.ndarray:
     """Put heads side by side again: the inverse of :func:`split_heads`.
 
-    Args:
-        x: shape (..., heads, T, d_head).
-
-    Returns:
-        Array of shape (..., T, heads * d_head).
-
-    Raises:
-        InputError: when ``x`` has fewer than three axes.
+    From (..., heads, T, d_head) to (..., T, heads * d_head).
     """
     x = _numbers(x, "x")
     if x.ndim < 3:
@@ -265,14 +192,7 @@ def combine_heads(x: Any) -> np.ndarray:
 
 
 def multi_head_attention(
-    x_q: Any,
-    x_kv: Any,
-    W_q: Any,
-    W_k: Any,
-    W_v: Any,
-    W_o: Any,
-    heads: int,
-    mask: Any = None,
+    x_q: Any, x_kv: Any, W_q: Any, W_k: Any, W_v: Any, W_o: Any, heads: int, mask: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Project, split into heads, attend in each, concatenate, project (Vaswani et al. 2017, 3.2.2).
 
@@ -281,29 +201,23 @@ def multi_head_attention(
     Args:
         x_q: where the queries come from, shape (..., T_q, d_model).
         x_kv: where keys and values come from, shape (..., T_k, d_model).
-        W_q: shape (d_model, heads * d_k).
-        W_k: shape (d_model, heads * d_k).
-        W_v: shape (d_model, heads * d_v).
+        W_q, W_k, W_v: shape (d_model, heads * d_k), the last one (d_model, heads * d_v).
         W_o: shape (heads * d_v, d_out).
         heads: number of heads.
         mask: True where attention is allowed; broadcast to (..., T_q, T_k), the same in each head.
 
     Returns:
         The output (..., T_q, d_out) and the weights (..., heads, T_q, T_k).
-
-    Raises:
-        InputError: when shapes do not fit together.
     """
     x_q, x_kv = _sequence(x_q, "x_q"), _sequence(x_kv, "x_kv")
-    queries = split_heads(x_q @ _weights(W_q, "W_q", (x_q.shape[-1], None)), heads)
-    keys = split_heads(x_kv @ _weights(W_k, "W_k", (x_kv.shape[-1], None)), heads)
-    values = split_heads(x_kv @ _weights(W_v, "W_v", (x_kv.shape[-1], None)), heads)
-    if mask is not None:
-        mask = np.asarray(mask)
-        mask = mask[..., None, :, :] if mask.ndim >= 2 else mask
+    queries = split_heads(x_q @ _weights(W_q, "W_q", x_q.shape[-1]), heads)
+    keys = split_heads(x_kv @ _weights(W_k, "W_k", x_kv.shape[-1]), heads)
+    values = split_heads(x_kv @ _weights(W_v, "W_v", x_kv.shape[-1]), heads)
+    if np.ndim(mask) >= 2:
+        mask = np.expand_dims(mask, -3)
     found, weights = scaled_dot_product_attention(queries, keys, values, mask)
     joined = combine_heads(found)
-    return joined @ _weights(W_o, "W_o", (joined.shape[-1], None)), weights
+    return joined @ _weights(W_o, "W_o", joined.shape[-1]), weights
 
 
 def _numbers(x: Any, name: str) -> np.ndarray:
@@ -324,28 +238,22 @@ def _sequence(x: Any, name: str) -> np.ndarray:
     return x
 
 
-def _weights(x: Any, name: str, shape: tuple[int | None, int | None]) -> np.ndarray:
+def _weights(x: Any, name: str, rows: int, columns: int | None = None) -> np.ndarray:
     x = _numbers(x, name)
-    fits = x.ndim == 2 and all(
-        want in (None, have) for want, have in zip(shape, x.shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if want is None else str(want) for want in shape)
+    if x.ndim != 2 or x.shape[0] != rows or columns not in (None, x.shape[1]):
         raise InputError(
             "{name} must have shape ({wanted}), but has shape {shape}.",
             name=name,
-            wanted=wanted,
+            wanted=f"{rows}, {'any' if columns is None else columns}",
             shape=x.shape,
         )
     return x
 
 
-def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray]:
     query, keys = _numbers(query, "query"), _sequence(keys, "keys")
     if query.ndim == 0:
         raise InputError("query must be a vector (d,) or an array (..., T_q, d), not one number.")
-    single = query.ndim == 1
-    query = query[None, :] if single else query
     try:
         np.broadcast_shapes(query.shape[:-2], keys.shape[:-2])
     except ValueError:
@@ -354,38 +262,18 @@ def _query_and_keys(query: Any, keys: Any) -> tuple[np.ndarray, np.ndarray, bool
             queries=query.shape,
             keys=keys.shape,
         ) from None
-    return query, keys, single
-
-
-def _same_width(query: np.ndarray, keys: np.ndarray) -> None:
-    if query.shape[-1] != keys.shape[-1]:
-        raise InputError(
-            "A dot product needs vectors of one length, but a query has {query} features and a "
-            "key has {key}.",
-            query=query.shape[-1],
-            key=keys.shape[-1],
-        )
-
-
-def _transpose(keys: np.ndarray) -> np.ndarray:
-    return np.swapaxes(keys, -1, -2)
-
-
-def _drop_query_axis(scores: np.ndarray, single: bool) -> np.ndarray:
-    return scores[..., 0, :] if single else scores
+    return query, keys
 
 
 def _mask(mask: Any, shape: tuple[int, ...]) -> np.ndarray:
     mask = np.asarray(mask)
-    if mask.dtype != bool:
-        if mask.dtype.kind not in "iuf" or not np.isin(mask, (0, 1)).all():
-            raise InputError(
-                "A mask holds True where attention is allowed and False elsewhere; this one holds "
-                "other values."
-            )
-        mask = mask.astype(bool)
+    if mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+        raise InputError(
+            "A mask holds True where attention is allowed and False elsewhere; this one holds "
+            "other values."
+        )
     try:
-        return np.broadcast_to(mask, shape)
+        return np.broadcast_to(mask.astype(bool), shape)
     except ValueError:
         raise InputError(
             "A mask of shape {mask} does not fit scores of shape {scores} (queries are rows, "

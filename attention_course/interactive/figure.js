@@ -149,7 +149,7 @@ function begin(root, build, data) {
 // before the output is in the page. So a script starts the first figure that has not begun.
 function start(id, build, data) {
   const next = () => {
-    const root = [...document.querySelectorAll(`[id="${id}"]:not([data-begun])`)][0];
+    const root = document.querySelector(`[id="${id}"]:not([data-begun])`);
     if (root) {
       root.dataset.begun = "";
       begin(root, build, data);

@@ -1,6 +1,6 @@
 // What every figure draws and writes with; nothing here knows of its controls (see figure.js).
 //
-//   fixed, magnitude, powerOfTen, vector      numbers as text
+//   fixed, magnitude, powerOfTen, plain, vector  numbers as text
 //   softmax, dot, weightedSum, total          arithmetic on lists
 //   quoted, listed, phrase, indexed           words
 //   element, drawing, note                    nodes of the page
@@ -44,10 +44,14 @@ function powerOfTen(exponent) {
   return exponent ? `10${raised.join("")}` : "1";
 }
 
+// A number as it is, with a real minus sign.
+function plain(value) {
+  return String(value).replace("-", "\u2212");
+}
+
 // "(0.64, 0.80)"; without digits the numbers as they are: "(2, 0, 2)".
 function vector(values, digits = null) {
-  const text = values.map((value) =>
-    (digits === null ? String(value).replace("-", "\u2212") : fixed(value, digits)));
+  const text = values.map((value) => (digits === null ? plain(value) : fixed(value, digits)));
   return `(${text.join(", ")})`;
 }
 
@@ -257,10 +261,10 @@ const SHAPES = {
   },
   bars({ points, colour, width = 0.72 }, place) {
     return points.map(([middle, value]) => {
-      const [left, top] = place([middle - width / 2, value]);
-      const [right, bottom] = place([middle + width / 2, 0]);
-      return drawing("rect", { x: `${left}%`, width: `${right - left}%`, y: top,
-        height: bottom - top, fill: paint(colour) });
+      const [left, end] = place([middle - width / 2, value]);
+      const [right, zero] = place([middle + width / 2, 0]);
+      return drawing("rect", { x: `${left}%`, width: `${right - left}%`, y: Math.min(end, zero),
+        height: Math.abs(end - zero), fill: paint(colour) });
     });
   },
   // Short horizontal lines where bars would end.
@@ -319,13 +323,13 @@ function plot({ height, width }) {
           return [
             across("0", "100%", down, tick === zero ? { "stroke-width": 1.2 }
               : { "stroke-width": 0.8, "stroke-opacity": 0.35 }),
-            label((y.format ?? String)(tick), { x: -8, y: down + 5, "text-anchor": "end" }),
+            label((y.format ?? plain)(tick), { x: -8, y: down + 5, "text-anchor": "end" }),
           ];
         }),
         ...marks.map((mark) => at(place([mark, y.from])[0], 0, drawing("line", { y1: -8,
           y2: height + 6, stroke: "currentColor", "stroke-dasharray": "5 4" }))),
         ...series.flatMap((part) => SHAPES[part.shape](part, place, height)),
-        ...x.ticks.map((tick) => label(tick, {
+        ...x.ticks.map((tick) => label(plain(tick), {
           x: `${place([tick, y.from])[0]}%`, y: height + 20,
           "font-weight": marks.includes(tick) ? 700 : null,
           // Two numbers side by side lean away from each other.

@@ -18,8 +18,8 @@ function readSentence(vectors, W, U, b) {
 function written(row, digits, matrix, neuron) {
   const bracketed = (text) => (text.startsWith("\u2212") ? `(${text})` : text);
   return row.map((value, place) => {
-    const weight = String(Number(matrix[place][neuron].toFixed(2))).replace("-", "\u2212");
-    const factor = digits ? fixed(value, digits) : String(value);
+    const weight = plain(Number(matrix[place][neuron].toFixed(2)));
+    const factor = digits ? fixed(value, digits) : plain(value);
     return `${bracketed(factor)}\u00a0·\u00a0${bracketed(weight)}`;
   }).join(" + ");
 }

@@ -9,14 +9,3 @@ from attention_course.layers.attention import (
     TimeAttention,
 )
 from attention_course.layers.ngram import NGramAttention, NGrams
-
-__all__ = [
-    "AdditiveSelfAttention",
-    "BahdanauAttention",
-    "LayerError",
-    "LuongAttention",
-    "NGramAttention",
-    "NGrams",
-    "SumOverTime",
-    "TimeAttention",
-]

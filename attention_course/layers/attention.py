@@ -2,7 +2,8 @@
 
 All are registered for serialization under the package name ``attention_course``, so that a saved
 model loads in Keras' safe mode once this module is imported. A mask is True where attention is
-allowed; a sequence in which nothing is allowed gets zero weights and a zero context.
+allowed; a sequence in which nothing is allowed gets zero weights and a zero context. Settings and
+shapes that make no sense raise :class:`LayerError`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,20 @@ class LayerError(CourseError, ValueError):
     """A layer was given an unknown score or inputs of the wrong shape."""
 
 
-class _QueryAttention(keras.layers.Layer):
-    """What Bahdanau's and Luong's layers share: from scores to weights to context."""
+class _EndsMasks(keras.layers.Layer):
+    """A layer that reads a mask and passes none on."""
+
+    def compute_mask(self, *inputs: Any, **masks: Any) -> None:
+        """Return no mask, for all outputs: what was masked is summed away or zero."""
+        return None
+
+
+class _QueryAttention(_EndsMasks):
+    """What Bahdanau's and Luong's layers share: from scores to weights to context.
+
+    Their method ``score`` takes queries (batch, T_q, d_q) and keys (batch, T_k, d) and returns
+    scores (batch, T_q, T_k).
+    """
 
     def call(
         self, query: Any, values: Any, mask: Any = None, values_mask: Any = None
@@ -42,28 +55,18 @@ class _QueryAttention(keras.layers.Layer):
         single = len(query.shape) == 2
         queries = ops.expand_dims(query, 1) if single else query
         mask = values_mask if mask is None else mask
-        allowed = None if mask is None else ops.expand_dims(mask, 1)
-        weights = _masked_softmax(self.score(queries, values), allowed)
+        weights = _masked_softmax(self.score(queries, values), _for_queries(mask))
         context = ops.matmul(weights, values)
         if single:
             return ops.squeeze(context, 1), ops.squeeze(weights, 1)
         return context, weights
-
-    def compute_mask(self, *inputs: Any, **masks: Any) -> tuple[None, None]:
-        """Context and weights carry no mask."""
-        return None, None
-
-    def score(self, queries: Any, keys: Any) -> Any:
-        """Return scores (batch, T_q, T_k) of queries (batch, T_q, d_q) and keys (batch, T_k, d)."""
-        raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
 class BahdanauAttention(_QueryAttention):
     """Additive attention: scores v^T tanh(W s + U h) (Bahdanau et al. 2014, section 3.1).
 
-    Args:
-        units: width of the hidden layer of the score.
+    ``units`` is the width of the hidden layer of the score.
 
     Call arguments: ``query`` (batch, d_q) or (batch, T_q, d_q), ``values`` (batch, T_k, d) and an
     optional ``mask`` (batch, T_k). Returns the context and the weights.
@@ -72,7 +75,6 @@ class BahdanauAttention(_QueryAttention):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = _positive(units, "units")
-        self.supports_masking = True
 
     def build(self, query_shape: Any, values_shape: Any) -> None:
         """Create W (d_q, units), U (d, units) and v (units,)."""
@@ -81,7 +83,7 @@ class BahdanauAttention(_QueryAttention):
         self.v = self.add_weight(name="v", shape=(self.units,), initializer="random_normal")
 
     def score(self, queries: Any, keys: Any) -> Any:
-        """Return v^T tanh(W s + U h) for every pair, shape (batch, T_q, T_k)."""
+        """Return v^T tanh(W s + U h) for every pair."""
         return _additive(ops.matmul(queries, self.W), ops.matmul(keys, self.U), self.v)
 
     def get_config(self) -> dict[str, Any]:
@@ -97,12 +99,7 @@ class LuongAttention(_QueryAttention):
         score: "dot" (s^T h), "general" (s^T W h) or "concat" (v^T tanh(W [s; h])).
         units: width of the hidden layer of "concat"; the other scores have none.
 
-    Call arguments: ``query`` (batch, d_q) or (batch, T_q, d_q), ``values`` (batch, T_k, d) and an
-    optional ``mask`` (batch, T_k). Returns the context and the weights.
-
-    Raises:
-        LayerError: for an unknown score, "concat" without units, or "dot" with queries and values
-            of different widths.
+    Called as :class:`BahdanauAttention` is; "dot" needs queries and values of one width.
     """
 
     def __init__(self, score: str = "dot", units: int | None = None, **kwargs: Any) -> None:
@@ -115,7 +112,6 @@ class LuongAttention(_QueryAttention):
             )
         self.kind = score
         self.units = _positive(units, "units") if score == "concat" else None
-        self.supports_masking = True
 
     def build(self, query_shape: Any, values_shape: Any) -> None:
         """Create W (d_q, d) for "general", W (d_q + d, units) and v (units,) for "concat"."""
@@ -134,7 +130,7 @@ class LuongAttention(_QueryAttention):
             self.v = self.add_weight(name="v", shape=(self.units,), initializer="random_normal")
 
     def score(self, queries: Any, keys: Any) -> Any:
-        """Return the chosen score for every pair, shape (batch, T_q, T_k)."""
+        """Return the chosen score for every pair."""
         if self.kind == "concat":
             # [s; h] W is s times W's upper rows plus h times its lower rows.
             width = queries.shape[-1]
@@ -150,7 +146,7 @@ class LuongAttention(_QueryAttention):
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
-class TimeAttention(keras.layers.Layer):
+class TimeAttention(_EndsMasks):
     """Weights over time without a query: softmax(tanh(X W + b)), then the weighted sum of X.
 
     The layer of the Fibonacci exercise of chapter 6. It is often called Bahdanau attention, but
@@ -170,7 +166,6 @@ class TimeAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.bounded = bounded
         self.return_weights = return_weights
-        self.supports_masking = True
 
     def build(self, x_shape: Any) -> None:
         """Create W (features, 1) and b (time, 1)."""
@@ -180,9 +175,8 @@ class TimeAttention(keras.layers.Layer):
                 "known number of steps, not {shape}.",
                 shape=tuple(x_shape),
             )
-        _, time, features = x_shape
-        self.W = self.add_weight(name="W", shape=(features, 1))
-        self.b = self.add_weight(name="b", shape=(time, 1), initializer="zeros")
+        self.W = self.add_weight(name="W", shape=(x_shape[2], 1))
+        self.b = self.add_weight(name="b", shape=(x_shape[1], 1), initializer="zeros")
 
     def call(self, x: Any, mask: Any = None) -> Any:
         """Return the weighted sum over time, and the weights when asked for."""
@@ -193,10 +187,6 @@ class TimeAttention(keras.layers.Layer):
         context = ops.sum(ops.expand_dims(weights, -1) * x, axis=1)
         return (context, weights) if self.return_weights else context
 
-    def compute_mask(self, *inputs: Any, **masks: Any) -> Any:
-        """Return no mask: time is summed away."""
-        return (None, None) if self.return_weights else None
-
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
         own = {"bounded": self.bounded, "return_weights": self.return_weights}
@@ -204,16 +194,12 @@ class TimeAttention(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
-class SumOverTime(keras.layers.Layer):
+class SumOverTime(_EndsMasks):
     """Sum the states of all steps, leaving out the masked ones.
 
     Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
     (batch, features).
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
 
     def call(self, x: Any, mask: Any = None) -> Any:
         """Return the sum over the steps that are not masked."""
@@ -221,13 +207,9 @@ class SumOverTime(keras.layers.Layer):
             x = ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
         return ops.sum(x, axis=1)
 
-    def compute_mask(self, *inputs: Any, **masks: Any) -> None:
-        """Return no mask: time is summed away."""
-        return None
-
 
 @keras.saving.register_keras_serializable(package="attention_course")
-class AdditiveSelfAttention(keras.layers.Layer):
+class AdditiveSelfAttention(_EndsMasks):
     """Every step attends to every step of the same sequence by an additive score.
 
     The score is ``g(v^T tanh(W x_t + U x_i + b) + c)``: Bahdanau's, with the query taken from the
@@ -255,7 +237,6 @@ class AdditiveSelfAttention(keras.layers.Layer):
         self.units = _positive(units, "units")
         self.activation = activation
         self.return_weights = return_weights
-        self.supports_masking = True
 
     def build(self, x_shape: Any) -> None:
         """Create W and U (features, units), v and b (units,), c (1,)."""
@@ -270,30 +251,27 @@ class AdditiveSelfAttention(keras.layers.Layer):
         queries = ops.matmul(x, self.W) + self.b
         scores = _additive(queries, ops.matmul(x, self.U), self.v) + self.c
         scores = keras.activations.get(self.activation)(scores)
-        weights = _masked_softmax(scores, None if mask is None else ops.expand_dims(mask, 1))
+        weights = _masked_softmax(scores, _for_queries(mask))
         contexts = ops.matmul(weights, x)
         if mask is not None:
             contexts = contexts * ops.cast(ops.expand_dims(mask, -1), contexts.dtype)
         return (contexts, weights) if self.return_weights else contexts
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """Return no mask: masked steps are zero, so a later sum or Flatten needs none."""
-        return (None, None) if self.return_weights else None
-
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
-        own = {
-            "units": self.units,
-            "activation": self.activation,
-            "return_weights": self.return_weights,
-        }
-        return {**super().get_config(), **own}
+        own = ("units", "activation", "return_weights")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
 def _additive(queries: Any, keys: Any, v: Any) -> Any:
     """v^T tanh(q + k) of projected queries (batch, T_q, units) and keys (batch, T_k, units)."""
     pairs = ops.expand_dims(queries, 2) + ops.expand_dims(keys, 1)
     return ops.sum(ops.tanh(pairs) * v, axis=-1)
+
+
+def _for_queries(mask: Any) -> Any:
+    """A mask of keys (batch, T_k) for every query (batch, 1, T_k)."""
+    return None if mask is None else ops.expand_dims(mask, 1)
 
 
 def _masked_softmax(scores: Any, allowed: Any) -> Any:

@@ -7,12 +7,14 @@ Manning (2012, "Baselines and bigrams", section 2.3).
 
 Both are registered for serialization like those of :mod:`attention_course.layers`. Their large
 arrays are stored compactly: the sorted table as differences, learned numbers in half precision.
+Settings that make no sense raise ``LayerError``, and so does Keras on JAX.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -39,9 +41,6 @@ class NGrams(keras.layers.Layer):
     Args:
         size: number of n-grams in the table.
         orders: length of the longest n-gram, 1 to 3.
-
-    Raises:
-        LayerError: Keras runs on JAX.
 
     Call arguments: ``tokens`` int32 (batch, length), 0 is padding before the text. Returns int32
     (batch, 2, orders * length): the n-grams' numbers, rising, with zeros where there is none; and
@@ -81,9 +80,8 @@ class NGrams(keras.layers.Layer):
         wanted = ops.take(flat, words)
         index = ops.minimum(ops.searchsorted(self.keys, wanted), self.size - 1)
         hit = ops.equal(ops.take(self.keys, index), wanted)
-        numbers = ops.scatter(
-            ops.expand_dims(words, -1), ops.where(hit, index + 1, 0), ops.shape(flat)
-        )
+        found = ops.where(hit, index + 1, 0)
+        numbers = ops.scatter(ops.expand_dims(words, -1), found, ops.shape(flat))
         numbers = ops.reshape(numbers, ops.shape(keys))
         # Sorted by number and then by place, the last of equal numbers is the last occurrence.
         places = ops.tile(ops.arange(length, dtype="int64"), (self.orders,))
@@ -126,9 +124,6 @@ class NGramAttention(keras.layers.Layer):
 
     Call arguments: ``found`` (batch, 2, n), numbers and distances as :class:`NGrams` returns them.
     Returns the logit (batch, 1). A text without a known n-gram has zero weights and the logit b.
-
-    Raises:
-        LayerError: ``scored_by`` names something else.
     """
 
     def __init__(
@@ -143,8 +138,7 @@ class NGramAttention(keras.layers.Layer):
         self.size = _positive(size, "size")
         self.places = _positive(places, "places")
         self.prior = float(prior)
-        unknown = set(scored_by) - set(SCORED_BY)
-        if unknown:
+        if unknown := set(scored_by) - set(SCORED_BY):
             raise LayerError(
                 "scored_by may name {known}, not {unknown}.",
                 known=" and ".join(SCORED_BY),
@@ -157,14 +151,14 @@ class NGramAttention(keras.layers.Layer):
 
         Their row 0 stands for "no n-gram" and stays zero.
         """
-        rows = (self.size + 1,)
-        self.ratio = self.add_weight(name="ratio", shape=rows, initializer="zeros", trainable=False)
-        self.factor = self.add_weight(name="factor", shape=rows, initializer="zeros")
+        zeros, rows = partial(self.add_weight, initializer="zeros"), (self.size + 1,)
+        self.ratio = zeros(rows, name="ratio", trainable=False)
+        self.factor = zeros(rows, name="factor")
         if "ngram" in self.scored_by:
-            self.score = self.add_weight(name="score", shape=rows, initializer="zeros")
+            self.score = zeros(rows, name="score")
         if "place" in self.scored_by:
-            self.place = self.add_weight(name="place", shape=(self.places,), initializer="zeros")
-        self.bias = self.add_weight(name="bias", shape=(1,), initializer="zeros")
+            self.place = zeros((self.places,), name="place")
+        self.bias = zeros((1,), name="bias")
 
     def call(self, found: Any) -> Any:
         """Return the logit of a positive text."""
@@ -199,24 +193,16 @@ class NGramAttention(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return what rebuilds the layer."""
-        own = {
-            "size": self.size,
-            "places": self.places,
-            "prior": self.prior,
-            "scored_by": self.scored_by,
-        }
-        return {**super().get_config(), **own}
+        own = ("size", "places", "prior", "scored_by")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
 def all_keys(tokens: Any, orders: int) -> list[Any]:
-    """Return the keys of the n-grams that end at each place, one array per order.
+    """Return the keys of the n-grams of 1 to ``orders`` words that end at each place, by order.
 
-    Args:
-        tokens: int64 (batch, length), below 2^20.
-        orders: length of the longest n-gram.
-
-    Where an n-gram would begin before the text, in the padding, the key is that of the shorter
-    n-gram at the same place: zeros in front do not change a number.
+    ``tokens`` and each array of keys are int64 (batch, length), tokens below 2^20. Where an n-gram
+    would begin before the text, in the padding, the key is that of the shorter n-gram at the same
+    place: zeros in front do not change a number.
     """
     keys, shifted = [tokens], tokens
     for order in range(1, orders):

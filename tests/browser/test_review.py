@@ -602,15 +602,12 @@ def test_a_model_that_does_not_arrive(browser, address):
 # --- elsewhere ---------------------------------------------------------------------------------
 
 
-def test_in_jupyterlab_and_on_colab(open_alone, output_elsewhere, keras_reader):
-    page = open_alone(output_elsewhere)
-    assert len(gzip.compress(output_elsewhere.encode())) <= MB
-    assert sentence(page, "The model is not loaded yet.")
-    page.get_by_role("button", name="Start the model").click()
-    sentence(page, "The model says")
-    some = REVIEWS[::8]
-    assert differences(write(page, *some), *by_keras(keras_reader, some)) == []
-    assert checks.axe_problems(page) == []
+def test_in_jupyterlab_and_on_colab(page):
+    assert len(gzip.compress(output_elsewhere().encode())) <= MB
+    write(page, review.EXAMPLES[3])
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert checks.axe_problems(page, colours_only=scheme == "dark") == []
 
 
 def test_a_stored_output_outside_the_book_says_what_to_do(open_alone):

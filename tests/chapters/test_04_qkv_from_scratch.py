@@ -239,7 +239,7 @@ def test_quiz_shapes():
     assert right == f"{weights.shape} and {output.shape}"
 
 
-# --- exercise 04.attention: right and wrong answers -------------------------------------------
+# --- the exercises ----------------------------------------------------------------------------
 
 
 def softmax(scores, axis=-1):
@@ -247,11 +247,7 @@ def softmax(scores, axis=-1):
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
-def right_weigh(scores, mask):
-    return functional.masked_softmax(scores, mask)
-
-
-def variant(score=None, weigh=right_weigh, mix=np.matmul):
+def variant(score=None, weigh=functional.masked_softmax, mix=np.matmul):
     """The solution with one of its three parts replaced."""
 
     def answer(query, key, value, mask):
@@ -263,27 +259,32 @@ def variant(score=None, weigh=right_weigh, mix=np.matmul):
     return answer
 
 
+def when(condition, right, wrong):
+    """An answer that is wrong for some of the inputs only."""
+    return lambda *case: wrong(*right(*case)) if condition(*case) else right(*case)
+
+
+def guarded(powers):
+    total = powers.sum(axis=-1, keepdims=True)
+    return powers / np.where(total == 0, 1, total)
+
+
 def hard(scores, mask):
     best = np.where(mask, scores, -np.inf).argmax(axis=-1)
     return np.eye(scores.shape[-1])[best] * mask.any(axis=-1, keepdims=True)
 
 
-def nan_when_nothing(scores, mask):
-    return softmax(np.where(mask, scores, -np.inf))
+def zeroed(number):
+    return variant(weigh=lambda s, m: softmax(np.where(m, s, number)) * m)
 
 
-def unstable(scores, mask):
-    powers = np.exp(scores) * mask
-    total = powers.sum(axis=-1, keepdims=True)
-    return powers / np.where(total == 0, 1, total)
+def of_the_values_type(weights, value):
+    output = np.zeros((*weights.shape[:2], value.shape[2]), dtype=value.dtype)
+    output[...] = weights @ value
+    return output
 
 
-def mixes_the_keys(query, key, value, mask):
-    weights = attention(query, key, value, mask)[1]
-    return weights @ key, weights
-
-
-def only_one_query(query, key, value, mask):
+def first_query(query, key, value, mask):
     output, weights = attention(query[:, :1], key, value, mask[:, :1])
     return np.repeat(output, query.shape[1], 1), np.repeat(weights, query.shape[1], 1)
 
@@ -291,6 +292,15 @@ def only_one_query(query, key, value, mask):
 def changes_its_input(query, key, value, mask):
     value[:, -1] = 0
     return attention(query, key, value, mask)
+
+
+def by_layout(query, key, value, mask):
+    return attention(query, key, value.ravel(order="K").reshape(value.shape), mask)
+
+
+def first_twelve(query, key, value, mask):
+    output, weights = attention(query, key[:, :12], value[:, :12], mask[..., :12])
+    return output, np.pad(weights, ((0, 0), (0, 0), (0, key.shape[1] - weights.shape[2])))
 
 
 ATTENTION_MUTANTS = {
@@ -313,56 +323,112 @@ ATTENTION_MUTANTS = {
         "number of keys",
     ),
     "multiplied": (variant(score=lambda s, q, k: s * np.sqrt(q.shape[-1])), "instead of dividing"),
+    "sharp": (variant(score=lambda s, q, k: 1e4 * s / np.sqrt(q.shape[-1])), "far too large"),
     "negative": (variant(score=lambda s, q, k: -s / np.sqrt(q.shape[-1])), "wrong sign"),
-    "inverted mask": (
-        variant(weigh=lambda s, m: softmax(np.where(m, -1e9, s))),
-        "wrong way round",
-    ),
+    "inverted mask": (variant(weigh=lambda s, m: softmax(np.where(m, -1e9, s))), "wrong way round"),
     "no mask": (variant(weigh=lambda s, m: softmax(s)), "no effect"),
     "mask after the softmax": (variant(weigh=lambda s, m: softmax(s) * m), "after the softmax"),
+    "late mask, divided again": (
+        variant(weigh=lambda s, m: guarded(softmax(s) * m)),
+        "Mask the scores first",
+    ),
     "zero as mask": (variant(weigh=lambda s, m: softmax(np.where(m, s, 0.0))), "exp(0) = 1"),
+    "-1000 as mask": (zeroed(-1e3), "not low enough"),
+    "-1e9 as mask": (zeroed(-1e9), "not low enough"),
+    "1e5 taken off": (
+        variant(weigh=lambda s, m: softmax(s - 1e5 * ~m) * m),
+        "not low enough",
+    ),
     "argmax": (variant(weigh=hard), "hard choice"),
     "equal weights": (
         variant(weigh=lambda s, m: m / np.maximum(m.sum(-1, keepdims=True), 1)),
         "same weight",
     ),
-    "not normalised": (variant(weigh=lambda s, m: np.exp(s) * m), "divide by the sum"),
+    "not normalised": (variant(weigh=lambda s, m: np.exp(s) * m), ""),
+    "something in the sum": (
+        variant(weigh=lambda s, m: functional.masked_softmax(s, m) / 1.01),
+        "should be",
+    ),
     "scores returned": (variant(weigh=lambda s, m: s), "return the scores"),
-    "NaN when nothing is allowed": (variant(weigh=nan_when_nothing), "0/0"),
+    "NaN when nothing is allowed": (
+        variant(weigh=lambda s, m: softmax(np.where(m, s, -np.inf))),
+        "0/0",
+    ),
     "equal when nothing is allowed": (
-        variant(weigh=lambda s, m: softmax(np.where(m, s, -1e9))),
+        variant(weigh=lambda s, m: softmax(np.where(m, s, -1e30))),
         "reads forbidden keys",
     ),
-    "overflow": (variant(weigh=unstable), "overflow"),
-    "keys for values": (mixes_the_keys, "not the keys"),
-    "query and key swapped": (lambda q, k, v, m: attention(k, q, v, m), "stops with"),
-    "value before key": (
-        lambda q, v, k, m: attention(q, k, v, m) if k.shape == v.shape else (0, 0),
-        "shape",
-    ),
-    "one query only": (only_one_query, "only one query is used"),
-    "plain mean": (
+    "zero only when a whole sentence is empty": (
         variant(
-            mix=lambda w, v: np.broadcast_to(v.mean(1, keepdims=True), (*w.shape[:2], v.shape[2]))
+            weigh=lambda s, m: softmax(np.where(m, s, -1e30)) * m.any(axis=(1, 2), keepdims=True)
         ),
-        "plain mean",
+        "should be",
     ),
+    "empty read off the first key": (
+        variant(weigh=lambda s, m: softmax(np.where(m, s, -1e30)) * m[..., :1]),
+        "should be",
+    ),
+    "None when nothing is allowed": (
+        lambda q, k, v, m: attention(q, k, v, m) if m.any(axis=-1).all() else None,
+        "your function returns None",
+    ),
+    "overflow": (variant(weigh=lambda s, m: guarded(np.exp(s) * m)), "overflow"),
+    "output without a stabiliser": (
+        lambda q, k, v, m: (
+            variant(weigh=lambda s, m: guarded(np.exp(s) * m))(q, k, v, m)[0],
+            attention(q, k, v, m)[1],
+        ),
+        "weights are right",
+    ),
+    "largest of all": (
+        variant(weigh=lambda s, m: guarded(np.exp(s - s.max()) * m)),
+        "",
+    ),
+    "keys for values": (
+        lambda q, k, v, m: (attention(q, k, v, m)[1] @ k, attention(q, k, v, m)[1]),
+        "mix the keys",
+    ),
+    "the query itself": (lambda q, k, v, m: (q, attention(q, k, v, m)[1]), "queries as they came"),
+    "query and key swapped": (lambda q, k, v, m: attention(k, q, v, m), "stops with"),
+    "residual": (lambda q, k, v, m: (attention(q, k, v, m)[0] + q, 0), "stops with"),
+    "one query only": (first_query, "only one query is used"),
+    "first row for all": (
+        variant(mix=lambda w, v: np.repeat(w[:, :1] @ v, w.shape[1], axis=1)),
+        "sum of the first one",
+    ),
+    "plain mean": (variant(mix=lambda w, v: softmax(0 * w) @ v), "plain mean"),
     "best value": (
         variant(mix=lambda w, v: np.take_along_axis(v, w.argmax(-1)[..., None], 1)),
-        "only the best key",
+        "largest weight",
     ),
     "divided twice": (variant(mix=lambda w, v: w @ v / v.shape[1]), "sum to 1 already"),
-    "constant": (variant(mix=lambda w, v: 0 * (w @ v)), "values never reach"),
-    "swapped results": (lambda *inputs: attention(*inputs)[::-1], "output first"),
+    "constant": (variant(mix=lambda w, v: 0 * (w @ v)), "one and the same"),
+    "values cut": (variant(mix=of_the_values_type), "only inputs with whole numbers"),
+    "swapped results": (lambda *inputs: attention(*inputs)[::-1], "another order"),
     "output only": (lambda *inputs: attention(*inputs)[0], "2 things"),
     "keys as rows": (
         lambda *inputs: (attention(*inputs)[0], np.swapaxes(attention(*inputs)[1], 1, 2)),
         "keys as rows",
     ),
-    "changes its input": (changes_its_input, "in place"),
+    "changes its input": (changes_its_input, "changes its input value"),
+    "order in memory": (by_layout, "another order in memory"),
+    "twelve keys": (first_twelve, "only long"),
+    "one sentence": (
+        when(lambda q, *_: len(q) == 1, attention, lambda o, w: (o[0], w[0])),
+        "shape",
+    ),
+    "one pair": (
+        when(lambda q, k, *_: q.shape[1] == k.shape[1] == 1, attention, lambda o, w: (o, 0 * w)),
+        "should be",
+    ),
+    "first sentence's mask": (lambda q, k, v, m: attention(q, k, v, m[:1]), ""),
+    "float16": (variant(weigh=lambda s, m: functional.masked_softmax(s.astype("e"), m)), ""),
+    "scaled in place": (variant(score=lambda s, q, k: s.__itruediv__(q.shape[-1] ** 0.5)), "whole"),
     "raises": (lambda q, k, v, m: 1 / 0, "ZeroDivisionError"),
-    "a number": (3.0, "where a function is expected"),
-    "NaN everywhere": (variant(weigh=lambda s, m: s * np.nan), "contains NaN"),
+    "a number": (3.0, "not a function"),
+    "NaN everywhere": (variant(weigh=lambda s, m: s * np.nan), "NaN"),
+    # Its imaginary part is 0, but a student who meets complex numbers has gone astray before.
+    "complex": (lambda *case: [part.astype(complex) for part in attention(*case)], "`.real`"),
 }
 
 
@@ -389,48 +455,33 @@ def with_a_large_number(query, key, value, mask):
 
 
 def in_float32(query, key, value, mask):
-    narrow = [x.astype(np.float32) for x in (query, key, value)]
-    output, weights = functional.scaled_dot_product_attention(*narrow, mask)
-    return output.astype(np.float32), weights.astype(np.float32)
+    query, key, value = (x.astype(np.float32) for x in (query, key, value))
+    scores = query @ key.swapaxes(1, 2) / np.float32(np.sqrt(query.shape[2]))
+    lowest = np.finfo(np.float32).min
+    weights = softmax(np.where(mask, scores, lowest)) * mask
+    return weights @ value, weights
 
 
-def test_attention_accepts_right_answers():
-    accepts(
-        "04.attention",
-        by_loops,
-        with_a_large_number,
-        in_float32,
-        functional.scaled_dot_product_attention,
-    )
+# --- 04.heads ---------------------------------------------------------------------------------
 
 
-def test_attention_refuses_wrong_answers():
-    refuses("04.attention", ATTENTION_MUTANTS)
+def split(x, heads):
+    return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
 
 
-# --- exercise 04.heads: right and wrong answers -----------------------------------------------
+def joined(found):
+    return found.transpose(0, 2, 1, 3).reshape(found.shape[0], found.shape[2], -1)
 
 
-def heads_variant(split=None, score=None, axis=-1, join=None, weigh=None, split_values=None):
+def heads_variant(cut=split, score=None, axis=-1, join=joined, weigh=None, cut_values=split):
     """The solution with one of its parts replaced."""
 
-    def right_split(x, heads):
-        return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
-
-    def right_join(found):
-        batch, _, t_q, _ = found.shape
-        return found.transpose(0, 2, 1, 3).reshape(batch, t_q, -1)
-
     def answer(query, key, value, heads):
-        cut = split or right_split
-        q, k = cut(query, heads), cut(key, heads)
-        v = (split_values or right_split)(value, heads)
+        q, k, v = cut(query, heads), cut(key, heads), cut_values(value, heads)
         dots = q @ np.swapaxes(k, 2, 3)
         scores = score(dots, heads, q) if score else dots / np.sqrt(q.shape[-1])
-        weights = softmax(scores, axis)
-        if weigh:
-            weights = weigh(weights)
-        return (join or right_join)(weights @ v), weights
+        weights = weigh(scores) if weigh else softmax(scores, axis)
+        return join(weights @ v), weights
 
     return answer
 
@@ -452,16 +503,26 @@ def without_heads(query, key, value, heads):
     return weights @ value, weights
 
 
-def averaged_heads(query, key, value, heads):
-    output, weights = attend_in_heads(query, key, value, heads)
-    batch, t_q, width = output.shape
-    return output.reshape(batch, t_q, heads, width // heads).mean(axis=2), weights
+def first_sentence_only(scores):
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights[0] = weights[0] / weights[0].sum(axis=-1, keepdims=True)
+    return weights
+
+
+def strides(x, heads):
+    batch, time, width = x.shape
+    w = width // heads
+    steps = (8 * time * width, 8 * w, 8 * width, 8)
+    shape = (batch, heads, time, w)
+    if x.strides != (8 * time * width, 8 * width, 8):
+        x = np.ravel(x, order="K")[: x.size].astype(float)
+    return np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
 
 
 HEADS_MUTANTS = {
-    "straight reshape": (heads_variant(split=straight), "mixes different words"),
-    "interleaved features": (heads_variant(split=interleaved), "every heads-th feature"),
-    "whole width": (heads_variant(split=whole_width), "split queries and keys"),
+    "straight reshape": (heads_variant(cut=straight), "mixes different words"),
+    "interleaved features": (heads_variant(cut=interleaved), "every heads-th feature"),
+    "whole width": (heads_variant(cut=whole_width), "split queries and keys"),
     "scaled by the whole width": (
         heads_variant(score=lambda s, heads, q: s / np.sqrt(q.shape[-1] * heads)),
         "all heads together",
@@ -470,21 +531,48 @@ HEADS_MUTANTS = {
         heads_variant(score=lambda s, heads, q: s / q.shape[-1]),
         "square root",
     ),
+    "scaled by the heads": (heads_variant(score=lambda s, heads, q: s / heads**0.5), "should be"),
+    "scaled by the number of keys": (
+        heads_variant(score=lambda s, heads, q: s / np.sqrt(s.shape[-1])),
+        "number of keys",
+    ),
     "no scaling": (heads_variant(score=lambda s, heads, q: s), "scaling is missing"),
+    "negative": (heads_variant(score=lambda s, heads, q: -s / q.shape[-1] ** 0.5), "wrong sign"),
     "softmax over heads": (heads_variant(axis=1), "over the heads"),
     "softmax over queries": (heads_variant(axis=2), "over the queries"),
+    "largest of all": (
+        heads_variant(weigh=lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum(-1)[..., None]),
+        "needs its own",
+    ),
+    "no stabiliser": (
+        heads_variant(weigh=lambda s: np.exp(s) / np.exp(s).sum(-1, keepdims=True)),
+        "overflow",
+    ),
+    "clipped": (
+        heads_variant(weigh=lambda s: softmax(np.clip(s, -50, 50))),
+        "clip",
+    ),
+    "something in the sum": (
+        heads_variant(weigh=lambda s: softmax(s) / 1.001),
+        "should be",
+    ),
+    "not normalised after the first sentence": (
+        heads_variant(weigh=first_sentence_only),
+        "should be",
+    ),
     "first head for all": (
-        heads_variant(weigh=lambda w: np.broadcast_to(w[:, :1], w.shape)),
-        "of the first one",
+        heads_variant(weigh=lambda s: np.broadcast_to(softmax(s)[:, :1], s.shape)),
+        "of one head",
     ),
     "averaged weights": (
-        heads_variant(weigh=lambda w: np.broadcast_to(w.mean(1, keepdims=True), w.shape)),
+        heads_variant(weigh=lambda s: np.broadcast_to(softmax(s).mean(1, keepdims=True), s.shape)),
         "their average",
     ),
     "argmax": (
-        heads_variant(weigh=lambda w: (w == w.max(-1, keepdims=True)).astype(float)),
+        heads_variant(weigh=lambda s: (s == s.max(-1, keepdims=True)).astype(float)),
         "argmax",
     ),
+    "scores": (heads_variant(weigh=lambda s: s), "return the scores"),
     "joined without transpose": (
         heads_variant(join=lambda f: f.reshape(f.shape[0], f.shape[2], -1)),
         "moving the axis of heads back",
@@ -493,37 +581,55 @@ HEADS_MUTANTS = {
         heads_variant(join=lambda f: f.transpose(0, 2, 3, 1).reshape(f.shape[0], f.shape[2], -1)),
         "interleaved",
     ),
-    "joined in reverse": (
-        heads_variant(
-            join=lambda f: f[:, ::-1].transpose(0, 2, 1, 3).reshape(f.shape[0], f.shape[2], -1)
-        ),
-        "wrong order",
-    ),
-    "one head repeated": (
-        heads_variant(join=lambda f: np.tile(f[:, 0], f.shape[1])),
-        "repeated",
-    ),
-    "values reshaped straight": (
-        heads_variant(split_values=straight),
-        "split them like queries and keys",
-    ),
-    "no heads": (without_heads, "one matrix of weights per sentence"),
-    "averaged results": (averaged_heads, "added or averaged"),
+    "joined in reverse": (heads_variant(join=lambda f: joined(f[:, ::-1])), "wrong order"),
+    "one head repeated": (heads_variant(join=lambda f: np.tile(f[:, 0], f.shape[1])), "repeated"),
+    "the last head": (heads_variant(join=lambda f: f[:, -1]), "only one head's result"),
+    "values reshaped straight": (heads_variant(cut_values=straight), "like queries and keys"),
+    "values whole": (heads_variant(cut_values=whole_width), "whole width of the values"),
+    "no heads": (without_heads, "attend once"),
+    "averaged results": (heads_variant(join=lambda f: f.mean(axis=1)), "added or averaged"),
     "heads axis kept": (heads_variant(join=lambda f: f), "still has an axis of heads"),
     "heads last in the weights": (
-        lambda *inputs: (
-            attend_in_heads(*inputs)[0],
-            attend_in_heads(*inputs)[1].transpose(0, 2, 1, 3),
+        lambda *case: (
+            attend_in_heads(*case)[0],
+            attend_in_heads(*case)[1].transpose(0, 2, 1, 3),
         ),
         "heads are axis 1",
     ),
-    "constant": (
-        heads_variant(join=lambda f: np.zeros((f.shape[0], f.shape[2], 6))),
-        "never reach",
+    "constant": (heads_variant(join=lambda f: 0 * joined(f)), "one and the same"),
+    "two heads always": (lambda q, k, v, heads: attend_in_heads(q, k, v, 2), "stops with"),
+    "at most four heads": (
+        when(
+            lambda q, k, v, heads: heads > 4, attend_in_heads, lambda o, w: (o[..., :4], w[:, :4])
+        ),
+        "shape",
     ),
-    "two heads always": (lambda q, k, v, heads: attend_in_heads(q, k, v, 2), "shape"),
-    "swapped results": (lambda *inputs: attend_in_heads(*inputs)[::-1], "output first"),
-    "nothing passed": ("attend_in_heads", "where a function is expected"),
+    "one head": (
+        when(lambda q, k, v, heads: heads == 1, attend_in_heads, lambda o, w: (o, w[:, 0])),
+        "shape",
+    ),
+    "one feature in a head": (
+        heads_variant(score=lambda s, heads, q: s / max(q.shape[-1], 2) ** 0.5),
+        "should be",
+    ),
+    "output of the values' type": (
+        when(
+            lambda q, k, v, heads: v.dtype.kind == "i",
+            attend_in_heads,
+            lambda o, w: (o.astype(int), w),
+        ),
+        "only inputs with whole numbers",
+    ),
+    "strides of contiguous doubles": (
+        heads_variant(cut_values=strides),
+        "another order in memory",
+    ),
+    "in place": (
+        lambda q, k, v, heads: (q.sort(), attend_in_heads(q, k, v, heads))[1],
+        "changes its input query",
+    ),
+    "swapped results": (lambda *inputs: attend_in_heads(*inputs)[::-1], "another order"),
+    "nothing passed": ("attend_in_heads", "not a function"),
     "raises": (lambda q, k, v, heads: q @ k, "stops with"),
 }
 
@@ -543,18 +649,61 @@ def heads_from_the_package(query, key, value, heads):
     return functional.combine_heads(output), weights
 
 
-def test_heads_accepts_right_answers():
-    accepts("04.heads", heads_by_slices, heads_from_the_package)
+def heads_by_einsum(query, key, value, heads):
+    q, k, v = (x.reshape(*x.shape[:2], heads, -1) for x in (query, key, value))
+    weights = softmax(np.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(q.shape[-1]))
+    return np.einsum("bhqk,bkhd->bqhd", weights, v).reshape(*query.shape[:2], -1), weights
 
 
-def test_heads_refuses_wrong_answers():
-    refuses("04.heads", HEADS_MUTANTS)
+def heads_by_loops(query, key, value, heads):
+    everything = np.ones((len(query), query.shape[1], key.shape[1]), bool)
+    width, wide = query.shape[2] // heads, value.shape[2] // heads
+    pairs = [
+        by_loops(
+            query[..., i * width : (i + 1) * width],
+            key[..., i * width : (i + 1) * width],
+            value[..., i * wide : (i + 1) * wide],
+            everything,
+        )
+        for i in range(heads)
+    ]
+    return (
+        np.concatenate([output for output, _ in pairs], axis=2).tolist(),
+        [[weights[b].tolist() for _, weights in pairs] for b in range(len(query))],
+    )
 
 
-@pytest.mark.parametrize("name", ["04.attention", "04.heads"])
-def test_an_empty_answer_is_no_mistake(name):
-    assert check(name, lambda a, b, c, d: None).status == "unanswered"
-    assert check(name, ...).status == "unanswered"
+def heads_in_float32(query, key, value, heads):
+    return attend_in_heads(*(x.astype(np.float32) for x in (query, key, value)), heads)
+
+
+RIGHT = {
+    "04.attention": (
+        by_loops,
+        with_a_large_number,
+        in_float32,
+        lambda *case: functional.scaled_dot_product_attention(*case),
+        lambda *case: [part.tolist() for part in attention(*case)],
+    ),
+    "04.heads": (
+        heads_by_slices,
+        heads_from_the_package,
+        heads_by_einsum,
+        heads_by_loops,
+        heads_in_float32,
+    ),
+}
+MUTANTS = {"04.attention": ATTENTION_MUTANTS, "04.heads": HEADS_MUTANTS}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_answers_pass_however_they_are_written(name):
+    accepts(name, *RIGHT[name])
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_wrong_answers_are_refused_in_words_of_their_own(name):
+    refuses(name, MUTANTS[name])
 
 
 @pytest.mark.parametrize("name", ["04.attention", "04.heads"])

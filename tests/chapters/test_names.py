@@ -17,7 +17,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
-from attention_course.book.notebooks import CELL_TIMEOUT, CHAPTERS, ROOT, chapters, read
+from attention_course import environment
+from attention_course.book.execution import CELL_TIMEOUT
+from attention_course.book.notebooks import CHAPTERS, ROOT, chapters, read
 from attention_course.exercises import EXERCISES
 
 STEMS = [path.stem for path in chapters()]
@@ -410,6 +412,7 @@ def shown(cell):
 def test_cells_that_run_again_show_the_same(stem, monkeypatch):
     """Each cell again after all of them: from the last one back to the first, then in any order."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv(environment.EXECUTIONS_VARIABLE, raising=False)  # again on purpose
     notebook = read(CHAPTERS / f"{stem}.ipynb")
     places = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     client = NotebookClient(

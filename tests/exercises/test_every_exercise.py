@@ -8,7 +8,7 @@ from attention_course.exercises.drawing import KINDS, draw_cases
 
 NAMES = [name for name in EXERCISES if isinstance(EXERCISES[name], judging.Exercise)]
 NUMPY = [name for name in NAMES if not EXERCISES[name].imports]
-MISTAKES = [(name, sentence) for name in NUMPY for sentence in EXERCISES[name].mistakes]
+MISTAKES = [(name, *known) for name in NUMPY for known in EXERCISES[name].known]
 
 
 @pytest.mark.parametrize("name", NUMPY)
@@ -18,9 +18,8 @@ def test_the_published_solution_passes_on_more_than_a_hundred_inputs(name):
         assert examine(name, published(name), seed).passed
 
 
-@pytest.mark.parametrize(("name", "sentence"), MISTAKES)
-def test_a_mistake_gets_its_own_sentence(name, sentence):
-    mistake = EXERCISES[name].mistakes[sentence]
+@pytest.mark.parametrize(("name", "sentence", "mistake"), MISTAKES)
+def test_a_mistake_gets_its_own_sentence(name, sentence, mistake):
     verdict = examine(name, lambda *inputs: mistake(*inputs))
     assert verdict.status == "wrong"
     assert verdict.message == sentence

@@ -10,7 +10,6 @@ Importing this package loads neither TensorFlow nor Keras.
 from __future__ import annotations
 
 import importlib
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,11 +35,7 @@ NAMES = tuple(SETTINGS)
 
 
 def known(names: Sequence[str]) -> list[str]:
-    """Return the named benchmarks, or all of them when none is named.
-
-    Raises:
-        BenchmarkError: a name is unknown.
-    """
+    """Return the named benchmarks, or all where none is named; refuse an unknown name."""
     for name in names:
         if name not in NAMES:
             raise common.BenchmarkError(
@@ -52,14 +47,9 @@ def known(names: Sequence[str]) -> list[str]:
 
 
 def record(name: str, folder: Path) -> Path:
-    """Run one benchmark and store its record; returns the path of the file.
+    """Run one benchmark and store its record in ``folder``, made if missing; return its path.
 
-    Args:
-        name: one of ``NAMES``.
-        folder: where to write ``NAME.json``; made if it is missing.
-
-    Raises:
-        BenchmarkError: the name is unknown, or the benchmark says why it could not be run.
+    ``BenchmarkError`` says that the name is unknown, or why the benchmark could not be run.
     """
     known([name])
     settings = {**environment.SETTINGS, **SETTINGS[name]}
@@ -72,6 +62,4 @@ def record(name: str, folder: Path) -> Path:
 
 def measure(name: str) -> dict[str, Any]:
     """Return the record of one benchmark, measured in this process."""
-    # TensorFlow suspects a mistake where many graphs are made; each task here has its own.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    return importlib.import_module(f"attention_course.experiments.benchmarks.{name}").measure()
+    return importlib.import_module(f"{__name__}.{name}").measure()

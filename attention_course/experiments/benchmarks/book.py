@@ -40,27 +40,26 @@ def measure(root: Path | None = None, cold_rounds: int = 2, warm_rounds: int = 3
     root = root or assets.checkout_root()
     if root is None:
         raise common.BenchmarkError(
-            tr("The book can be built only in a clone of the course; run the command there.")
+            "The book can be built only in a clone of the course; run the command there."
         )
-    cold, chapters = [], []
-    for number in range(cold_rounds):
+    cold, pages = [], []
+    for _ in range(cold_rounds):
         with tempfile.TemporaryDirectory(prefix="attention-course-") as folder:
             copy = Path(folder, "book")
             shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
             cold.append(build(copy))
-            chapters.append(execution_seconds(copy))
-            last = number == cold_rounds - 1
-            warm = [build(copy) for _ in range(warm_rounds)] if last else []
+            pages.append(execution_seconds(copy))
+            warm = [build(copy) for _ in range(warm_rounds if len(cold) == cold_rounds else 0)]
     return {
-        "what": "jupyter-book build of a copy of the checkout",
-        "repeats": {"cold_rounds": cold_rounds, "warm_rounds": warm_rounds},
-        **common.surroundings(),
+        **common.header(
+            "jupyter-book build of a copy of the checkout",
+            cold_rounds=cold_rounds,
+            warm_rounds=warm_rounds,
+        ),
         "unit": "seconds",
         "cold": common.summary(cold),
         "warm": common.summary(warm),
-        "pages": {
-            name: common.summary([found[name] for found in chapters]) for name in chapters[0]
-        },
+        "pages": {name: common.summary([found[name] for found in pages]) for name in pages[0]},
     }
 
 
@@ -73,7 +72,6 @@ def build(folder: Path) -> float:
         capture_output=True,
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
-        check=False,
     )
     if result.returncode:
         plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr).strip()
@@ -90,11 +88,8 @@ def execution_seconds(folder: Path) -> dict[str, float]:
     """Return what the build noted for each page it ran: the time of its whole Python process."""
     from jupyter_cache import get_cache
 
-    records = get_cache(folder / CACHE).list_cache_records()
-    found = {
-        Path(record.uri).relative_to(folder.resolve()).with_suffix("").as_posix(): record.data[
-            "execution_seconds"
-        ]
-        for record in records
-    }
+    found = {}
+    for record in get_cache(folder / CACHE).list_cache_records():
+        page = Path(record.uri).relative_to(folder.resolve()).with_suffix("").as_posix()
+        found[page] = record.data["execution_seconds"]
     return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved rounds, medians and ratios, and the machine's description.
+"""What the benchmarks share: interleaved rounds, medians and ratios, and where it was measured.
 
 Importing this module loads neither TensorFlow nor Keras.
 """
@@ -13,7 +13,8 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import timeit
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,22 +40,15 @@ class BenchmarkError(CourseError, RuntimeError):
     """A benchmark is unknown or cannot be run."""
 
 
-# --- time ----------------------------------------------------------------------------------
-
-
 def interleave(
-    tasks: Mapping[Any, Callable[[], object]], rounds: int, least: float
+    tasks: Mapping[Any, Callable[[], object]], rounds: int, least: float, factor: float = 1
 ) -> dict[Any, list[float]]:
-    """Return the seconds of one call of each task, once per round.
+    """Return the seconds of one call of each task, once per round, times ``factor`` and rounded.
 
     Every round measures every task, so that a slow minute of the machine touches all of them. The
     order is turned around from round to round. Before the first round each task is called twice:
     once for what only happens once, such as tracing a graph, and once to see how long it takes.
-
-    Args:
-        tasks: name -> what is measured.
-        rounds: measurements per task.
-        least: seconds that one measurement lasts at least; a quick task is called several times.
+    A quick task is called several times, so that one measurement lasts ``least`` seconds.
     """
     calls = {}
     for name, task in tasks.items():
@@ -63,30 +57,17 @@ def interleave(
     found: dict[Any, list[float]] = {name: [] for name in tasks}
     for number in range(rounds):
         for name in list(tasks)[:: -1 if number % 2 else 1]:
-            found[name].append(_seconds(tasks[name], calls[name]))
+            found[name].append(significant(factor * _seconds(tasks[name], calls[name])))
     return found
 
 
 def _seconds(task: Callable[[], object], calls: int) -> float:
-    begun = time.perf_counter()
-    for _ in range(calls):
-        task()
-    return (time.perf_counter() - begun) / calls
+    return timeit.timeit(task, timer=time.perf_counter, number=calls) / calls
 
 
-# --- numbers -------------------------------------------------------------------------------
-
-
-def significant(value: float, digits: int = DIGITS) -> float:
-    """Return a number rounded to so many significant digits."""
-    return float(f"{value:.{digits - 1}e}")
-
-
-def scaled(measured: Mapping[Any, Sequence[float]], factor: float) -> dict[Any, list[float]]:
-    """Return the measurements of every task in another unit, rounded as they are stored."""
-    return {
-        task: [significant(factor * value) for value in values] for task, values in measured.items()
-    }
+def significant(value: float) -> float:
+    """Return a number rounded to so many significant digits as are stored."""
+    return float(f"{value:.{DIGITS - 1}e}")
 
 
 def summary(rounds: Sequence[float]) -> dict[str, Any]:
@@ -109,32 +90,22 @@ def ratio(of: Sequence[float], to: Sequence[float]) -> dict[str, Any]:
     return summary([a / b for a, b in zip(of, to, strict=True)])
 
 
-# --- where it was measured -----------------------------------------------------------------
-
-
-def surroundings() -> dict[str, Any]:
-    """Return what a record says about the machine, the versions and the settings."""
+def header(what: str, **repeats: float) -> dict[str, Any]:
+    """Return how a record begins: what was measured how often, the machine, versions, settings."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "machine": machine(),
+        "what": what,
+        "repeats": repeats,
+        "machine": {
+            "processor": _processor(),
+            "architecture": platform.machine(),
+            "cores": environment.cores(),
+            "memory_gb": round(memory / 1e9, 1),
+            "system": platform.system(),
+        },
         "versions": environment.versions(PACKAGES),
-        "settings": settings(),
+        "settings": {name: os.environ[name] for name in SPEED_SETTINGS if name in os.environ},
     }
-
-
-def machine() -> dict[str, Any]:
-    """Describe the machine: processor, architecture, usable cores, memory, system."""
-    return {
-        "processor": _processor(),
-        "architecture": platform.machine(),
-        "cores": environment.cores(),
-        "memory_gb": round(_memory_bytes() / 1e9, 1),
-        "system": platform.system(),
-    }
-
-
-def settings() -> dict[str, str]:
-    """Return the environment variables among ``SPEED_SETTINGS`` that are set."""
-    return {name: os.environ[name] for name in SPEED_SETTINGS if name in os.environ}
 
 
 def _processor() -> str:
@@ -145,13 +116,6 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-# --- processes -----------------------------------------------------------------------------
-
-
 def in_fresh_process(
     function: Callable[..., Any], *arguments: Any, settings: Mapping[str, str]
 ) -> Any:
@@ -159,23 +123,17 @@ def in_fresh_process(
 
     Some are read only while a process starts: the number of threads, and how memory is handed out.
     """
-    with _environment(settings):
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context, initializer=_quieten) as pool:
-            return pool.submit(function, *arguments).result()
-
-
-def _quieten() -> None:
-    # TensorFlow takes many graphs for a mistake; here each length has its own.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-@contextlib.contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.update(settings)
     try:
-        yield
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context, initializer=_quieten) as pool:
+            return pool.submit(function, *arguments).result()
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _quieten() -> None:
+    # TensorFlow takes many graphs for a mistake; here each task and each length has its own.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

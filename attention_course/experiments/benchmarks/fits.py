@@ -1,4 +1,7 @@
-"""Curves fitted to time against sequence length, and where two of them cross."""
+"""Curves fitted to time against sequence length, and where two of them cross.
+
+Lengths and seconds have the shape (n,) and are above zero.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,6 @@ CONFIDENCE = 0.95
 def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
     """Fit seconds = factor · length^exponent, by least squares of the logarithms.
 
-    Args:
-        lengths: shape (n,), at least three of them.
-        seconds: shape (n,), all above zero.
-
     Returns:
         ``exponent`` and ``factor``; the ``standard_error`` of the exponent, from the scatter of
         the points about the line; and its 95 % ``interval``, by Student's t with n - 2 degrees of
@@ -32,12 +31,12 @@ def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
     if x.size < 3:
         raise BenchmarkError("An exponent needs at least three lengths, not {count}.", count=x.size)
     line = stats.linregress(x, y)
-    margin = stats.t.ppf((1 + CONFIDENCE) / 2, x.size - 2) * line.stderr
+    low, high = stats.t.interval(CONFIDENCE, x.size - 2, loc=line.slope, scale=line.stderr)
     return {
         "exponent": significant(line.slope),
         "standard_error": significant(line.stderr),
-        "interval": [significant(line.slope - margin), significant(line.slope + margin)],
-        "factor": significant(float(np.exp(line.intercept))),
+        "interval": [significant(low), significant(high)],
+        "factor": significant(np.exp(line.intercept)),
     }
 
 
@@ -57,7 +56,7 @@ def linear_and_quadratic(lengths: Any, seconds: Any) -> dict[str, float]:
         "a": significant(a),
         "b": significant(b),
         "crossing": significant(a / b) if a > 0 and b > 0 else None,
-        "misfit": significant(float(np.abs(terms @ [a, b] - 1).max())),
+        "misfit": significant(np.abs(terms @ [a, b] - 1).max()),
     }
 
 
@@ -65,15 +64,12 @@ def crossing(lengths: Any, first: Any, second: Any) -> float | None:
     """Return the length from which ``second`` takes longer than ``first``.
 
     Between two lengths, the logarithm of their ratio is taken as a straight line over the
-    logarithm of the length.
-
-    Returns:
-        None when the second does not overtake the first within the lengths.
+    logarithm of the length. None when the second does not overtake the first within the lengths.
     """
     x = np.log(lengths)
     above = np.log(np.asarray(second, dtype=float) / np.asarray(first, dtype=float))
     for left in range(len(x) - 1):
         if above[left] < 0 <= above[left + 1]:
             share = above[left] / (above[left] - above[left + 1])
-            return significant(float(np.exp(x[left] + share * (x[left + 1] - x[left]))))
+            return significant(np.exp(x[left] + share * (x[left + 1] - x[left])))
     return None

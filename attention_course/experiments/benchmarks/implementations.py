@@ -47,12 +47,12 @@ def measure(
         BenchmarkError: two ways do not agree.
     """
     tasks = {(way, length): call for length in lengths for way, call in _ways(length).items()}
-    differences = {length: _differences(tasks, length) for length in lengths}
-    ms = common.scaled(common.interleave(tasks, rounds, least), 1000)
+    differences = {place: _difference(tasks, *place) for place in tasks}
+    ms = common.interleave(tasks, rounds, least, factor=1000)
     return {
-        "what": "attention with one head, written in several ways",
-        "repeats": {"rounds": rounds, "least_seconds": least},
-        **common.surroundings(),
+        **common.header(
+            "attention with one head, written in several ways", rounds=rounds, least_seconds=least
+        ),
         "width": WIDTH,
         "tolerance": TOLERANCE,
         "unit": "milliseconds per call",
@@ -61,7 +61,7 @@ def measure(
         "ways": {
             way: {
                 "title": title,
-                "difference": [differences[length][way] for length in lengths],
+                "difference": [differences[way, length] for length in lengths],
                 "times": [common.summary(ms[way, length]) for length in lengths],
                 "ratios": [
                     common.ratio(ms[way, length], ms[REFERENCE, length]) for length in lengths
@@ -78,7 +78,6 @@ def _ways(length: int) -> dict[str, Callable[[], Any]]:
     double = [random.normal(size=(length, WIDTH)) for _ in range(3)]
     single = [array.astype(np.float32) for array in double]
     tensors = [tf.constant(array[None]) for array in single]
-    layer = keras.layers.Attention()
     # Keras' layer does not divide by sqrt(d): the queries are divided before.
     scaled = [tensors[0] / math.sqrt(WIDTH), tensors[2], tensors[1]]
     return {
@@ -87,7 +86,7 @@ def _ways(length: int) -> dict[str, Callable[[], Any]]:
         "numpy32": partial(by_matrices, *single, softmax_in_kind),
         "scipy": partial(by_matrices, *double, partial(scipy.special.softmax, axis=-1)),
         "keras_ops": partial(by_keras, *tensors),
-        "keras_layer": partial(layer, scaled),
+        "keras_layer": partial(keras.layers.Attention(), scaled),
         "keras_graph": partial(tf.function(by_keras), *tensors),
     }
 
@@ -124,21 +123,19 @@ def by_keras(query: Any, key: Any, value: Any) -> Any:
     return keras.ops.matmul(keras.ops.softmax(scores), value)
 
 
-def _differences(tasks: dict[tuple[str, int], Callable], length: int) -> dict[str, float]:
-    """Largest difference of each way from the reference."""
+def _difference(tasks: dict[tuple[str, int], Callable], way: str, length: int) -> float:
+    """Largest difference of a way from the reference; refuse one above the tolerance."""
     reference = tasks[REFERENCE, length]()
-    found = {}
-    for way in TITLES:
-        output = np.asarray(tasks[way, length]()).reshape(reference.shape)
-        found[way] = common.significant(float(np.abs(output - reference).max()))
-        if not found[way] <= TOLERANCE:
-            raise common.BenchmarkError(
-                "{one} and {other} differ by {difference} at length {length}; they have to agree "
-                "to {tolerance}. Their times would not be comparable.",
-                one=TITLES[way],
-                other=TITLES[REFERENCE],
-                difference=found[way],
-                length=length,
-                tolerance=TOLERANCE,
-            )
-    return found
+    output = np.asarray(tasks[way, length]()).reshape(reference.shape)
+    difference = common.significant(np.abs(output - reference).max())
+    if not difference <= TOLERANCE:
+        raise common.BenchmarkError(
+            "{one} and {other} differ by {difference} at length {length}; they have to agree "
+            "to {tolerance}. Their times would not be comparable.",
+            one=TITLES[way],
+            other=TITLES[REFERENCE],
+            difference=difference,
+            length=length,
+            tolerance=TOLERANCE,
+        )
+    return difference
