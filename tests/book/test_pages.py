@@ -339,6 +339,7 @@ def test_scripts_are_deferred(small_book):
     assert script.has_attr("defer")
 
 
+@pytest.mark.slow
 def test_pages_follow_a_change_of_the_glossary_and_of_a_quiz(tmp_path):
     write_book(tmp_path)
     build(tmp_path)
@@ -351,6 +352,7 @@ def test_pages_follow_a_change_of_the_glossary_and_of_a_quiz(tmp_path):
     assert data(tmp_path, "index")["chapters"]["01_one"]["questions"] == ["first", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("anchor", "complaint"),
     [
@@ -365,6 +367,7 @@ def test_a_link_to_no_entry_stops_the_build(tmp_path, anchor, complaint):
     assert complaint in result.stderr
 
 
+@pytest.mark.slow
 def test_a_book_without_a_glossary_and_a_chapter_without_words(tmp_path):
     write_book(tmp_path, "# …\n", glossary=None)
     (tmp_path / "quizzes" / "01_one.json").unlink()

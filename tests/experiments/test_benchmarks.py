@@ -264,6 +264,7 @@ def check_book(record):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_training_runs(same_process):
     from attention_course.experiments.benchmarks import training
 
@@ -358,6 +359,7 @@ def tiny_book(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_book_is_built_cold_and_warm_in_a_copy(tiny_book):
     record = book.measure(tiny_book, cold_rounds=1, warm_rounds=1)
     check_book(record)
