@@ -5,11 +5,15 @@ A command imports only what it needs, so TensorFlow is loaded for training and e
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":  # a file random.py in the current folder must not stand for Python's own
+    sys.path.append(sys.path.pop(0))
+
 import argparse
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(commands, "check", _check, "check an answer in a .py or .ipynb file")
     check.add_argument("exercise", metavar="EXERCISE", help="such as 06.attention")
     check.add_argument("file", metavar="FILE", type=Path, help="the file with the answer")
+    check.add_argument("--seed", type=int, help="repeat the inputs of an earlier check")
 
     move = _add(commands, "address", _address, "write the repository's address everywhere")
     move.add_argument(
@@ -292,7 +297,7 @@ def _fetch(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from attention_course.exercises.files import check_file
 
-    verdict = check_file(options.exercise, options.file)
+    verdict = check_file(options.exercise, options.file, seed=options.seed)
     print(verdict)
     return 0 if verdict.passed else 1
 

@@ -192,15 +192,15 @@ def test_check(run, monkeypatch, status, code):
 
     calls = []
 
-    def check_file(name, path):
-        calls.append((name, path))
+    def check_file(name, path, seed):
+        calls.append((name, path, seed))
         return Verdict(name, status, "So it is.")
 
     monkeypatch.setattr("attention_course.exercises.files.check_file", check_file)
-    result, out, _ = run("check", "06.attention", "answer.py")
+    result, out, _ = run("check", "06.attention", "answer.py", "--seed", "7")
     assert result == code
     assert "So it is." in out
-    assert calls == [("06.attention", Path("answer.py"))]
+    assert calls == [("06.attention", Path("answer.py"), 7)]
 
 
 def test_registry(run, monkeypatch, tmp_path):

@@ -72,7 +72,7 @@ def check(name: str, answer: Any, *, seed: int | None = None) -> Verdict:
         if reason := refusal(answer, request):
             yield {"refused": reason}
         else:
-            yield from process.serve(request | process.pickled(answer), exercise.seconds)
+            yield from process.serve_object(answer, request, exercise.seconds)
 
     return judge(exercise, run, seed)
 

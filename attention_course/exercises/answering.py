@@ -158,8 +158,13 @@ def describe(problem):
         for frame in frames
         if not frame.filename.startswith(("<frozen", *(place for place in NOT_THEIRS if place)))
     ]
-    place = [own[-1].filename, own[-1].lineno, own[-1].line or ""] if own else None
-    return {"type": type(problem).__name__, "words": " ".join(words.split())[:1000], "line": place}
+    last = own[-1] if own else None
+    return {
+        "type": type(problem).__name__,
+        "words": " ".join(words.split())[:1000],
+        "line": (last and last.line) or "",
+        "place": [last.name, last.lineno] if last else None,
+    }
 
 
 # --- running ----------------------------------------------------------------------------------
@@ -291,7 +296,7 @@ def run_file(request):
     """
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
-    shell = _shell(module) if request["notebook"] else None
+    shell = _shell(module) if request["ipython"] else None
     stopped = None
     for label, code in request["cells"]:
         linecache.cache[label] = (len(code), None, code.splitlines(keepends=True), label)
@@ -322,7 +327,7 @@ def _shell(module):
     with tempfile.TemporaryDirectory() as folder:
         os.environ["IPYTHONDIR"] = folder  # nothing is read from, or left in, the student's own
         shell = InteractiveShell.instance(config=config, user_module=module)
-    shell.system = shell.getoutput = lambda *_, **__: []
+    shell.system = shell.getoutput = shell.enable_gui = lambda *_, **__: []
     for name in ("pip", "conda", "mamba", "uv", "sx", "system"):
         shell.register_magic_function(lambda *_: None, "line", name)
     for name in ("bash", "sh", "script", "sx", "system", "cmd", "perl", "ruby"):

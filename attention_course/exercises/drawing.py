@@ -56,21 +56,21 @@ class Draw:
         large: float = 300.0,
     ) -> np.ndarray:
         """Normal numbers, or numbers between two bounds; ``large`` multiplies what is large."""
-        kind = self.kind
+        random, bounded, kind = self.random, low is not None, self.kind
         if kind == "mixed":
-            kind = str(self.random.choice(KINDS[2:7]))
-        bounded = low is not None
-        values = (
-            self.random.uniform(low, high, shape) if bounded else self.random.normal(size=shape)
-        )
+            kind = str(random.choice(["plain", "whole", "float32", "fortran", "strided", "zeros"]))
+        if kind == "part":
+            kind = str(random.choice(["whole", "plain"], p=[0.7, 0.3]))
+        values = random.uniform(low, high, shape) if bounded else random.normal(size=shape)
         if kind == "zeros":
-            values *= self.random.random(shape) < self.random.choice([0, 0.3, 0.6])
-        if kind == "small":
-            values *= 1e-5
-        if kind == "large":  # whole numbers, so that single precision holds them exactly
-            ends = self.random.choice([low, high], shape) if bounded else np.round(large * values)
-            values = np.where(self.random.random(shape) < 0.5, ends, values) if bounded else ends
-        if kind == "whole":
+            values = np.where(random.random(shape) < random.choice([0, 0.3, 0.6]), values, 0.0)
+        elif kind == "small":
+            values = values * 1e-5
+        elif kind == "large" and bounded:
+            values = np.where(random.random(shape) < 0.5, random.choice([low, high], shape), values)
+        elif kind == "large":  # whole numbers, so that single precision holds them exactly
+            values = np.round(large * values)
+        elif kind == "whole":
             values = np.round(values if bounded else 2 * values).astype(np.int64)
         return self.layout(values, kind)
 

@@ -36,8 +36,9 @@ def check_file(
     """
     exercise = EXERCISES[name]
     path = Path(path).absolute()
-    notebook = path.suffix.lower() == ".ipynb"
-    file = {"cells": cells(path, exercise.called), "notebook": notebook, "folder": str(path.parent)}
+    code = cells(path, exercise.called)
+    ipython = path.suffix.lower() == ".ipynb" or not _is_python(*code[0])
+    file = {"cells": code, "ipython": ipython, "folder": str(path.parent)}
 
     def run(request: dict) -> Iterator[dict]:
         return process.serve(request | file, exercise.seconds, loading=seconds)
@@ -98,6 +99,14 @@ def _notebook(path: Path, answer: str) -> list[tuple[str, str]]:
         raise ExerciseError(
             tr("{file} is not a notebook; save it again with Jupyter.", file=path.name)
         ) from problem
+
+
+def _is_python(label: str, code: str) -> bool:
+    try:
+        compile(code, label, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _is_course_solution(cell: Any, answer: str) -> bool:

@@ -1,37 +1,15 @@
-"""Exercises of chapter 2: the Jacobian of one step, the product through time, and clipping.
-
-Each checker computes the right answer and, when the student's differs, the answers that common
-mistakes lead to. The mistake whose numbers the student has is the one that is named.
-"""
+"""Exercises of chapter 2: the Jacobian of one step, the product through time, and clipping."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
-from attention_course.exercises._harness import Exercise, as_array, call, close, fail, source
-
-TOLERANCE = 1e-5  # an answer computed in float32 is right too
-Mistakes = Sequence[tuple[Callable[..., Any], str]]
-
-
-def _name_the_mistake(found: list, cases: list, mistakes: Mistakes, otherwise: str) -> None:
-    """Say which mistake gives the numbers ``found``, or else ``otherwise``."""
-    for wrong, sentence in mistakes:
-        if all(
-            close(answer, wrong(*case), TOLERANCE)
-            for answer, case in zip(found, cases, strict=True)
-        ):
-            fail(sentence)
-    fail(otherwise)
-
-
-def _all_close(found: list, cases: list, right: Callable) -> bool:
-    pairs = zip(found, cases, strict=True)
-    return all(close(answer, right(*case), TOLERANCE) for answer, case in pairs)
-
+from attention_course.exercises.drawing import Draw
+from attention_course.exercises.exercise import Exercise
+from attention_course.words import mark
 
 # --- 02.jacobian ------------------------------------------------------------------------------
 
@@ -46,73 +24,54 @@ def step_jacobian(h, U):
     return J
 
 
-JACOBIAN_MISTAKES: Mistakes = (
-    (
-        lambda h, U: (1 - h**2)[:, None] * U,
+def _states(draw: Draw, *shape: int) -> np.ndarray:
+    """What a tanh gives; beside whole weights it is half a number, so that products have parts."""
+    states = draw.numbers(*shape, low=-1, high=1)
+    return states / 2 if draw.kind == "whole" else states
+
+
+def _step_case(draw: Draw) -> tuple:
+    n = draw.size()
+    return _states(draw, n), draw.numbers(n, n)
+
+
+def _step(h: np.ndarray, U: np.ndarray) -> np.ndarray:
+    return (1 - h**2)[:, None] * U.T
+
+
+JACOBIAN_MISTAKES = {
+    mark(
         "U is used the wrong way round: in h @ U the weight from old neuron j to new neuron i is "
-        "U[j, i], so the entry in row i and column j needs U[j, i].",
+        "U[j, i], so the entry in row i and column j needs U[j, i]."
+    ): lambda h, U: (1 - h**2)[:, None] * U,
+    mark("Your matrix is the transpose of the one asked for: rows are new neurons, columns old."): (
+        lambda h, U: _step(h, U).T
     ),
-    (
-        lambda h, U: (1 - h**2)[None, :] * U,
-        "Your matrix is the transpose of the one asked for: rows are the new neurons i, columns "
-        "the old neurons j.",
-    ),
-    (
-        lambda h, U: (1 - h**2)[None, :] * U.T,
+    mark(
         "The factor of tanh' multiplies the columns; it belongs to the new neurons, so it "
-        "multiplies the rows: (1 - h**2)[:, None].",
+        "multiplies the rows: (1 - h**2)[:, None]."
+    ): lambda h, U: (1 - h**2) * U.T,
+    mark("The derivative of tanh is missing: multiply row i by 1 - h[i]**2."): lambda h, U: U.T,
+    mark("Only tanh' is there; the weights U are missing."): lambda h, U: np.diag(1 - h**2),
+    mark("You apply tanh once more: h is already the output of the tanh, so tanh' is 1 - h**2."): (
+        lambda h, U: _step(np.tanh(h), U)
     ),
-    (
-        lambda h, U: U.T,
-        "The derivative of tanh is missing: multiply row i by 1 - h[i]**2.",
+    mark("Your factor is 1 - h; the derivative of tanh is one minus the square of h."): (
+        lambda h, U: (1 - h)[:, None] * U.T
     ),
-    (
-        lambda h, U: np.diag(1 - h**2),
-        "Only tanh' is there; the recurrent weights U are missing.",
+    mark("Your factor is 1 + h**2, which is above 1; the derivative of tanh never is."): (
+        lambda h, U: (1 + h**2)[:, None] * U.T
     ),
-    (
-        lambda h, U: (1 - np.tanh(h) ** 2)[:, None] * U.T,
-        "You apply tanh once more: h is already the output of the tanh, so tanh' is 1 - h**2.",
+    mark("h(1 - h) is the derivative of the sigmoid; this network uses tanh."): (
+        lambda h, U: (h * (1 - h))[:, None] * U.T
     ),
-    (
-        lambda h, U: (1 - h)[:, None] * U.T,
-        "Your factor is 1 - h; the derivative of tanh is one minus the square of h.",
+    mark("Your factor is h**2; 1 - h**2 is large where the neuron is undecided, not saturated."): (
+        lambda h, U: (h**2)[:, None] * U.T
     ),
-    (
-        lambda h, U: (1 + h**2)[:, None] * U.T,
-        "Your factor is 1 + h**2, which is above 1; the derivative of tanh never is.",
+    mark("Only the diagonal is filled: every new neuron depends on every old one."): (
+        lambda h, U: np.diag(np.diag(_step(h, U)))
     ),
-    (
-        lambda h, U: (h * (1 - h))[:, None] * U.T,
-        "h(1 - h) is the derivative of the sigmoid; this network uses tanh.",
-    ),
-    (
-        lambda h, U: (h**2)[:, None] * U.T,
-        "Your factor is h**2; it should be 1 - h**2: large where the neuron is undecided, small "
-        "where it is saturated.",
-    ),
-    (
-        lambda h, U: np.diag((1 - h**2) * np.diag(U)),
-        "Only the diagonal is filled: every new neuron depends on every old one.",
-    ),
-)
-
-
-def _check_jacobian(answer: Any) -> None:
-    random = np.random.default_rng(21)
-    cases = [(random.uniform(-0.9, 0.9, size=n), random.normal(size=(n, n))) for n in (2, 3, 5)]
-    found = [
-        as_array(call(answer, *case), (len(case[0]),) * 2, f"the Jacobian for n = {len(case[0])}")
-        for case in cases
-    ]
-    if not _all_close(found, cases, step_jacobian):
-        _name_the_mistake(
-            found,
-            cases,
-            JACOBIAN_MISTAKES,
-            "Your Jacobian differs from what finite differences measure: entry (i, j) says how "
-            "much new neuron i moves when old neuron j moves, (1 - h[i]**2) * U[j, i].",
-        )
+}
 
 
 # --- 02.product -------------------------------------------------------------------------------
@@ -129,117 +88,71 @@ def through_time(states, U):
     return products
 
 
+def _states_case(draw: Draw) -> tuple:
+    steps, n = draw.length(), draw.size()
+    return _states(draw, steps, n), draw.numbers(n, n)
+
+
 def _products(
-    states: np.ndarray,
-    U: np.ndarray,
-    *,
-    shift: int = 1,
-    order: str = "later first",
-    recurrent: str = "T",
-    factor: bool = True,
-    add: bool = False,
+    states: np.ndarray, U: np.ndarray, step: Callable = _step, join: Callable = np.matmul
 ) -> np.ndarray:
-    """The right product, or one with the mistakes the parameters name."""
-    T, n = states.shape
-    result = np.zeros((T, n, n))
-    result[T - 1] = np.eye(n)
-    for t in range(T - 2, -1, -1):
-        slope = 1 - states[t + shift] ** 2 if factor else np.ones(n)
-        J = slope[:, None] * (U.T if recurrent == "T" else U)
-        later = result[t + 1]
-        if add:
-            result[t] = later + J
-        else:
-            result[t] = later @ J if order == "later first" else J @ later
-    return result
+    """Go back over the states after the first; the other parameters make the mistakes below."""
+    products = [np.eye(len(U))]
+    for h in states[:0:-1]:
+        products.append(join(products[-1], step(h, U)))
+    return np.stack(products[::-1])
 
 
-PRODUCT_MISTAKES: Mistakes = (
-    (
-        lambda s, U: _products(s, U, order="earlier first"),
-        "The factors stand in the wrong order: matrices do not commute, and the latest step "
-        "stands leftmost, J_T ... J_(t+1).",
+def _steps(states: np.ndarray, U: np.ndarray) -> np.ndarray:
+    return np.stack([_step(h, U) for h in states])
+
+
+PRODUCT_MISTAKES = {
+    mark("The factors stand in the wrong order: the latest step is leftmost, J_T ... J_(t+1)."): (
+        partial(_products, join=lambda later, J: J @ later)
     ),
-    (
-        lambda s, U: _products(s, U, shift=0),
+    mark(
         "Every factor is one step too early: the step from t to t + 1 has the slope at the state "
-        "it arrives at, states[t + 1].",
+        "it arrives at, states[t + 1]."
+    ): lambda states, U: _products(np.concatenate([states[:1], states[:-1]]), U),
+    mark("You add the factors; the chain rule multiplies them."): partial(_products, join=np.add),
+    mark(
+        "The products are right but in reverse order: the identity, of the last state, is last."
+    ): (lambda states, U: _products(states, U)[::-1]),
+    mark(
+        "Each of your matrices is transposed: rows are the neurons of h_T, columns those of h_t."
+    ): (lambda states, U: _products(states, U).swapaxes(1, 2)),
+    mark("These are the single steps; multiply them, from step t + 1 up to the last."): _steps,
+    mark("These are the single steps, with the identity last; multiply them, step by step."): (
+        partial(_products, join=lambda later, J: J)
     ),
-    (
-        lambda s, U: _products(s, U, recurrent="plain"),
-        "U is used the wrong way round in every factor: the step's Jacobian is "
-        "(1 - h**2)[:, None] * U.T.",
+    mark("Only the last entry is filled: work back from it, one factor per step."): (
+        partial(_products, join=lambda later, J: 0 * J)
     ),
-    (
-        lambda s, U: _products(s, U, factor=False),
-        "You take powers of U alone: the slope 1 - h**2 of every step is missing.",
+    mark("Each product has one factor too many: d h_T / d h_T is the identity."): (
+        lambda states, U: _products(states, U) @ _steps(states, U)
     ),
-    (
-        lambda s, U: _products(s, U, add=True),
-        "You add the factors; the chain rule multiplies them.",
-    ),
-    (
-        lambda s, U: _products(s, U)[::-1],
-        "The products are right but in reverse order: entry t belongs to state t, so the identity "
-        "comes last.",
-    ),
-    (
-        lambda s, U: _products(s, U).swapaxes(1, 2),
-        "Each of your matrices is transposed: rows are the neurons of h_T, columns those of h_t.",
-    ),
-    (
-        lambda s, U: np.stack([(1 - h**2)[:, None] * U.T for h in s]),
-        "These are the single steps; multiply them, from step t + 1 up to the last.",
-    ),
-    (
-        lambda s, U: np.stack([np.zeros_like(U)] * (len(s) - 1) + [np.eye(len(U))]),
-        "Only the last entry is filled: work back from it, one factor per step.",
-    ),
-    (
-        lambda s, U: np.stack(
-            [p @ ((1 - h**2)[:, None] * U.T) for p, h in zip(_products(s, U), s, strict=True)]
-        ),
-        "Each product has one factor too many: d h_T / d h_T is the identity.",
-    ),
-    (
-        lambda s, U: np.stack(
-            [np.eye(len(U))] + [_products(s[: t + 1], U)[0] for t in range(1, len(s))]
-        ),
+    mark(
         "Yours says how each state depends on the first one; asked is how the last state depends "
-        "on each.",
+        "on each."
+    ): lambda states, U: np.stack([_products(states[:t], U)[0] for t in range(1, len(states) + 1)]),
+    mark("You return T numbers, the norms: return the matrices themselves, shape (T, n, n)."): (
+        lambda states, U: np.linalg.norm(_products(states, U), axis=(1, 2))
     ),
-)
-
-
-def _check_product(answer: Any) -> None:
-    random = np.random.default_rng(22)
-    cases = [
-        (random.uniform(-0.9, 0.9, size=(T, n)), random.normal(size=(n, n)))
-        for T, n in ((4, 2), (5, 3), (3, 3))
-    ]
-    found = []
-    for states, U in cases:
-        T, n = states.shape
-        result = as_array(call(answer, states, U), None, "the array of products")
-        if result.shape == (T,):
-            fail(
-                f"You return {T} numbers, perhaps the norms: return the matrices themselves, "
-                f"shape (T, n, n) = {(T, n, n)}."
-            )
-        if result.shape == (T - 1, n, n):
-            fail(
-                f"You return {T - 1} matrices for {T} states: the last state belongs to it too, "
-                "with the identity."
-            )
-        found.append(as_array(result, (T, n, n), "the array of products, (T, n, n),"))
-    if not _all_close(found, cases, through_time):
-        _name_the_mistake(
-            found,
-            cases,
-            PRODUCT_MISTAKES,
-            "Your products differ from what finite differences measure: begin with the identity "
-            "at the last step and multiply by one step's Jacobian from the right going back.",
-        )
+    mark("You return T numbers, the spectral norms: return the matrices, shape (T, n, n)."): (
+        lambda states, U: np.linalg.norm(_products(states, U), ord=2, axis=(1, 2))
+    ),
+    mark("You return one product, over all steps: keep that of every state on the way."): (
+        lambda states, U: _products(states, U)[0]
+    ),
+    mark("You return T - 1 matrices for T states: the identity, of the last state, is missing."): (
+        lambda states, U: _products(states, U)[:-1]
+    ),
+    mark("You return T - 1 matrices for T states: that of the first state, t = 0, is missing."): (
+        lambda states, U: _products(states, U)[min(1, len(states) - 1) :]
+    ),
+    **{why: partial(_products, step=wrong) for why, wrong in JACOBIAN_MISTAKES.items()},
+}
 
 
 # --- 02.clip ----------------------------------------------------------------------------------
@@ -252,173 +165,151 @@ def clip(gradients, limit):
     return [g * factor for g in gradients]
 
 
-def _norm(gradients: list[np.ndarray]) -> float:
-    return float(np.sqrt(sum(np.sum(g**2) for g in gradients)))
+def _clip_case(draw: Draw) -> tuple:
+    """No array at all, one, or many; without axes or with several; some or all of them zeros."""
+    random = draw.random
+    gradients = []
+    for _ in range(draw.length(0, 5)):
+        shape = [draw.size(most=3) for _ in range(random.integers(4))]
+        gradients.append(np.asarray(draw.numbers(*shape)))
+        gradients[-1] *= random.random() < (0.3 if draw.kind == "zeros" else 0.8)
+    # Just below and above the norm lie the other measures that a mistake may take for it.
+    limit = float((_norm(gradients) or 1.0) * random.choice([0.1, 0.5, 0.9, 1.1, 2, 10]))
+    return gradients, max(1, round(limit)) if draw.kind == "whole" else limit
 
 
-def _each(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]:
-    return [g * min(1.0, limit / _norm([g])) if g.any() else g for g in gradients]
+def _norm(gradients: list[np.ndarray]) -> np.floating:
+    return np.sqrt(np.sum([np.sum(g**2) for g in gradients]))
 
 
-def _by_factor(measure: Callable[[list], float]) -> Callable:
-    def wrong(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]:
-        size = measure(gradients)
-        return [g * (limit / size if size > limit else 1.0) for g in gradients]
+def _by(size: Callable) -> Callable:
+    """The mistake of clipping by another measure of size."""
 
-    return wrong
+    def mistake(gradients: list[np.ndarray], limit: float) -> list[np.ndarray]:
+        factor = limit / size(gradients) if size(gradients) > limit else 1.0
+        return [g * factor for g in gradients]
+
+    return mistake
 
 
-CLIP_MISTAKES: Mistakes = (
-    (
-        lambda g, limit: [np.clip(a, -limit, limit) for a in g],
-        "You clip every number by itself, which turns the gradient into another direction; "
-        "multiply all of it by one factor.",
+CLIP_MISTAKES = {
+    mark("Nothing is clipped: a gradient longer than the limit comes back as it was."): (
+        lambda gradients, limit: [g * 1.0 for g in gradients]
     ),
-    (
-        _each,
+    mark(
+        "You clip every number by itself, which turns the gradient; multiply all by one factor."
+    ): (lambda gradients, limit: [np.clip(g, -limit, limit) for g in gradients]),
+    mark(
         "You clip every array by its own norm: the arrays then shrink by different factors and "
-        "the direction changes. Take one norm over all of them.",
-    ),
-    (
-        lambda g, limit: [a * (limit / _norm(g) if _norm(g) else 1) for a in g],
-        "A gradient that is short enough must stay as it is; yours is stretched up to the limit.",
-    ),
-    (
-        lambda g, limit: list(g),
-        "Nothing is clipped: a gradient longer than the limit comes back as it was.",
-    ),
-    (
-        _by_factor(lambda g: _norm(g) ** 2),
-        "The square root is missing: the norm is the root of the sum of squares.",
-    ),
-    (
-        _by_factor(lambda g: sum(_norm([a]) for a in g)),
-        "You add the norms of the arrays; add their squares, then take the root.",
-    ),
-    (
-        _by_factor(lambda g: max(float(np.abs(a).max()) for a in g)),
-        "You measure by the largest entry; the norm counts all entries.",
-    ),
-    (
-        _by_factor(lambda g: float(sum(np.abs(a).sum() for a in g))),
-        "You add absolute values (the 1-norm); the norm here is Euclidean: squares, sum, root.",
-    ),
-    (
-        lambda g, limit: [a / _norm(g) if _norm(g) > limit else a for a in g],
-        "A clipped gradient of yours has norm 1 whatever the limit: multiply by limit / norm.",
-    ),
-    (
-        lambda g, limit: [a if _norm(g) <= limit else np.zeros_like(a) for a in g],
-        "You throw a long gradient away; shorten it instead: its direction is still good.",
-    ),
-)
-
-
-def _check_clip(answer: Any) -> None:
-    random = np.random.default_rng(23)
-    long = [4 * random.normal(size=shape) for shape in ((2, 3), (3,), (4,))]
-    cases = [
-        (long, 1.5),
-        ([0.01 * g for g in long], 1.5),
-        ([np.array([3.0, 0.2]), np.array([[0.1], [4.0]])], 2.0),
-        # Its norm lies below the limit, while its 1-norm and its norms' sum lie above.
-        ([np.array([0.9, 0.0]), np.array([0.9])], 1.4),
-        ([np.zeros(2), np.zeros((2, 2))], 1.0),
-    ]
-    found = []
-    for gradients, limit in cases:
-        result = call(answer, gradients, limit)
-        if isinstance(result, np.ndarray) or not isinstance(result, list | tuple):
-            fail("Return a list with one clipped array for each array given.")
-        if len(result) != len(gradients):
-            fail(
-                f"You return {len(result)} things for {len(gradients)} arrays: return the clipped "
-                "arrays and nothing else."
-            )
-        if not any(g.any() for g in gradients):
-            _refuse_nan(result)
-        parts = [
-            as_array(part, g.shape, f"clipped array number {k}")
-            for k, (part, g) in enumerate(zip(result, gradients, strict=True), start=1)
+        "the direction changes. Take one norm over all of them."
+    ): lambda gradients, limit: [_by(_norm)([g], limit)[0] for g in gradients],
+    mark(
+        "A gradient that is short enough must stay as it is; yours is stretched up to the limit."
+    ): lambda gradients, limit: [g * (limit / (_norm(gradients) or limit)) for g in gradients],
+    mark(
+        "A gradient that is short enough must stay as it is; yours is stretched up to the limit, "
+        "and one of zeros even divided by zero."
+    ): lambda gradients, limit: [g * limit / _norm(gradients) for g in gradients],
+    mark("A gradient of zeros makes you divide by zero: it needs no clipping at all."): (
+        lambda gradients, limit: [
+            g / _norm(gradients) * min(_norm(gradients), limit) for g in gradients
         ]
-        found.append(np.concatenate([part.ravel() for part in parts]))
-    if not _all_close(found, cases, lambda g, limit: _flat(clip(g, limit))):
-        flat = [(lambda *case, w=wrong: _flat(w(*case)), words) for wrong, words in CLIP_MISTAKES]
-        _name_the_mistake(
-            found,
-            cases,
-            flat,
-            "Your clipped gradients differ from the definition: one factor for all arrays, "
-            "limit / norm where the joint norm is above the limit, and 1 elsewhere.",
-        )
+    ),
+    mark("The square root is missing: the norm is the root of the sum of squares."): (
+        _by(lambda gradients: _norm(gradients) ** 2)
+    ),
+    mark("You add the norms of the arrays; add their squares, then take the root."): (
+        _by(lambda gradients: sum(_norm([g]) for g in gradients))
+    ),
+    mark("You measure by the largest entry; the norm counts all entries."): (
+        _by(lambda gradients: max((np.abs(g).max() for g in gradients), default=0))
+    ),
+    mark("You add absolute values (the 1-norm); the norm here is Euclidean: squares, sum, root."): (
+        _by(lambda gradients: sum(np.abs(g).sum() for g in gradients))
+    ),
+    mark("A clipped gradient of yours has norm 1 whatever the limit: multiply by limit / norm."): (
+        lambda gradients, limit: [
+            g / (_norm(gradients) if _norm(gradients) > limit else 1) for g in gradients
+        ]
+    ),
+    mark("You throw a long gradient away; shorten it instead: its direction is still good."): (
+        lambda gradients, limit: [g * (_norm(gradients) <= limit) for g in gradients]
+    ),
+    mark(
+        "You add a small number to the norm, which spoils gradients that are as small; compare "
+        "the norm with the limit first, and you never divide by zero."
+    ): _by(lambda gradients: _norm(gradients) + 1e-6),
+}
 
 
-def _refuse_nan(result: Sequence[Any]) -> None:
-    for part in result:
-        if not np.isfinite(as_array(part, None, "a clipped array", finite=False)).all():
-            fail("A gradient of zeros makes you divide by zero: it needs no clipping at all.")
-
-
-def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.ravel(array) for array in arrays])
-
-
-EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise
-    for exercise in (
-        Exercise(
-            name="02.jacobian",
-            question=(
-                "Write step_jacobian(h, U): the matrix d h_t / d h_(t-1) of one recurrent step, "
-                "from the state h after the step and the recurrent weights U."
-            ),
-            answer="step_jacobian",
-            check=_check_jacobian,
-            hints=(
-                "Row i, column j: by how much does new neuron i move when old neuron j moves?",
+EXERCISES = {
+    "02.jacobian": Exercise(
+        name="02.jacobian",
+        question=mark(
+            "Write step_jacobian(h, U): the matrix d h_t / d h_(t-1) of one recurrent step, "
+            "from the state h after the step and the recurrent weights U."
+        ),
+        solve=step_jacobian,
+        case=_step_case,
+        results=(mark("the Jacobian"),),
+        mistakes=JACOBIAN_MISTAKES,
+        hints=(
+            mark("Row i, column j: by how much does new neuron i move when old neuron j moves?"),
+            mark(
                 "In h_(t-1) @ U, old neuron j reaches new neuron i through the weight U[j, i]. "
-                "Then the tanh adds its slope.",
+                "Then the tanh adds its slope."
+            ),
+            mark(
                 "tanh' = 1 - tanh**2, and h is already the tanh. So row i of U.T is multiplied by "
-                "1 - h[i]**2: (1 - h**2)[:, None] * U.T.",
+                "1 - h[i]**2: (1 - h**2)[:, None] * U.T."
             ),
-            solution=source(step_jacobian),
-            praise="It agrees with finite differences for 2, 3 and 5 neurons.",
         ),
-        Exercise(
-            name="02.product",
-            question=(
-                "Write through_time(states, U): d h_T / d h_t for every step t, as one array of "
-                "shape (T, n, n)."
-            ),
-            answer="through_time",
-            check=_check_product,
-            hints=(
-                "Begin at the end. How much does the last state depend on itself?",
+        praise=mark("It agrees with finite differences for 2, 3 and 5 neurons."),
+    ),
+    "02.product": Exercise(
+        name="02.product",
+        question=mark(
+            "Write through_time(states, U): d h_T / d h_t for every step t, as one array of "
+            "shape (T, n, n)."
+        ),
+        solve=through_time,
+        case=_states_case,
+        results=(mark("the array of products"),),
+        mistakes=PRODUCT_MISTAKES,
+        hints=(
+            mark("Begin at the end. How much does the last state depend on itself?"),
+            mark(
                 "From products[t + 1] to products[t] there is one more step: the one that arrives "
-                "at states[t + 1]. Its Jacobian stands on the right.",
+                "at states[t + 1]. Its Jacobian stands on the right."
+            ),
+            mark(
                 "products[T - 1] = np.eye(n); then for t = T - 2 down to 0: "
-                "products[t] = products[t + 1] @ J, with J made from states[t + 1] and U.",
+                "products[t] = products[t + 1] @ J, with J made from states[t + 1] and U."
             ),
-            solution=source(through_time),
-            praise="The identity comes last, and every earlier entry has one factor more.",
         ),
-        Exercise(
-            name="02.clip",
-            question=(
-                "Write clip(gradients, limit): a list of arrays, all multiplied by one factor, so "
-                "that their joint Euclidean norm is at most limit."
-            ),
-            answer="clip",
-            check=_check_clip,
-            hints=(
-                "Think of all arrays as one long arrow. You may shorten it, but not turn it.",
+        praise=mark("The identity comes last, and every earlier entry has one factor more."),
+    ),
+    "02.clip": Exercise(
+        name="02.clip",
+        question=mark(
+            "Write clip(gradients, limit): a list of arrays, all multiplied by one factor, so "
+            "that their joint Euclidean norm is at most limit."
+        ),
+        solve=clip,
+        case=_clip_case,
+        results=(mark("the list of clipped arrays"),),
+        mistakes=CLIP_MISTAKES,
+        hints=(
+            mark("Think of all arrays as one long arrow. You may shorten it, but not turn it."),
+            mark(
                 "The joint norm is the root of the sum of all squares, over all arrays. "
-                "Compare it with the limit before you do anything.",
-                "factor = 1.0 if norm <= limit else limit / norm; return [g * factor for g in "
-                "gradients].",
+                "Compare it with the limit before you do anything."
             ),
-            solution=source(clip),
-            praise="Long gradients keep their direction, short ones and zeros are left alone.",
+            mark(
+                "factor = 1.0 if norm <= limit else limit / norm; return [g * factor for g in "
+                "gradients]."
+            ),
         ),
-    )
+        praise=mark("Long gradients keep their direction, short ones and zeros are left alone."),
+    ),
 }

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import inspect
 import itertools
-import linecache
 import secrets
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,8 +57,8 @@ SENTENCES = {
         "Your function changes its input {name} in place; work on a new array, so that the "
         "caller's data stay as they were."
     ),
-    "stops": mark("Your function stops with {problem}."),
-    "stops at": mark("Your function stops with {problem} at the line `{line}`."),
+    "stops": mark("Your function stops with {problem}, given {inputs}."),
+    "stops at": mark("Your function stops with {problem} at the line `{line}`, given {inputs}."),
     "memory": mark(
         "Called twice with the same inputs, your function gives two results: it keeps something "
         "from one call to the next."
@@ -226,16 +225,22 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
         fail("memory")
     if sentence := recognise(exercise, cases, found, wrong):
         raise Rejected(sentence)
-    _tell(_difference(exercise, cases[wrong[0]], found[wrong[0]]), cases, wrong, seed)
+    nan = [i for i in wrong if any((part != part).any() for part in found[i].values())]
+    shown = nan[0] if 2 * len(nan) > len(wrong) else wrong[0]
+    _tell(_difference(exercise, cases[shown], found[shown]), cases, wrong, seed)
 
 
 def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
     """The messages that hold results. Raises for an answer that did not run to the end."""
-    for message in messages:
-        if "refused" in message:
+    for number, message in enumerate(messages):
+        if number == 0 and "refused" in message:
             _refuse(exercise, message["refused"])
-        for what in {"stopped", "ended", "garbled"} & message.keys():
-            fail(what, **message)
+        for key in ("stopped", "ended"):
+            if key in message:
+                fail(key, **message)
+        expected = ({"result", "problem"} if number else {"ready"}) & message.keys()
+        if not expected or not isinstance(message.get("problem", {}), dict):
+            fail("garbled")
         if borrowed := message.get("borrowed"):
             fail("borrowed", name=borrowed[0])
         if changed := message.get("changed"):
@@ -282,14 +287,16 @@ def _arrays(case: Any) -> list[np.ndarray]:
 
 def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
     """The results of a case by name, or a sentence on why they cannot be compared."""
+    inputs = _inputs(exercise, case)
     try:
-        if problem := outcome.get("problem"):
-            place = problem["line"]
-            line = place and (place[2] or linecache.getline(place[0], place[1]).strip())
-            fail("stops at" if line else "stops", problem=_words(problem), line=_short(line or ""))
-        tree = outcome.get("result")
+        if "problem" in outcome:
+            problem = outcome["problem"]
+            line = _short(str(problem.get("line", "")))
+            key = "stops at" if line else "stops"
+            fail(key, inputs=inputs, problem=_words(problem), line=line)
+        tree = outcome["result"]
         if isinstance(tree, dict) and "empty" in tree:
-            fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
+            fail("none", inputs=inputs, value=tree["empty"])
         parts = _read(tree, exercise.solve(*map(double, case)), exercise.results)
         return exercise.view(case, parts) if exercise.view else parts
     except Rejected as reason:
@@ -300,7 +307,7 @@ def _read(tree: Any, wanted: Any, names: Sequence[str]) -> Parts:
     """A result in the form of the solution's."""
     if isinstance(wanted, dict):
         tree = tree.get("dict", {}) if isinstance(tree, dict) else {}
-        return {key: numbers(tree.get(key), tr(names[key])) for key in wanted}
+        return {key: numbers(tree[key], tr(names[key])) for key in wanted if key in tree}
     parts = wanted if isinstance(wanted, tuple) else [wanted]
     if isinstance(wanted, tuple):
         given = _unpacked(tree)
@@ -354,8 +361,8 @@ def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
         fail("none inside", what=what, value=tree["empty"])
     else:
         odd = tree.get("odd") if isinstance(tree, dict) else None
-        named = odd in ("generator", "asyncgen", "coroutine", "brackets")
-        fail(odd if named else "no numbers", what=what, kind=kind_of(tree))
+        named = [key for key in ("generator", "asyncgen", "coroutine", "brackets") if key == odd]
+        fail(named[0] if named else "no numbers", what=what, kind=kind_of(tree))
     if array.dtype.kind == "c":
         fail("complex", what=what)
     if whole and array.size and array.dtype.kind not in "iuO":
@@ -382,7 +389,7 @@ def kind_of(tree: Any) -> str:
     if not isinstance(tree, dict):
         return tr("a number")
     shape, name = tuple(tree.get("shape", ())), str(tree.get("type"))
-    kind = "array" if "array" in tree else tree.get("odd")
+    kind = "array" if "array" in tree else str(tree.get("odd"))
     words = {
         "array": tr("an array of shape {shape}", shape=shape),
         "string": tr("a string"),
@@ -523,13 +530,15 @@ def recognise(
     for name in found[0]:
         for key, uniform in (("constant", _one_number), ("equal", _one_number_each)):
             mine, theirs = ([p[name] for p in parts if name in p] for parts in (found, right))
-            if uniform(mine) and not uniform(theirs):
+            # In lists, whose length differs from case to case, one place says too little.
+            if len(mine) == len(found) and uniform(mine) and not uniform(theirs):
                 return tr(SENTENCES[key], what=_called(exercise, name))
     return None
 
 
 def _one_number(arrays: list[np.ndarray]) -> bool:
-    return len({float(entry) for array in arrays for entry in array.flat}) == 1
+    seen = {float(entry) for array in arrays for entry in array.flat}
+    return len(seen) == 1 and np.isfinite([*seen]).all()
 
 
 def _one_number_each(arrays: list[np.ndarray]) -> bool:
@@ -545,23 +554,27 @@ def _called(exercise: Exercise, name: str) -> str:
 def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
     """The mistakes of `COMMON`, as functions like those that an exercise lists."""
 
-    def parts(*inputs: Any) -> list[np.ndarray]:
-        result = exercise.solve(*inputs)
-        several = isinstance(result, tuple) or _is_list_of_arrays(result)
-        return [np.asarray(part) for part in (result if several else [result])]
+    def changed(variants: Callable, number: int, parts: Sequence) -> list[np.ndarray]:
+        return next(itertools.islice(variants([*map(np.asarray, parts)]), number, None))
 
     def whole(variants: Callable, number: int) -> Callable:
         def mistake(*inputs: Any) -> Any:
-            changed = [*variants(parts(*inputs))][number]
-            kind = type(exercise.solve(*inputs))
-            return kind(changed) if kind in (tuple, list) and len(changed) > 1 else changed[0]
+            result = exercise.solve(*inputs)
+            if _is_list_of_arrays(result):  # all alike: a list may be long
+                return [changed(variants, number, [part])[0] for part in result]
+            if isinstance(result, tuple):
+                return tuple(changed(variants, number, result))
+            return changed(variants, number, [result])[0]
 
         return mistake
 
-    if isinstance(exercise.solve(*map(double, case)), dict):
+    result = exercise.solve(*map(double, case))
+    if isinstance(result, dict):
         return
+    parts = result if isinstance(result, tuple) else [result]
+    parts = [*map(np.asarray, result[:1] if _is_list_of_arrays(result) else parts)]
     for sentence, variants in COMMON.items():
-        for number in range(len([*variants(parts(*map(double, case)))])):
+        for number in range(len([*variants(parts)])):
             yield sentence, whole(variants, number)
 
 
@@ -573,7 +586,11 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
     """The first output of a case that is wrong, in numbers that show it."""
     wanted = _results(exercise, exercise.solve, case, double)
     off = slack(exercise, exercise.solve, case, wanted)
-    name = next(n for n in wanted if not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]}))
+    name = next(
+        n for n in wanted if n not in found or not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]})
+    )
+    if name not in found:
+        return tr(SENTENCES["none inside"], what=_called(exercise, name), value=None)
     one, other = found[name], wanted[name]
     values = {"inputs": _inputs(exercise, case), "what": _called(exercise, name)}
     if one.shape != other.shape:
@@ -612,4 +629,4 @@ def _quote(value: Any, digits: int = 4) -> str:
         value = value.tolist()
     if isinstance(value, list):
         return "[" + ", ".join(_quote(part, digits) for part in value) + "]"
-    return f"{value:.{digits}g}" if isinstance(value, float) else _short(repr(value))
+    return f"{value + 0:.{digits}g}" if isinstance(value, float) else _short(repr(value))  # no -0

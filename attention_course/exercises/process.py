@@ -9,7 +9,9 @@ notebook travels by cloudpickle, which takes along what the function refers to.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
+import linecache
 import operator
 import os
 import pickle
@@ -27,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from attention_course.errors import ExerciseError
+from attention_course.exercises.answering import describe
 from attention_course.words import tr
 
 WORKER = Path(__file__).with_name("answering.py")
@@ -50,8 +53,8 @@ def pack(inputs: tuple) -> bytes:
     return buffer.getvalue()
 
 
-def pickled(answer: Any) -> dict[str, Any]:
-    """The part of a request that carries a live object. Raises ExerciseError when none can."""
+def serve_object(answer: Any, request: dict[str, Any], seconds: float) -> Iterator[dict]:
+    """Serve a request for a live object, such as a function of a notebook."""
     try:
         import cloudpickle
     except ImportError as problem:
@@ -61,7 +64,31 @@ def pickled(answer: Any) -> dict[str, Any]:
                 "install it with `pip install cloudpickle`."
             )
         ) from problem
-    return {"pickle": cloudpickle.dumps(answer)}
+    try:
+        request = request | {"pickle": cloudpickle.dumps(answer)}
+    except Exception as problem:  # an open file, a lock: anything may refuse to travel
+        yield {"refused": {"why": "unloaded", **describe(problem)}}
+        return
+    for message in serve(request, seconds):
+        problem = message.get("problem")
+        if isinstance(problem, dict) and not problem.get("line"):
+            problem["line"] = _line(answer, problem.get("place"))
+        yield message
+
+
+def _line(answer: Any, place: Any) -> str:
+    """The text of a line in a function, by its name and number.
+
+    The copy that cloudpickle makes of a function does not know the file.
+    """
+    name, number = place if isinstance(place, list) and len(place) == 2 else ("", 0)
+    known = [*vars(answer).values()] if inspect.isclass(answer) else [inspect.unwrap(answer)]
+    known.append(getattr(answer, "__globals__", {}).get(name))
+    for one in known:
+        code = getattr(one, "__code__", None)
+        if code and code.co_name == name and isinstance(number, int):
+            return linecache.getline(code.co_filename, number).strip()
+    return ""
 
 
 def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> Iterator[dict]:
@@ -74,7 +101,7 @@ def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> 
         ExerciseError: no process can be started here.
     """
     request = request | {
-        "path": [*sys.path],
+        "path": [*sys.path, request.get("folder", "")],
         "closed": str(WORKER.parent),
         "seconds": int(loading + seconds) + 1,
     }

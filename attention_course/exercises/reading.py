@@ -6,14 +6,13 @@ follows the attention layer in most models of the chapter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 
-from attention_course.exercises._harness import Exercise, as_array, call, close, fail, source
+from attention_course.exercises.drawing import Draw
+from attention_course.exercises.exercise import Exercise
+from attention_course.words import mark
 
-# --- weight received by each word -------------------------------------------------------------
+# --- 05.received ------------------------------------------------------------------------------
 
 
 def received(weights, mask):
@@ -21,93 +20,72 @@ def received(weights, mask):
     return weights[mask].mean(axis=0)
 
 
-def check_received(answer: Any) -> None:
-    """Real rows only, the mean and not the sum, one number per key."""
-    for steps, padding, seed in ((5, 0, 0), (7, 3, 1), (6, 5, 2)):
-        weights, mask = _received_inputs(steps, padding, seed)
-        result = as_array(call(answer, weights, mask), None, "the result")
-        expected = received(weights, mask)
-        if result.shape == (steps, steps):
-            fail("You return a matrix; average its rows, so that one number per word is left.")
-        result = as_array(result, (steps,), "the result")
-        if close(result, expected):
-            continue
-        for sentence, wrong in _wrong_received(weights, mask):
-            if close(result, wrong) and not close(wrong, expected):
-                fail(sentence)
-        if np.isin(result, (0, 1)).all():
-            fail("All the weight lies on one word; that is a choice (argmax), not an average.")
-        if padding and np.abs(result[~mask]).max() > 1e-9:
-            fail("A padded place receives weight, although no word stands there.")
-        if abs(result.sum() - 1) > 1e-6:
-            fail(
-                f"What the words receive sums to {result.sum():.4g}; an average of rows sums to 1."
-            )
-        fail("The numbers sum to 1, but they are not the average over the rows of the real words.")
-
-
-def _received_inputs(steps: int, padding: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _received_case(draw: Draw) -> tuple:
     """Weights as Keras returns them: padded keys get 0, padded queries still have a full row."""
-    rng = np.random.default_rng(seed)
-    mask = np.arange(steps) >= padding
-    exponents = np.where(mask, np.exp(2 * rng.normal(size=(steps, steps))), 0.0)
-    return exponents / exponents.sum(axis=1, keepdims=True), mask
+    steps = draw.length()
+    mask = draw.mask(steps, none=False)
+    scores = 3 * draw.numbers(steps, steps)
+    weights = _softmax(np.where(mask, scores, -np.inf))
+    if scores.dtype.kind == "i":  # hard attention: whole numbers that are weights
+        weights = np.eye(steps, dtype=int)[weights.argmax(axis=1)]
+    return draw.layout(weights), mask
 
 
-def _wrong_received(weights: np.ndarray, mask: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
-    real = weights[mask]
-    yield (
-        "You average over the keys (the columns), and every row sums to 1; average over the "
-        "queries, which are the rows.",
-        weights.mean(axis=1),
-    )
-    yield (
-        "You sum over the keys (the columns): every row of a softmax sums to 1, so this says "
-        "nothing about the words.",
-        weights.sum(axis=1),
-    )
-    yield (
-        "You add the rows up; divide by the number of real words, so that the result sums to 1.",
-        real.sum(axis=0),
-    )
-    yield (
-        "The rows of padded queries are in your average; Keras fills them too, so leave them out.",
-        weights.mean(axis=0),
-    )
-    yield (
-        "You add up all rows, the padded ones included; average the rows of real words instead.",
-        weights.sum(axis=0),
-    )
-    yield (
-        "You divide by the full length; only the real words should be counted.",
-        real.sum(axis=0) / len(mask),
-    )
-    yield (
-        "You kept the padded queries and left out the real ones: the mask is the wrong way round.",
-        weights[~mask].mean(axis=0) if (~mask).any() else np.zeros(len(mask)),
-    )
-    yield ("That is the last word's row alone; average over all real words.", weights[-1])
-    yield ("That is the first row alone; average over all real words.", weights[0])
-    yield (
-        "That is the diagonal: how much each word attends to itself, not what it receives.",
-        np.diag(weights),
-    )
-    yield (
-        "You take the largest weight each word receives; the model averages, so average too.",
-        real.max(axis=0),
-    )
-    yield (
-        "Every real word gets the same number: the weights do not enter your result.",
-        mask / mask.sum(),
-    )
-    averaged = np.exp(real.mean(axis=0))
-    yield (
-        "A second softmax flattens the result: the rows are weights already.",
-        averaged / averaged.sum(),
-    )
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
-# --- the average that leaves padding out ------------------------------------------------------
+RECEIVED_MISTAKES = {
+    mark("You average over the keys (columns); every row sums to 1. The queries are the rows."): (
+        lambda w, mask: w.mean(axis=1)
+    ),
+    mark(
+        "Your result is 1 at every place, whatever the inputs are: so is a sum over the keys (the "
+        "columns), because every row of a softmax sums to 1."
+    ): lambda w, mask: w.sum(axis=1),
+    mark(
+        "You add the rows up; divide by the number of real words, so that the result sums to 1."
+    ): (lambda w, mask: w[mask].sum(axis=0)),
+    mark("The rows of padded queries are in your average; Keras fills them too: leave them out."): (
+        lambda w, mask: w.mean(axis=0)
+    ),
+    mark("You add up all rows, padded ones included; average the rows of real words instead."): (
+        lambda w, mask: w.sum(axis=0)
+    ),
+    mark("You divide by the full length; only the real words should be counted."): (
+        lambda w, mask: w[mask].sum(axis=0) / len(mask)
+    ),
+    mark("You kept the padded queries: the mask is the wrong way round."): (
+        lambda w, mask: w[~mask].mean(axis=0)
+    ),
+    mark("You leave out the padded places; the result has a number for them too, which is 0."): (
+        lambda w, mask: w[mask].mean(axis=0)[mask]
+    ),
+    mark("That is the last row alone; average over all real words."): lambda w, mask: w[-1],
+    mark("That is the first row alone; average over all real words."): lambda w, mask: w[0],
+    mark("That is the diagonal: how much each word attends to itself, not what it receives."): (
+        lambda w, mask: np.diag(w)
+    ),
+    mark("You take the largest weight each word receives; the model averages, so average too."): (
+        lambda w, mask: w[mask].max(axis=0)
+    ),
+    mark("All the weight lies on one word; that is a choice (argmax), not an average."): (
+        lambda w, mask: np.eye(len(mask))[w[mask].mean(axis=0).argmax()]
+    ),
+    mark("Every real word gets the same number: the weights do not enter your result."): (
+        lambda w, mask: mask / mask.sum()
+    ),
+    mark("A second softmax flattens the result: the rows are weights already."): (
+        lambda w, mask: _softmax(w[mask].mean(axis=0))
+    ),
+    mark("You return a matrix; average its rows, so that one number per place is left."): (
+        lambda w, mask: w
+    ),
+}
+
+
+# --- 05.mean ----------------------------------------------------------------------------------
 
 
 def masked_mean(states, mask):
@@ -117,112 +95,96 @@ def masked_mean(states, mask):
     return total / np.maximum(count, 1)
 
 
-def check_masked_mean(answer: Any) -> None:
-    """Padding left out of the sum and of the count; an empty review gives zeros."""
-    for sizes, seed in (((3, 5, 4), 0), ((4, 4, 4), 1), ((1, 6, 2), 2)):
-        states, mask = _mean_inputs(sizes, seed)
-        result = _read_mean(answer, states, mask)
-        expected = masked_mean(states, mask)
-        if close(result, expected):
-            continue
-        for sentence, wrong in _wrong_means(states, mask):
-            if wrong.shape == result.shape and close(result, wrong):
-                fail(sentence)
-        changed = np.where(mask[:, :, None], states, states + 7.0)
-        if not close(_read_mean(answer, changed, mask), result):
-            fail("What stands in the padding changes your result; multiply it by the mask first.")
-        fail("Padding is left out, but the result is not the mean of the real words' states.")
-    states, mask = _mean_inputs((2, 4, 3), 3)
-    mask[1] = False
-    empty = as_array(call(answer, states, mask), (2, 3), "the mean", finite=False)
-    if not np.isfinite(empty).all():
-        fail("A review without a single word gives NaN (0/0); return zeros for it.")
-    if not close(empty[1], np.zeros(3)):
-        fail("A review without a single word should give zeros.")
+def _mean_case(draw: Draw) -> tuple:
+    batch, steps = draw.size(), draw.length()
+    return draw.numbers(batch, steps, draw.size()), draw.mask(batch, steps)
 
 
-def _mean_inputs(sizes: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    batch, steps, _ = sizes
-    rng = np.random.default_rng(seed)
-    padding = 1 + np.arange(batch) % (steps - 1)
-    return rng.normal(size=sizes) + 1, np.arange(steps) >= padding[:, None]
+def _kept(states: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return states * mask[:, :, None]
 
 
-def _read_mean(answer: Any, states: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    batch, steps, width = states.shape
-    result = as_array(call(answer, states, mask), None, "the mean")
-    if result.shape == (batch, steps, width):
-        fail("The time axis is still there; a mean over time leaves (batch, features).")
-    if result.shape == (batch, steps) != (batch, width):
-        fail("You average over the features; the mean runs over the words, axis 1.")
-    if result.shape == (steps, width) != (batch, width):
-        fail("You average over the batch (axis 0), which mixes reviews; words are on axis 1.")
-    return as_array(result, (batch, width), "the mean")
+MEAN_MISTAKES = {
+    mark("Your mean counts the padding as words: the mask has no effect."): (
+        lambda states, mask: states.mean(axis=1)
+    ),
+    mark("You divide by the full length; divide by the number of real words of each review."): (
+        lambda states, mask: _kept(states, mask).mean(axis=1)
+    ),
+    mark("Your sum holds the padding too; multiply the states by the mask before you add."): (
+        lambda states, mask: states.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)[:, None]
+    ),
+    mark("That is the sum over the words; divide it by their number."): (
+        lambda states, mask: _kept(states, mask).sum(axis=1)
+    ),
+    mark("The mask is the wrong way round: True marks the words that count."): (
+        lambda states, mask: masked_mean(states, ~mask)
+    ),
+    mark("That is the last word's state alone, not a mean."): lambda states, mask: states[:, -1],
+    mark("You take the largest value of each feature (max pooling); the mean is asked for."): (
+        lambda states, mask: np.where(mask[:, :, None], states, -np.inf).max(axis=1)
+    ),
+    mark("You divide every review by the word count of the whole batch."): (
+        lambda states, mask: _kept(states, mask).sum(axis=1) / mask.sum()
+    ),
+    mark("You average over the features; the mean runs over the words, axis 1."): (
+        lambda states, mask: _kept(states, mask).mean(axis=2)
+    ),
+    mark(
+        "You average over the features, padding included; the mean runs over the words, axis 1."
+    ): (lambda states, mask: states.mean(axis=2)),
+    mark("You average over the batch (axis 0), which mixes reviews; words are on axis 1."): (
+        lambda states, mask: states.mean(axis=0)
+    ),
+    mark("The time axis is still there; a mean over time leaves (batch, features)."): _kept,
+    mark("A review without a single word gives NaN (0/0); return zeros for it."): (
+        lambda states, mask: _kept(states, mask).sum(axis=1) / mask.sum(axis=1)[:, None]
+    ),
+    mark("A review without a single word should give zeros, not the mean of its padding."): (
+        lambda states, mask: masked_mean(states, mask | ~mask.any(axis=1, keepdims=True))
+    ),
+    mark(
+        "You add 1 to every count of words, against a division by 0; only a count of 0 needs it."
+    ): (lambda states, mask: _kept(states, mask).sum(axis=1) / (mask.sum(axis=1)[:, None] + 1)),
+}
 
 
-def _wrong_means(states: np.ndarray, mask: np.ndarray) -> Iterable[tuple[str, np.ndarray]]:
-    kept = states * mask[:, :, None]
-    yield (
-        "Your mean counts the padding as words: the mask has no effect.",
-        states.mean(axis=1),
-    )
-    yield (
-        "You divide by the full length; divide by the number of real words of each review.",
-        kept.mean(axis=1),
-    )
-    yield ("That is the sum over the words; divide it by their number.", kept.sum(axis=1))
-    yield (
-        "The mask is the wrong way round: True marks the words that count.",
-        (states * ~mask[:, :, None]).sum(axis=1) / np.maximum((~mask).sum(axis=1), 1)[:, None],
-    )
-    yield ("That is the last word's state alone, not a mean.", states[:, -1])
-    yield (
-        "You take the largest value of each feature (max pooling); the mean is asked for.",
-        np.where(mask[:, :, None], states, -np.inf).max(axis=1),
-    )
-    yield (
-        "You divide every review by the word count of the whole batch.",
-        kept.sum(axis=1) / mask.sum(),
-    )
-    yield (
-        "You average over the features; the mean runs over the words, axis 1.",
-        kept.mean(axis=2),
-    )
-    yield ("Your result is zero whatever the states are.", np.zeros(states.shape[::2]))
-
-
-EXERCISES: dict[str, Exercise] = {
+EXERCISES = {
     "05.received": Exercise(
         name="05.received",
-        question=(
+        question=mark(
             "Write received(weights, mask): weights (T, T) holds one row per query as Keras "
             "returns them, mask (T,) is True for words. Return (T,): the average weight that each "
             "place receives from the real words."
         ),
-        answer="received",
-        check=check_received,
+        solve=received,
+        case=_received_case,
+        results=(mark("the array of weights received"),),
+        mistakes=RECEIVED_MISTAKES,
         hints=(
-            "Queries are rows. Which rows belong to padding, and should they have a say?",
-            "weights[mask] keeps the rows of the real words.",
-            "Average what is left over the rows: axis 0.",
+            mark("Queries are rows. Which rows belong to padding, and should they have a say?"),
+            mark("weights[mask] keeps the rows of the real words."),
+            mark("Average what is left over the rows: axis 0."),
         ),
-        solution=source(received),
-        praise="Real rows only, and what the words receive sums to 1.",
+        praise=mark("Real rows only, and what the words receive sums to 1."),
     ),
     "05.mean": Exercise(
         name="05.mean",
-        question=(
+        question=mark(
             "Write masked_mean(states, mask): states (batch, T, d), mask (batch, T) True for "
             "words. Return (batch, d), the mean over real words; zeros for a review without any."
         ),
-        answer="masked_mean",
-        check=check_masked_mean,
+        solve=masked_mean,
+        case=_mean_case,
+        results=(mark("the mean"),),
+        mistakes=MEAN_MISTAKES,
         hints=(
-            "Two things must leave the padding out: the sum and the number you divide by.",
-            "mask[:, :, None] has shape (batch, T, 1), so it can be multiplied with the states.",
-            "Divide by np.maximum(count, 1), so that an empty review is 0/1 and not 0/0.",
+            mark("Two things must leave the padding out: the sum and the number you divide by."),
+            mark(
+                "mask[:, :, None] has shape (batch, T, 1), so it can be multiplied with the states."
+            ),
+            mark("Divide by np.maximum(count, 1), so that an empty review is 0/1 and not 0/0."),
         ),
-        solution=source(masked_mean),
-        praise="Padding is left out of the sum and of the count.",
+        praise=mark("Padding is left out of the sum and of the count."),
     ),
 }

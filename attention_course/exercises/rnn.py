@@ -227,8 +227,8 @@ def _variant(
         elif unknown != "skip":
             numbers.append(int(unknown))
     if cut != "none":
-        keep = min(length - late, len(numbers))
-        numbers = numbers[:keep] if cut == "end" else numbers[len(numbers) - keep :]
+        keep = length - late  # 0 and less do what they do in a student's slice
+        numbers = numbers[:keep] if cut == "end" else numbers[-keep:]
     padding = [0] * (length - len(numbers)) if pad != "none" else []
     return padding + numbers if pad == "front" else numbers + padding
 

@@ -1,0 +1,341 @@
+"""Whatever an answer does, a check ends in one true sentence and never in a traceback."""
+
+import json
+import re
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from proof import examine
+
+from attention_course.errors import ExerciseError
+from attention_course.exercises import EXERCISES, judging
+from attention_course.exercises.exercise import Exercise, Verdict, give_hint, source
+from attention_course.exercises.judging import judge
+
+
+def double(x):
+    return 2 * x
+
+
+def pair(x):
+    return x.sum(axis=1), x - 1
+
+
+def several(arrays):
+    return [2 * array for array in arrays]
+
+
+DOUBLE = Exercise(
+    name="99.double",
+    question="Write double(x).",
+    hints=("Multiply.", "Multiply by two."),
+    praise="Every number is twice as large.",
+    solve=double,
+    case=lambda draw: (draw.numbers(draw.size(), draw.length()),),
+    results=("the doubled array",),
+    mistakes={"You add 2; multiply by it.": lambda x: x + 2},
+)
+PAIR = Exercise(
+    name="99.pair",
+    question="Write pair(x).",
+    hints=("Two.",),
+    praise="Both.",
+    solve=pair,
+    case=lambda draw: (draw.numbers(draw.size(), draw.length()),),
+    results=("the sums", "the differences"),
+)
+SEVERAL = Exercise(
+    name="99.several",
+    question="Write several(arrays).",
+    hints=("All.",),
+    praise="All.",
+    solve=several,
+    case=lambda draw: ([draw.numbers(draw.size()) for _ in range(draw.size())],),
+)
+
+
+def leaves(x):
+    sys.exit(0)
+
+
+def recurses(x):
+    return recurses(x)
+
+
+def grows(x):
+    x *= 2
+    return x
+
+
+async def waits(x):
+    return 2 * x
+
+
+async def hands_out(x):
+    yield 2 * x
+
+
+def generates(x):
+    yield 2 * x
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise ValueError
+
+
+def raises_mute(x):
+    raise MuteError
+
+
+def raises_line(x):
+    return x.no_such_name
+
+
+def raises_long(x):
+    raise ValueError("a long story\n" * 100)
+
+
+def raises_bold(x):
+    raise ValueError("\x1b[1mbold\x1b[0m")
+
+
+def interrupts(x):
+    raise KeyboardInterrupt
+
+
+class Doubler:
+    def __init__(self, x):
+        self.x = x
+
+
+class Hostile:
+    def __array__(self, *args, **kwargs):
+        raise RuntimeError("no array here")
+
+
+def remembers(x, calls=[]):  # noqa: B006
+    calls.append(x)
+    return 2 * x + len(calls)
+
+
+BAD = {
+    "a string": ("2 * x", "not a function, but: a string"),
+    "a number": (3.0, "not a function, but: a number"),
+    "a result": (np.zeros((2, 3)), "not a function, but: an array of shape (2, 3)"),
+    "a class": (Doubler, "not a function, but: the class Doubler"),
+    "no parameter": (lambda: 1, "it must take 1 in all"),
+    "two parameters": (lambda a, b: 1, "parameters (a, b)"),
+    "SystemExit": (leaves, "stops with SystemExit (0)"),
+    "KeyError": (lambda x: {}["weights"], "KeyError ('weights')"),
+    "recursion": (recurses, "RecursionError"),
+    "an exception that cannot print": (raises_mute, "MuteError at the line `raise MuteError`"),
+    "the failing line": (raises_line, "at the line `return x.no_such_name`"),
+    "a long message": (raises_long, "…"),
+    "an exception in bold": (raises_bold, "ValueError (bold)"),
+    "StopIteration": (lambda x: next(iter([])), "StopIteration"),
+    "GeneratorExit": (lambda x: (_ for _ in ()).throw(GeneratorExit), "GeneratorExit"),
+    "KeyboardInterrupt": (interrupts, "stops with KeyboardInterrupt"),
+    "generator function": (generates, "`yield`"),
+    "generator in brackets": (lambda x: (v for v in x), "round brackets"),
+    "generator inside": (lambda x: [(v for v in x)], "round brackets"),
+    "lazy result": (lambda x: map(abs, x), "your answer has: map"),
+    "coroutine": (waits, "`async def`"),
+    "asynchronous generator": (hands_out, "`async def` and uses `yield`"),
+    "changed input": (grows, "changes its input x in place"),
+    "NaN": (lambda x: x * np.nan, "there is NaN (not a number) in the doubled array"),
+    "infinite": (lambda x: x + np.inf, "there is an infinite number"),
+    "strings": (lambda x: "12", "your answer has: a string"),
+    "string array": (lambda x: x.astype(str), "entries of the type <U"),
+    "complex": (lambda x: x + 1j, "complex"),
+    "ragged": (lambda x: [[1.0, 2.0], [3.0]], "differ in shape: (1,), (2,)"),
+    "list in a list": (lambda x: [1.0, [2.0]], "lists stand beside numbers"),
+    "hostile": (lambda x: Hostile(), "no array here"),
+    "dictionary": (lambda x: {1: x}, "has: a dictionary"),
+    "function result": (lambda x: double, "has: a function"),
+    "class result": (lambda x: Doubler, "has: the class Doubler"),
+    "None": (lambda x: print(), "your function returns None"),
+    "None sometimes": (lambda x: 2 * x if len(x) > 1 else None, "your function returns None"),
+    "None inside": (lambda x: [None], "leaves the doubled array at None"),
+    "one number": (lambda x: np.ones_like(x), "one and the same number for the doubled array"),
+    "a listed mistake": (lambda x: x + 2, "You add 2; multiply by it."),
+    "axes exchanged": (lambda x: 2 * x.T, "axes have changed places"),
+    "the wrong sign": (lambda x: -2 * x, "wrong sign"),
+    "rounded": (lambda x: np.round(2 * x.astype(float), 3), "rounded"),
+    "squeezed": (lambda x: np.squeeze(2 * x), "An axis of length 1 is lost"),
+    "cut": (lambda x: 2 * x[:4], "should have the shape"),
+    "cast": (lambda x: (2.2 * x).astype(x.dtype), "should be"),
+    "small numbers lost": (lambda x: 2 * x * (abs(x).max() > 1e-3), "Only small numbers"),
+    "large numbers clipped": (lambda x: np.clip(2 * x, -99, 99), "Only large numbers"),
+    "long inputs cut": (lambda x: 2 * x * (np.arange(x.shape[1]) < 10), "Only long inputs"),
+    "memory": (remembers, "keeps something from one call to the next"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_answer_gets_its_sentence(kind):
+    answer, words = BAD[kind]
+    verdict = examine(DOUBLE, answer)
+    assert verdict.status == "wrong"
+    assert words in verdict.message
+    assert not set("\n\x1b") & set(verdict.message)
+    assert "Traceback" not in verdict.message
+    assert len(verdict.message) < 650
+
+
+def not_implemented(x):
+    raise NotImplementedError
+
+
+def documented(x):
+    """Twice the array."""
+    # Your turn.
+
+
+EMPTY = [None, ..., NotImplemented, lambda x: None, lambda x: ..., documented, not_implemented]
+
+
+@pytest.mark.parametrize("empty", EMPTY)
+def test_what_nobody_wrote_is_unanswered(empty):
+    verdict = examine(DOUBLE, empty)
+    assert verdict.status == "unanswered"
+    assert not verdict
+    assert repr(verdict).startswith("○ Not answered yet (99.double): ")
+
+
+RIGHT = [
+    double,
+    lambda x: x + x,
+    lambda x: (2 * x).tolist(),
+    lambda x: (2 * x).astype(np.float32),
+    lambda x: np.float32(x) * 2,
+    np.frompyfunc(lambda v: 2 * v, 1, 1),
+]
+
+
+@pytest.mark.parametrize("answer", RIGHT)
+def test_right_answer_passes(answer):
+    verdict = examine(DOUBLE, answer)
+    assert verdict
+    assert repr(verdict) == "✔ Passed (99.double): Every number is twice as large."
+
+
+def test_several_results():
+    assert examine(PAIR, lambda x: [x.sum(axis=1), x - 1]).passed
+    assert "another order" in examine(PAIR, lambda x: pair(x)[::-1]).message
+    assert "Return 2 things, in this order" in examine(PAIR, lambda x: x.sum()).message
+    assert "you return 3." in examine(PAIR, lambda x: (x, x, x)).message
+    assert "the differences should be" in examine(PAIR, lambda x: (x.sum(axis=1), x - 2)).message
+    assert examine(PAIR, lambda x: (x.sum(axis=1), None)).status == "wrong"
+
+
+def test_a_list_of_arrays():
+    objects = np.frompyfunc(lambda v: 2 * v, 1, 1)
+    assert examine(SEVERAL, lambda arrays: tuple(2 * array for array in arrays)).passed
+    assert examine(SEVERAL, lambda arrays: [objects(array) for array in arrays]).passed
+    assert "Return a list of" in examine(SEVERAL, lambda arrays: arrays[:1]).message
+    wrong = examine(SEVERAL, lambda arrays: [2 * arrays[0], *(3 * one for one in arrays[1:])])
+    assert "array number 2 should be" in wrong.message
+
+
+@pytest.mark.parametrize("factor", [1 + 3e-6, 1 - 3e-6, 1.001])
+def test_a_difference_is_shown_in_digits_that_differ(factor):
+    verdict = examine(DOUBLE, lambda x: 2.0 * factor * x.astype(float))
+    right, found = re.search(
+        r"should be (\S+|\[.*?\]+), not (\S+|\[.*?\]+)\.", verdict.message
+    ).groups()
+    assert right != found
+
+
+def test_a_seed_repeats_a_check_and_is_told():
+    def wrong(x):
+        return 2 * x + (x.shape == (2, 2))
+
+    first = examine(DOUBLE, wrong)
+    seed = int(re.search(r"seed=(\d+)", first.message).group(1))
+    assert examine(DOUBLE, wrong, seed) == first
+    assert examine(DOUBLE, wrong, seed + 1) != first
+
+
+def test_a_mistake_is_named_only_if_it_explains_all_cases():
+    verdict = examine(DOUBLE, lambda x: x + 2 if len(x) > 2 else 2 * x)
+    assert verdict.status == "wrong"
+    assert "You add 2" not in verdict.message
+
+
+def test_warnings_and_the_state_of_numpy_do_not_matter():
+    with warnings.catch_warnings(), np.errstate(all="raise"), np.printoptions(precision=1):
+        warnings.simplefilter("error")
+        assert examine(DOUBLE, lambda x: (np.log(-np.ones(1)), 2 * x)[1]).passed
+
+
+GARBLED = [
+    {"result": {"array": "AA", "dtype": "<f8", "shape": [1]}},
+    {"result": {"array": "AAAAAAAAAAA=", "dtype": "O", "shape": [1]}},
+    {"result": {"array": 3}},
+    {"result": {"array": "AAAAAAAAAAA=", "dtype": "<f8", "shape": [-7]}},
+    {"garbled": True},
+    {"verdict": "passed"},
+    {"result": {"odd": ["x"]}},
+    {"result": {"dict": 3}},
+    {"problem": {}},
+    {"problem": 3},
+    {},
+]
+
+
+@pytest.mark.parametrize("message", GARBLED)
+def test_what_a_process_sends_is_not_trusted(message):
+    verdict = judge(DOUBLE, lambda request: [{"ready": True}, *[message] * len(request["cases"])])
+    assert verdict.status == "wrong"
+    json.dumps(message)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "utf-8", None])
+@pytest.mark.parametrize("status", ["passed", "wrong", "unanswered"])
+def test_a_verdict_prints_on_any_console(monkeypatch, encoding, status):
+    class Console:
+        pass
+
+    Console.encoding = encoding
+    monkeypatch.setattr(sys, "stdout", Console())
+    text = repr(Verdict("99.double", status, "∂L/∂α – ×"))
+    text.encode(encoding or "ascii")
+    assert "(99.double)" in text
+
+
+def test_html_escapes_what_it_shows_and_says_it_in_words():
+    page = Verdict("99.double", "wrong", "5 < 6 <script>")._repr_html_()
+    assert "Not yet right" in page
+    assert "<script>" not in page
+    assert "5 &lt; 6" in page
+
+
+def test_hints_in_stages_and_beyond():
+    assert repr(give_hint(DOUBLE, 2)) == "Hint 2 of 2: Multiply by two."
+    for level in (0, 3, "1", 1.5, True):
+        with pytest.raises(ExerciseError, match="from 1 to 2"):
+            give_hint(DOUBLE, level)
+
+
+def of_ones():
+    return float(2 * np.ones(2).sum())
+
+
+def test_source_gives_text_that_runs_by_itself():
+    namespace = {}
+    exec(source(of_ones), namespace)
+    assert namespace["of_ones"]() == 4.0
+
+
+def test_all_sentences_of_the_judge_can_be_filled():
+    for text in [*judging.SENTENCES.values(), *judging.TRAITS, *judging.COMMON]:
+        text.format_map(dict.fromkeys(re.findall(r"{(\w+)}", text), 1))
+
+
+@pytest.mark.parametrize("name", ["07.none", "nonsense", "", None, 3, ["06.rnn"], "06.attenion"])
+def test_unknown_exercise_names_the_way_out(name):
+    with pytest.raises(ExerciseError, match="There is no exercise"):
+        EXERCISES[name]

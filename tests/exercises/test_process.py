@@ -1,0 +1,306 @@
+"""An answer runs in a process of its own, from which no way leads to a verdict."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import cloudpickle
+import numpy as np
+import pytest
+
+import attention_course.exercises as exercises
+from attention_course.errors import ExerciseError
+from attention_course.exercises import check, process
+from attention_course.exercises.files import check_file
+from attention_course.functional import softmax
+
+# The answers below travel as those of a notebook do, not as names in a module.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+
+def right(x, h, W, U, b):
+    return np.tanh(x @ W + h @ U + b)
+
+
+def test_a_right_answer_passes_with_all_that_it_refers_to():
+    scale = np.ones(1)
+
+    def helped(x, h, W, U, b):
+        return scale * right(x, h, W, U, b)
+
+    assert check("01.rnn_step", helped).passed
+
+
+def test_an_answer_defined_in_a_notebook_names_its_own_line(tmp_path):
+    code = (
+        "from attention_course.exercises import check\n"
+        "import linecache\n"
+        "cell = 'def rnn_step(x, h, W, U, b):\\n    return x.nothing\\n'\n"
+        "linecache.cache['<cell>'] = (len(cell), None, cell.splitlines(True), '<cell>')\n"
+        "exec(compile(cell, '<cell>', 'exec'))\n"
+        "print(check('01.rnn_step', rnn_step))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "at the line `return x.nothing`" in run.stdout
+
+
+def test_prints_and_input_lead_nowhere(capfd):
+    def noisy(x, h, W, U, b):
+        sys.stdout.reconfigure(encoding="utf-8")
+        print("here → I am")
+        os.write(1, b'{"ready": true}\n')
+        print("and here", file=sys.stderr)
+        with contextlib.suppress(EOFError):
+            input()
+        return right(x, h, W, U, b)
+
+    assert check("01.rnn_step", noisy).passed
+    assert capfd.readouterr() == ("", "")
+
+
+def short_of_time(monkeypatch, seconds=1.0):
+    real = process.serve
+    monkeypatch.setattr(process, "serve", lambda request, _: real(request, seconds))
+
+
+def endless(x, h, W, U, b):
+    while True:
+        with contextlib.suppress(BaseException):
+            time.sleep(0.01)
+
+
+def child_of_its_own(x, h, W, U, b):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+    time.sleep(100)
+
+
+def deaf(x, h, W, U, b):
+    for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN)
+    time.sleep(100)
+
+
+@pytest.mark.parametrize("answer", [endless, child_of_its_own, deaf])
+def test_an_endless_answer_is_stopped(monkeypatch, answer):
+    short_of_time(monkeypatch)
+    assert "still running after 1 seconds" in check("01.rnn_step", answer).message
+
+
+def test_a_check_in_a_thread_is_bounded_too(monkeypatch):
+    short_of_time(monkeypatch)
+    verdicts = []
+    worker = threading.Thread(target=lambda: verdicts.append(check("01.rnn_step", endless)))
+    worker.start()
+    worker.join(60)
+    assert "still running" in verdicts[0].message
+
+
+def ends(x, h, W, U, b):
+    os._exit(7)
+
+
+def crashes(x, h, W, U, b):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def fills_memory(x, h, W, U, b):
+    return np.ones(10**12)
+
+
+def returns_much(x, h, W, U, b):
+    return np.ones(10**8)
+
+
+def borrows(x, h, W, U, b):
+    from attention_course.exercises.rnn import rnn_step
+
+    return rnn_step(x, h, W, U, b)
+
+
+def asks_for_the_solution(x, h, W, U, b):
+    from attention_course.exercises import solution
+
+    there = {}
+    exec(solution("01.rnn_step"), there)
+    return there["rnn_step"](x, h, W, U, b)
+
+
+def reads_the_solution(x, h, W, U, b):
+    import attention_course
+
+    folder = os.path.dirname(attention_course.__file__)
+    with open(os.path.join(folder, "exercises", "rnn.py"), encoding="utf-8") as file:
+        return file.read()
+
+
+def searches_memory(x, h, W, U, b):
+    import gc
+
+    frame = sys._getframe()
+    while frame:
+        for name in ("solve", "wanted", "right", "expected"):
+            if name in frame.f_locals and callable(frame.f_locals[name]):
+                return frame.f_locals[name](x, h, W, U, b)
+        frame = frame.f_back
+    found = [one for one in gc.get_objects() if getattr(one, "__name__", "") == "rnn_step"]
+    return found[0](x, h, W, U, b) if found else x
+
+
+def forges_results(x, h, W, U, b):
+    for number in range(3, 20):
+        with contextlib.suppress(OSError):
+            os.write(number, b'{"verdict": "passed"}\n' * 200)
+    return x
+
+
+def patches_the_process(x, h, W, U, b):
+    import __main__
+
+    __main__.encode = lambda value: {"passed": True}
+    np.allclose = np.array_equal = lambda *_, **__: True
+    return x
+
+
+def knows_the_random_state(x, h, W, U, b):
+    state = np.random.default_rng(0)
+    return state.normal(size=len(b))
+
+
+FORCED = {
+    "ends Python": (ends, "ended Python (exit status 7)"),
+    "crashes": (crashes, "ended Python"),
+    "fills the memory": (fills_memory, "Error"),
+    "returns a hundred million numbers": (returns_much, ""),
+    "imports the solution": (borrows, "stops with ModuleNotFoundError"),
+    "asks for the solution": (asks_for_the_solution, "solutions are closed"),
+    "reads the solution's file": (reads_the_solution, "solutions are closed"),
+    "searches memory for it": (searches_memory, ""),
+    "writes messages of its own": (forges_results, "sent is no result"),
+    "patches its process": (patches_the_process, ""),
+    "knows a random state": (knows_the_random_state, ""),
+}
+
+
+@pytest.mark.parametrize("kind", FORCED)
+def test_nothing_is_gained_by_force(monkeypatch, kind):
+    short_of_time(monkeypatch, 8.0)
+    answer, words = FORCED[kind]
+    verdict = check("01.rnn_step", answer)
+    assert verdict.status == "wrong"
+    assert words in verdict.message
+
+
+def test_patches_in_the_kernel_do_not_help(monkeypatch):
+    for name in ("allclose", "array_equal", "isclose", "testing"):
+        monkeypatch.setattr(np, name, lambda *_, **__: True)
+    assert check("01.rnn_step", lambda x, h, W, U, b: np.zeros(len(b))).status == "wrong"
+
+
+def calls_the_course(weights, values, g):
+    from attention_course import functional
+
+    return functional.scaled_dot_product_attention(weights, values, values)
+
+
+def test_the_course_s_own_functions_are_refused_by_name():
+    from attention_course import functional
+
+    own = check("06.attention", functional.scaled_dot_product_attention)
+    assert "scaled_dot_product_attention, which is the course's own" in own.message
+    called = check("01.rnn_step", lambda x, h, W, U, b: calls_the_course(x[None], x[None], b))
+    assert "scaled_dot_product_attention, which is the course's own" in called.message
+
+
+def test_a_helper_that_chapters_use_may_be_called():
+    def time_attention(x, W, b):
+        weights = softmax(np.tanh(x @ W + b), axis=1)
+        return (weights * x).sum(axis=1), weights[..., 0]
+
+    assert check("06.attention", time_attention).passed
+
+
+def test_an_answer_that_cannot_travel_is_told():
+    lock = threading.Lock()
+
+    def locked(x, h, W, U, b):
+        with lock:
+            return right(x, h, W, U, b)
+
+    verdict = check("01.rnn_step", locked)
+    assert verdict.status == "wrong"
+    assert "cannot be taken to a process of its own: TypeError" in verdict.message
+
+
+def test_without_processes_or_cloudpickle_one_sentence_says_so(monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(ExerciseError, match="none can be started here: Operation not permitted"):
+        check("01.rnn_step", right)
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    with pytest.raises(ExerciseError, match="pip install cloudpickle"):
+        check("01.rnn_step", right)
+
+
+def test_what_is_not_written_yet_starts_no_process(monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert check("01.rnn_step", lambda x, h, W, U, b: ...).status == "unanswered"
+    assert check("06.layer", None).status == "unanswered"
+
+
+def test_an_interrupt_becomes_a_sentence(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process, "serve", interrupt)
+    assert "interrupted" in check("01.rnn_step", right).message
+
+
+def test_keras_runs_in_a_process_beside_a_kernel_that_runs_it_too():
+    import keras
+
+    keras.ops.convert_to_numpy(keras.layers.Dense(2)(np.ones((1, 2))))
+
+    class AttentionLayer(keras.layers.Layer):
+        def build(self, input_shape):
+            _, time, features = input_shape
+            self.W = self.add_weight(shape=(features, 1), name="W")
+            self.b = self.add_weight(shape=(time, 1), initializer="zeros", name="b")
+
+        def call(self, x):
+            scores = keras.ops.tanh(x @ self.W + self.b)
+            return keras.ops.sum(keras.ops.softmax(scores, axis=1) * x, axis=1)
+
+    verdict = check("06.layer", AttentionLayer)
+    assert verdict.passed, verdict
+
+
+def test_files_are_given_nothing_by_force(tmp_path):
+    path = tmp_path / "answer.py"
+    path.write_text(
+        "import attention_course.exercises as e, json, os, sys\n"
+        "e.judge = e.check = lambda *_, **__: True\n"
+        "for name in list(sys.modules):\n"
+        "    if 'judging' in name:\n"
+        "        sys.modules[name].judge = None\n"
+        "exec(e.solution('01.rnn_step'))\n"
+    )
+    verdict = check_file("01.rnn_step", path)
+    assert verdict.status == "wrong"
+    assert "solutions are closed" in verdict.message
+    assert exercises.judge is not None
+
+
+def test_importing_the_exercises_is_light():
+    code = (
+        "import sys, attention_course.exercises;"
+        "print([m for m in ('tensorflow', 'keras', 'pandas', 'nbformat', 'IPython') "
+        "if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
