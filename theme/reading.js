@@ -28,29 +28,18 @@
   // --- progress: what is remembered -------------------------------------------------------------
 
   const KEY = "attention-course";
-  const REFUSED = tr(
-    "This browser does not let the page remember anything, so your progress is forgotten when " +
-      "you leave the page."
-  );
-  const FULL = tr(
-    "This browser has no room left for your progress, so what you do from now on is forgotten " +
-      "when you leave the page."
-  );
-  const DAMAGED = tr(
-    "What this browser remembered of your progress could not all be read, and that part is left " +
-      "out."
-  );
+  const REFUSED = tr("This browser does not let the page remember anything, so your progress is " +
+    "forgotten when you leave the page.");
+  const FULL = tr("This browser has no room left for your progress, so what you do from now on is " +
+    "forgotten when you leave the page.");
+  const DAMAGED = tr("What this browser remembered of your progress could not all be read, and " +
+    "that part is left out.");
 
   let notice = ""; // a sentence to the reader about the storage
   let unsaved = false; // what is shown is newer than what is stored
   let progress = read(); // chapter -> its record
-  const solvedBefore = pages.page
-    ? Object.keys(progress[pages.page].questions).filter((id) => isSolved(pages.page, id))
-    : [];
-
-  function isSolved(chapter, id) {
-    return progress[chapter].questions[id] === "solved";
-  }
+  const isSolved = (id) => progress[pages.page].questions[id] === "solved";
+  const solvedBefore = (pages.chapters[pages.page]?.questions ?? []).filter(isSolved);
 
   /** Read the storage, keeping only what this book knows. Never fails. */
   function read() {
@@ -65,8 +54,7 @@
       notice = REFUSED;
       unsaved = true;
     }
-    const isObject = (value) =>
-      typeof value === "object" && value !== null && !Array.isArray(value);
+    const isObject = (value) => value?.constructor === Object; // neither null nor a list
     let stored = null;
     try {
       stored = JSON.parse(found ?? '{"chapters": {}}');
@@ -237,7 +225,7 @@
     for (const question of document.querySelectorAll(".ac-quiz .Quiz[data-question]")) {
       const id = question.dataset.question;
       const note = question.querySelector(".reading-solved");
-      const wanted = solvedBefore.includes(id) && isSolved(pages.page, id);
+      const wanted = solvedBefore.includes(id) && isSolved(id);
       if (wanted && !note) {
         question.prepend(make(`<p class="reading-solved">✓ ${tr("Solved before")}</p>`));
       } else if (!wanted) {
@@ -272,21 +260,12 @@
   const [line, storageNote, box, dialog] = [".reading-count", ".reading-notice", "input", "dialog"].map(
     (part) => panel.querySelector(part)
   );
-  panel.querySelector("[aria-haspopup]").addEventListener("click", () => {
-    dialog.returnValue = "";
-    dialog.showModal();
+  panel.querySelector("[aria-haspopup]").addEventListener("click", () => dialog.showModal());
+  panel.querySelector("[value=forget]").addEventListener("click", () => {
+    forget();
+    say(storageNote, tr("Your progress on this device is forgotten."));
   });
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "forget") {
-      forget();
-      say(storageNote, tr("Your progress on this device is forgotten."));
-    }
-  });
-  box.addEventListener("change", () =>
-    change(() => {
-      progress[pages.page].done = box.checked;
-    })
-  );
+  box.addEventListener("change", () => change(() => (progress[pages.page].done = box.checked)));
 
   function showInPanel() {
     if (pages.page) {
@@ -316,9 +295,7 @@
     if (pages.page) {
       showSolvedBefore();
     }
-    if (pages.front || pages.page) {
-      showInPanel();
-    }
+    showInPanel();
   }
 
   function setUpProgress() {
@@ -383,10 +360,7 @@
     }
 
     function leave() {
-      clearTimeout(timer);
-      if (document.activeElement !== shown?.link) {
-        later(hide);
-      }
+      later(() => document.activeElement !== shown?.link && hide());
     }
 
     for (const link of document.querySelectorAll(".bd-article a.internal[href*='#']")) {
