@@ -32,24 +32,6 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 SCHEMA = _FOLDER / "quiz_schema.json"
 
-# Every text on these colours has a contrast of at least 4.5; tests/display/test_quiz.py measures.
-# The cards bring their own background, so they are the same on a light and on a dark page.
-COLOURS = {
-    "--jq-multiple-choice-bg": "#1d4f7c",
-    "--jq-many-choice-bg": "#5d3a86",
-    "--jq-numeric-bg": "#0d5a4a",
-    "--jq-string-bg": "#0d5a4a",
-    "--jq-text-color": "#ffffff",
-    "--jq-link-color": "#d5e6f7",
-    "--jq-mc-button-bg": "#f2f4f6",
-    "--jq-mc-button-border": "#66727f",
-    "--jq-mc-button-inset-shadow": "#333d47",
-    "--jq-numeric-input-bg": "#f2f4f6",
-    "--jq-numeric-input-label": "#ffffff",
-    "--jq-numeric-input-shadow": "#66727f",
-    "--jq-incorrect-color": "#a3203a",
-    "--jq-correct-color": "#0d6138",
-}
 # HTML that a question may use; anything else is more likely a "<" that wants to be "&lt;".
 TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
 
@@ -173,7 +155,6 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
             "version in requirements.txt."
         ) from error
     style += (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
-    colours = " ".join(f"{name}: {colour};" for name, colour in COLOURS.items())
     words = (_FOLDER.parent / "words.js").read_text(encoding="utf-8")
     own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8")
     shown = [_with_instruction(question) for question in questions]
@@ -194,7 +175,7 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
     return (
         f'<div id="{element}" class="ac-quiz" data-quiz="{escape(name)}" '
         'data-shuffleanswers="True" data-maxwidth="720" style="border-radius: 6px">'
-        f"<style>\n#{element} {{ {colours} }}\n{style}</style>\n"
+        f"<style>\n{style}</style>\n"
         f'<p class="QuizNote">{escape(note)}</p></div>\n'
         f"<script>\n(function () {{\n{_SHADOWS}\n{constants}{words}{''.join(scripts)}{own_script}"
         "})();\n</script>"

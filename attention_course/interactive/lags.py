@@ -56,7 +56,7 @@ def show_lags() -> None:
     run = recorded["runs"][f"{KIND}_{SEED}"]
     weights = np.array(run["weights"][pair]) / 1000
     effects = np.array(run["effects"][pair]) / 100
-    one, other = (lag - 1 for lag in LAGS)
+    first, second = LAGS
     fig, panels = plots.figure(height=4.2, rows=2, sharex=True)
     _draw(panels, weights, effects)
     interactive.show(
@@ -73,12 +73,12 @@ def show_lags() -> None:
             "largest weights are {weight} and {other_weight}, at these lags; the weights just "
             "beyond them are higher than the rest. The effects of the inputs at these lags are "
             "{effect} and {other_effect}, all others are near 0.",
-            lag=LAGS[0],
-            other=LAGS[1],
-            weight=f"{weights[one]:.3f}",
-            other_weight=f"{weights[other]:.3f}",
-            effect=f"{effects[one]:.2f}",
-            other_effect=f"{effects[other]:.2f}",
+            lag=first,
+            other=second,
+            weight=f"{weights[first - 1]:.3f}",
+            other_weight=f"{weights[second - 1]:.3f}",
+            effect=f"{effects[first - 1]:.2f}",
+            other_effect=f"{effects[second - 1]:.2f}",
         ),
     )
 
