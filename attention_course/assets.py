@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from attention_course import __version__
 from attention_course.errors import AssetError
 from attention_course.storage import write_text
-from attention_course.words import tr
+from attention_course.words import mark, tr
 
 FOLDERS = ("models", "quizzes", "images", "data", "benchmarks")
 REGISTRY = Path(__file__).parent / "registry.txt"
@@ -329,51 +329,41 @@ def _trouble(error: Exception, name: str, source: str) -> str:
 
     proxies = requests.utils.get_environ_proxies(source)
     proxied = urlsplit(source).hostname and requests.utils.select_proxy(source, proxies)
-    told = {"file": name, "source": source}
     if _about_certificates(error):
-        return tr(
+        sentence = mark(
             "{file} cannot be downloaded, because the certificates to trust {source} are missing "
-            "or do not fit; correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.",
-            **told,
+            "or do not fit; correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
         )
-    if isinstance(error, requests.exceptions.ProxyError) or (
-        isinstance(error, ValueError) and proxied
-    ):
-        return tr(
+    elif isinstance(error, requests.exceptions.ProxyError | ValueError) and proxied:
+        sentence = mark(
             "{file} cannot be downloaded through the proxy of this machine; correct or unset "
-            "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
-            **told,
+            "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY."
         )
-    if isinstance(error, requests.ConnectionError):
-        return tr(
+    elif isinstance(error, requests.ConnectionError):
+        sentence = mark(
             "{file} cannot be downloaded: {source} cannot be reached; check the network and run "
-            "the cell again.",
-            **told,
+            "the cell again."
         )
-    if isinstance(error, requests.Timeout):
-        return tr(
-            "{file} cannot be downloaded: {source} does not answer; run the cell again in a "
-            "minute.",
-            **told,
+    elif isinstance(error, requests.Timeout):
+        sentence = mark(
+            "{file} cannot be downloaded: {source} does not answer; run the cell again in a minute."
         )
-    if isinstance(error, requests.HTTPError):
-        return tr(
+    elif isinstance(error, requests.HTTPError):
+        sentence = mark(
             "{file} cannot be downloaded: {source} answers with HTTP status {status}; run the "
-            "cell again in a minute.",
-            status=error.response.status_code,
-            **told,
+            "cell again in a minute."
         )
-    if isinstance(error, ValueError):
-        return tr(
+    elif isinstance(error, ValueError):
+        sentence = mark(
             "{file} cannot be downloaded: {source} is not a usable address; correct or unset "
-            "{variable}.",
-            variable=BASE_URL_VARIABLE,
-            **told,
+            "{variable}."
         )
-    return tr(
-        "{file} cannot be downloaded: the download from {source} broke off; run the cell again.",
-        **told,
-    )
+    else:
+        sentence = mark(
+            "{file} cannot be downloaded: the download from {source} broke off; run the cell again."
+        )
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return tr(sentence, file=name, source=source, status=status, variable=BASE_URL_VARIABLE)
 
 
 @contextlib.contextmanager

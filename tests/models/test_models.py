@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from attention_course import assets, models, storage
+from attention_course import assets, models
 from attention_course.datasets import imdb
 from attention_course.errors import CourseError, ModelError
 from attention_course.models import cards
@@ -136,15 +136,6 @@ def test_damaged_cards_are_refused(tmp_path, content):
     path.write_text(content)
     with pytest.raises(ModelError, match=r"card\.json"):
         cards.read_card(path)
-
-
-def test_a_card_cannot_hold_nan_and_a_failed_write_leaves_the_old_one(tmp_path):
-    path = tmp_path / "card.json"
-    storage.write_json(path, {"score": 1.0})
-    with pytest.raises(ValueError, match="JSON"):
-        storage.write_json(path, {"score": float("nan")})
-    assert json.loads(path.read_text()) == {"score": 1.0}
-    assert [file.name for file in tmp_path.iterdir()] == ["card.json"]
 
 
 @pytest.mark.imdb
