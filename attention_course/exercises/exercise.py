@@ -138,7 +138,7 @@ class Exercise:
     def known(self) -> list[tuple[str, Callable]]:
         """Every mistake with its sentence."""
         return [
-            (self.sentences.get(key, key), one)
+            (self.sentences[key], one)
             for key, several in self.mistakes.items()
             for one in (several if isinstance(several, tuple) else (several,))
         ]
