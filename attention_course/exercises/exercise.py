@@ -42,8 +42,9 @@ Its functions stand in ``doubling.py``::
   with axes exchanged, the wrong sign, rounding, a constant, None, NaN, a wrong shape, inputs
   changed in place, whole numbers cut off, memory of earlier calls.
 * ``view(inputs, results)`` turns results into what is to be compared, where several are right.
-* ``demands(cases, results, wrong)`` may return a sentence about all results together: before any
-  mistake is named when numbers are ``wrong``, and before the praise when they are right. Results
+* ``demands(cases, results, wrong)`` may return the key of a sentence about all results together,
+  and the values that fill it: before any mistake is named when numbers are ``wrong``, and before
+  the praise when they are right. The sentences are in the table ``["99.double".demands]``. Results
   come as the answer's process sent them; ``judging.numbers`` and ``judging.plain`` read them.
 * ``probe`` is what happens to the answer in its process, `call` by default; it must stand by
   itself, for its source is sent there. A Keras exercise gives one that builds, sets weights, trains
@@ -87,11 +88,11 @@ def texts(*modules: str) -> dict[str, dict[str, Any]]:
     """What students read of the exercises in these modules, by name, as `Exercise` takes it."""
     tables = [read(module) for module in modules]
     shared = {key: text for one in tables for key, text in one.pop("mistakes", {}).items()}
-    return {
-        name: {"name": name, "sentences": shared | text.pop("mistakes", {}), **text}
-        for table in tables
-        for name, text in table.items()
-    }
+    found = {name: text for table in tables for name, text in table.items()}
+    for name, text in found.items():
+        sentences = shared | text.pop("mistakes", {}) | text.pop("demands", {})
+        text |= {"name": name, "sentences": sentences}
+    return found
 
 
 def call(answer, *inputs):

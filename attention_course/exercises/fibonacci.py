@@ -21,6 +21,7 @@ from attention_course.exercises.judging import kind_of, numbers, plain
 from attention_course.words import mark, tr
 
 GOLDEN = (1 + 5**0.5) / 2
+Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 
 # --- 06.why: the rule as weights over time ----------------------------------------------------
@@ -62,7 +63,7 @@ def _continued(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarra
     }
 
 
-def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
+def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
     """A scale that follows the window is no rule."""
     scales: dict[int, list[float]] = {}
     for (window,), result in zip(cases, results, strict=True):
@@ -71,13 +72,8 @@ def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> str | None
             scales.setdefault(len(window), []).extend(scale.astype(float).flat)
     for length, seen in scales.items():
         if not np.ptp(seen) <= 1e-6 * max(np.abs(seen)):
-            return tr(
-                "Your scale is {one} for one window of {length} values and {other} for another; "
-                "a rule has one scale for all of them.",
-                one=f"{min(seen):.6g}",
-                other=f"{max(seen):.6g}",
-                length=length,
-            )
+            ends = {"one": f"{min(seen):.6g}", "other": f"{max(seen):.6g}"}
+            return "scale_changes", ends | {"length": length}
     return None
 
 
@@ -332,27 +328,24 @@ def _rnn(
     return seen | {"losses": np.array(losses), "trained": trained}
 
 
-def _explain_model(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
+def _explain_model(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
     """What a model is made of, where its numbers are wrong."""
     for (steps, *_), result in zip(cases, results, strict=True):
         if isinstance(result, dict) and "empty" in result:  # it stopped, which is told elsewhere
             continue
         if not isinstance(result, dict) or "dict" not in result:
-            return tr("Return a keras.Model; your function returns {kind}.", kind=kind_of(result))
+            return "no_model", {"kind": kind_of(result)}
         seen = plain(result)
         if not seen["compiled"]:
-            return tr("Your model is not compiled: end with model.compile(optimizer=…, loss=…).")
-        if wrong and (sentence := _unlike(seen, steps)):
-            return sentence
+            return "not_compiled", {}
+        if wrong and (told := _unlike(seen, steps)):
+            return told
         if any(not w.any() for w in seen["fresh"] if w.ndim == 2):
-            return tr(
-                "A matrix of weights begins with zeros only, so that no gradient reaches what lies "
-                "before it; leave the initialisers as they are."
-            )
+            return "zeros_only", {}
     return None
 
 
-def _unlike(seen: dict, steps: int) -> str | None:
+def _unlike(seen: dict, steps: int) -> Told:
     """The first thing in which a model is not as asked for."""
     layers = seen["layers"]
     loops = [layer for layer in layers if layer["recurrent"]]
@@ -360,64 +353,27 @@ def _unlike(seen: dict, steps: int) -> str | None:
     others = [layer for layer in layers if layer not in loops + dense]
     more = [layer["name"] for layer in others if layer["name"] != "Activation"]
     if not loops:
-        return tr("There is no recurrent layer in your model: no state is handed on.")
-    loop = loops[0]
-    if loop["name"] != "SimpleRNN":
-        return tr(
-            "Your recurrent layer is of the kind {name}; the question asks for a SimpleRNN.",
-            name=loop["name"],
-        )
-    if loop["units"] != 2:
-        return tr(
-            "Your recurrent layer has a state of {units}; the question asks for 2 units.",
-            units=loop["units"],
-        )
-    if more or len(loops) > 1 or len(dense) > 1:
-        names = ", ".join(layer["name"] for layer in layers)
-        return tr(
-            "Your model has the layers {names}; the question asks for SimpleRNN and Dense alone.",
-            names=names,
-        )
-    sentences = {
-        tr("Your recurrent layer returns its sequences: the output still has a time axis."): (
-            loop["sequences"]
-        ),
-        tr("Your network reads the window backwards, from the newest value to the oldest."): (
-            loop["backwards"]
-        ),
-        tr(
-            "The recurrent layer uses {name}; the question asks for tanh.", name=loop["activation"]
-        ): (loop["activation"] not in ("tanh", None)),
-        tr(
-            "The dense layer uses {name}; the question asks for tanh.",
-            name=dense[0]["activation"] if dense else "",
-        ): (dense and not others and dense[0]["activation"] != "tanh"),
-        tr("Dropout makes your network forget at random while it trains; leave it out."): (
-            loop["dropout"]
-        ),
-        tr(
-            "Your model has {count} parameters; SimpleRNN(2) and Dense(1) together have "
-            "2·(1 + 2 + 1) + (2 + 1) = 11.",
-            count=seen["parameters"],
-        ): seen["parameters"] != 11,
-        tr(
-            "Asked for {steps} time steps, your model takes inputs of shape {shape}; each window "
-            "has the shape ({steps}, 1).",
-            steps=steps,
-            shape=tuple(seen["input"]),
-        ): seen["input"][1:] not in ([steps, 1], [None, 1]),
-        tr("A regulariser adds to the loss; the question asks for the squared error alone."): (
-            seen["added"]
-        ),
-        tr("Some weights of your model are frozen, so that training leaves them as they are."): (
-            seen["frozen"]
-        ),
-        tr(
-            "Your model is compiled with the optimiser {name}; the question asks for adam.",
-            name=seen["optimizer"],
-        ): (not seen["adam"]),
+        return "no_loop", {}
+    loop, last = loops[0], dense[0]["activation"] if dense else ""
+    unlike = {
+        "other_loop": loop["name"] != "SimpleRNN",
+        "other_units": loop["units"] != 2,
+        "other_layers": more or len(loops) > 1 or len(dense) > 1,
+        "sequences": loop["sequences"],
+        "backwards": loop["backwards"],
+        "loop_without_tanh": loop["activation"] not in ("tanh", None),
+        "dense_without_tanh": dense and not others and last != "tanh",
+        "dropout": loop["dropout"],
+        "other_parameters": seen["parameters"] != 11,
+        "other_input": seen["input"][1:] not in ([steps, 1], [None, 1]),
+        "regulariser": seen["added"],
+        "frozen": seen["frozen"],
+        "other_optimizer": not seen["adam"],
     }
-    return next((sentence for sentence, holds in sentences.items() if holds), None)
+    names = ", ".join(layer["name"] for layer in layers)
+    values = loop | {"names": names, "last": last, "steps": steps, "shape": tuple(seen["input"])}
+    values |= {"count": seen["parameters"], "optimizer": seen["optimizer"]}
+    return next(((key, values) for key, holds in unlike.items() if holds), None)
 
 
 # --- 06.layer: attention over time as a Keras layer -------------------------------------------
@@ -520,7 +476,7 @@ def _layer(
     return seen | {"loss": loss([W, b]), "W": after[0], "b": after[1]}
 
 
-def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
+def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
     """What a layer is made of, where its numbers are wrong."""
     if not wrong:
         return None
@@ -528,50 +484,28 @@ def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> str | 
         if isinstance(result, dict) and "empty" in result:  # it stopped, which is told elsewhere
             continue
         if isinstance(result, list):
-            return tr("Return the context alone; the next layer has no use for the weights.")
+            return "weights_returned", {}
         if not isinstance(result, dict) or "dict" not in result:
-            return tr(
-                "Pass a class that inherits from keras.layers.Layer; yours makes {kind}.",
-                kind=kind_of(result),
-            )
+            return "no_layer", {"kind": kind_of(result)}
         seen = plain(result)
         if "made" in seen:
-            return tr("Pass the class itself, not a layer made from it: a check builds fresh ones.")
+            return "made", {}
         if "early" in seen:
-            return tr(
-                "Your layer makes its weights in __init__; make them in build, which knows the "
-                "lengths by input_shape."
-            )
-        shapes = ", ".join(str(tuple(shape)) for shape in seen["shapes"])
-        sentences = {
-            tr("Your layer has no weights: create W and b with self.add_weight in build."): (
-                not shapes
-            ),
-            tr(
-                "Your layer has {count} weights, of the shapes {shapes}; it should have two, W "
-                "{first} and b {second} for an input of shape {input}.",
-                count=len(seen["shapes"]),
-                shapes=shapes,
-                first=W.shape,
-                second=b.shape,
-                input=x.shape,
-            ): sorted(seen["shapes"]) != sorted([[*W.shape], [*b.shape]]),
-            tr("A weight of your layer is not trainable, so training would leave it as it is."): (
-                seen["frozen"]
-            ),
-            tr("Your layer adds something to the loss; the question asks for the context alone."): (
-                seen["added"]
-            ),
-            tr("Two of your layers share their weights; each layer needs its own."): (
-                seen["shared"]
-            ),
+            return "early", {}
+        unlike = {
+            "no_weights": not seen["shapes"],
+            "other_weights": sorted(seen["shapes"]) != sorted([[*W.shape], [*b.shape]]),
+            "frozen": seen["frozen"],
+            "added": seen["added"],
+            "shared": seen["shared"],
+            "changing": seen.keys() >= {"output", "again"}
+            and not np.array_equal(seen["output"], seen["again"], equal_nan=True),
         }
-        if sentence := next((text for text, holds in sentences.items() if holds), None):
-            return sentence
-        if seen.keys() >= {"output", "again"} and not np.array_equal(
-            seen["output"], seen["again"], equal_nan=True
-        ):
-            return tr("Your layer changes with every call: the same input gives another output.")
+        shapes = ", ".join(str(tuple(shape)) for shape in seen["shapes"])
+        values = {"first": W.shape, "second": b.shape, "input": x.shape, "shapes": shapes}
+        values["count"] = len(seen["shapes"])
+        if told := next(((key, values) for key, holds in unlike.items() if holds), None):
+            return told
     return None
 
 

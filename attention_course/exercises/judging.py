@@ -112,8 +112,9 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
     none = [found[i] for i in wrong if isinstance(results[i], dict) and "empty" in results[i]]
     if none:
         _tell(none[0], cases, wrong, seed)
-    if exercise.demands and (sentence := exercise.demands(cases, results, bool(wrong))):
-        raise Rejected(sentence)
+    if exercise.demands and (told := exercise.demands(cases, results, bool(wrong))):
+        key, values = told
+        raise Rejected(tr(exercise.sentences[key], **values))
     if not wrong:
         return
     if unreadable := [found[i] for i in wrong if isinstance(found[i], str)]:

@@ -1,5 +1,10 @@
 """What holds for every exercise: the solution passes, and each mistake gets its own sentence."""
 
+import ast
+import inspect
+from importlib import import_module
+from pathlib import Path
+
 import pytest
 from proof import examine, published
 
@@ -56,8 +61,26 @@ def test_a_sentence_has_a_mistake(module):
     shared = texts.pop("mistakes", {}).keys()
     assert shared - {key for name in NAMES for key in EXERCISES[name].mistakes} == set()
     for name, text in texts.items():
-        assert text.get("mistakes", {}).keys() - EXERCISES[name].mistakes.keys() == set()
-        assert text.get("mistakes", {}).keys() & shared == set()
+        mistakes, demands = (text.get(part, {}).keys() for part in ("mistakes", "demands"))
+        assert mistakes - EXERCISES[name].mistakes.keys() == set()
+        assert mistakes & shared == mistakes & demands == shared & demands == set()
+
+
+def keys_told(module):
+    """The keys that a module's demands return: as they stand, or from a table of what is unlike."""
+    for node in ast.walk(ast.parse(Path(inspect.getfile(module)).read_text("utf-8"))):
+        match node:
+            case ast.Return(value=ast.Tuple(elts=[ast.Constant(str(key)), *_])):
+                yield key
+            case ast.Assign(targets=[ast.Name("unlike")], value=ast.Dict(keys=keys)):
+                yield from (key.value for key in keys)
+
+
+@pytest.mark.parametrize("module", MODULES.values())
+def test_a_demand_has_a_sentence_and_a_sentence_a_demand(module):
+    texts = [text for name, text in read(module).items() if name != "mistakes"]
+    written = {key for text in texts for key in text.get("demands", {})}
+    assert written == {*keys_told(import_module(f"{judging.__package__}.{module}"))}
 
 
 @pytest.mark.parametrize("name", NAMES)
