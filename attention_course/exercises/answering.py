@@ -237,7 +237,7 @@ def main():
     sys.path[:] = request["path"]
     for name in request["imports"]:
         importlib.import_module(name)
-    _close(request["closed"])
+    _close(*request["closed"])
     try:
         if "cells" in request:
             answer = run_file(request)
@@ -262,12 +262,15 @@ def _limit(seconds):
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
-def _close(folder):
-    """Put the exercises with their solutions out of reach; a chapter's own checks do nothing."""
+def _close(folder, why):
+    """Put the exercises with their solutions out of reach; a chapter's own checks do nothing.
+
+    What asks for a solution meets an exception that says `why`.
+    """
     closed = types.ModuleType(f"{COURSE}.exercises")
 
     def solution(*_):
-        raise PermissionError("the course's solutions are closed while an answer runs")
+        raise PermissionError(why)
 
     closed.check = closed.hint = closed.question = lambda *_, **__: None
     closed.solution = solution

@@ -102,7 +102,10 @@ def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> 
     """
     request = request | {
         "path": [*sys.path, request.get("folder", "")],
-        "closed": str(WORKER.parent),
+        "closed": (
+            str(WORKER.parent),
+            tr("the course's solutions are closed while an answer runs"),
+        ),
         "seconds": int(loading + seconds) + 1,
     }
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "MPLBACKEND": "Agg"}
