@@ -10,7 +10,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked ``thorough``, so that a reader need not wait for it."""
+    """Leave out what is marked ``thorough``; what needs the built book is slow."""
+    for item in items:
+        if {"site", "small_book"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
     if os.environ.get("ATTENTION_COURSE_THOROUGH"):
         return
     left_out = [item for item in items if item.get_closest_marker("thorough")]

@@ -10,25 +10,21 @@
 
   // The switch between light and dark shows its state by an icon alone.
   const nameMode = () => {
-    const mode = document.documentElement.dataset.mode;
-    const name =
-      { light: tr("Colours: light"), dark: tr("Colours: dark") }[mode] ??
-      tr("Colours: as the system says");
+    const names = { light: tr("Colours: light"), dark: tr("Colours: dark") };
+    const name = names[document.documentElement.dataset.mode] ?? tr("Colours: as the system says");
     for (const button of document.querySelectorAll(".theme-switch-button")) {
       button.setAttribute("aria-label", name);
     }
   };
+  nameMode();
+  new MutationObserver(nameMode).observe(document.documentElement, {
+    attributeFilter: ["data-mode"],
+  });
 
   // The side bars of a narrow screen are dialogs without a name.
-  const nameDialogs = () => {
-    const names = {
-      "pst-primary-sidebar-modal": tr("Menu of the course"),
-      "pst-secondary-sidebar-modal": tr("Contents of this page"),
-    };
-    for (const [id, name] of Object.entries(names)) {
-      document.getElementById(id)?.setAttribute("aria-label", name);
-    }
-  };
+  const nameDialog = (id, name) => document.getElementById(id)?.setAttribute("aria-label", name);
+  nameDialog("pst-primary-sidebar-modal", tr("Menu of the course"));
+  nameDialog("pst-secondary-sidebar-modal", tr("Contents of this page"));
 
   // A menu above the page closes as its reader expects: by Escape, by a click elsewhere, and when
   // the focus leaves it.
@@ -39,6 +35,7 @@
       if (escape || (event.type !== "keydown" && !menu.contains(event.target))) menu.open = false;
     }
   };
+  for (const kind of ["keydown", "click", "focusin"]) document.addEventListener(kind, closeMenus);
 
   // What is wider than the page scrolls in its own box. Upstream makes some of these boxes
   // reachable by keyboard, and names none of them.
@@ -72,30 +69,14 @@
       }
     }
   };
-
-  const start = () => {
-    nameMode();
-    nameDialogs();
-    new MutationObserver(nameMode).observe(document.documentElement, {
-      attributeFilter: ["data-mode"],
-    });
-    for (const name of ["keydown", "click", "focusin"]) {
-      document.addEventListener(name, closeMenus);
-    }
-    let waiting;
-    const soon = () => {
-      clearTimeout(waiting);
-      waiting = setTimeout(nameBoxes, 100);
-    };
-    new MutationObserver(soon).observe(document.getElementById("main-content"), {
-      childList: true,
-      subtree: true,
-    });
-    for (const name of ["resize", "load"]) window.addEventListener(name, soon);
-    document.addEventListener("toggle", soon, true);
-    soon();
+  let waiting;
+  const soon = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(nameBoxes, 100);
   };
-
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  const content = document.getElementById("main-content");
+  new MutationObserver(soon).observe(content, { childList: true, subtree: true });
+  for (const kind of ["resize", "load"]) window.addEventListener(kind, soon);
+  document.addEventListener("toggle", soon, true);
+  soon();
 })();

@@ -11,14 +11,11 @@
   const pages = JSON.parse(document.getElementById("attention-course-pages").textContent);
   const root = new URL(document.documentElement.dataset.content_root, location.href);
 
-  /** Make an element from a tag, attributes and children; a text is a child too. */
-  function make(tag, attributes = {}, ...children) {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      element.setAttribute(name, value);
-    }
-    element.append(...children);
-    return element;
+  /** Make the element that a piece of HTML describes; every sentence in it is the course's own. */
+  function make(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html.trim();
+    return template.content.firstChild;
   }
 
   /** Put a text into a live region, so that a screen reader says it. */
@@ -31,34 +28,18 @@
   // --- progress: what is remembered -------------------------------------------------------------
 
   const KEY = "attention-course";
-  const REFUSED = tr(
-    "This browser does not let the page remember anything, so your progress is forgotten when " +
-      "you leave the page."
-  );
-  const FULL = tr(
-    "This browser has no room left for your progress, so what you do from now on is forgotten " +
-      "when you leave the page."
-  );
-  const DAMAGED = tr(
-    "What this browser remembered of your progress could not all be read, and that part is left " +
-      "out."
-  );
+  const REFUSED = tr("This browser does not let the page remember anything, so your progress is " +
+    "forgotten when you leave the page.");
+  const FULL = tr("This browser has no room left for your progress, so what you do from now on is " +
+    "forgotten when you leave the page.");
+  const DAMAGED = tr("What this browser remembered of your progress could not all be read, and " +
+    "that part is left out.");
 
   let notice = ""; // a sentence to the reader about the storage
   let unsaved = false; // what is shown is newer than what is stored
-  let progress = read();
-  const solvedBefore = new Set(
-    pages.page ? Object.keys(of(pages.page).questions).filter((id) => isSolved(pages.page, id)) : []
-  );
-
-  /** One chapter's record. */
-  function of(chapter) {
-    return progress[chapter];
-  }
-
-  function isSolved(chapter, id) {
-    return of(chapter).questions[id] === "solved";
-  }
+  let progress = read(); // chapter -> its record
+  const isSolved = (id) => progress[pages.page].questions[id] === "solved";
+  const solvedBefore = (pages.chapters[pages.page]?.questions ?? []).filter(isSolved);
 
   /** Read the storage, keeping only what this book knows. Never fails. */
   function read() {
@@ -73,49 +54,48 @@
       notice = REFUSED;
       unsaved = true;
     }
-    let stored = { chapters: {} };
-    let sound = true;
-    if (found !== null) {
-      try {
-        stored = JSON.parse(found);
-      } catch {
-        sound = false;
-      }
+    const isObject = (value) => value?.constructor === Object; // neither null nor a list
+    let stored = null;
+    try {
+      stored = JSON.parse(found ?? '{"chapters": {}}');
+    } catch {
+      // It is no object, and so damaged.
     }
-    const isObject = (value) =>
-      typeof value === "object" && value !== null && !Array.isArray(value);
-    sound &&= isObject(stored) && isObject(stored.chapters);
+    const sound = isObject(stored) && isObject(stored.chapters);
+    let damaged = !sound;
     const result = {};
     for (const [chapter, { questions }] of Object.entries(pages.chapters)) {
       const record = (result[chapter] = { done: false, questions: {} });
       const old = sound ? stored.chapters[chapter] : undefined;
-      if (old === undefined) {
-        continue;
-      }
-      if (!isObject(old) || typeof old.done !== "boolean" || !isObject(old.questions)) {
-        notice = DAMAGED;
-        continue;
-      }
-      record.done = old.done;
-      for (const id of questions) {
-        if (old.questions[id] === "solved" || old.questions[id] === "tried") {
-          record.questions[id] = old.questions[id];
-        } else if (old.questions[id] !== undefined) {
-          notice = DAMAGED;
+      if (isObject(old) && typeof old.done === "boolean" && isObject(old.questions)) {
+        record.done = old.done;
+        for (const id of questions) {
+          if (["solved", "tried"].includes(old.questions[id])) {
+            record.questions[id] = old.questions[id];
+          } else {
+            damaged ||= old.questions[id] !== undefined;
+          }
         }
+      } else {
+        damaged ||= old !== undefined;
       }
     }
-    if (!sound) {
+    if (damaged) {
       notice = DAMAGED;
     }
     return result;
   }
 
+  /** Another tab may have written since. */
+  function readAgain() {
+    if (!unsaved) {
+      progress = read();
+    }
+  }
+
   /** Change the progress, store it and show it. */
   function change(edit) {
-    if (!unsaved) {
-      progress = read(); // another tab may have written since
-    }
+    readAgain();
     edit();
     if (notice !== REFUSED) {
       try {
@@ -140,40 +120,35 @@
       unsaved = false;
       notice = "";
     }
-    for (const record of Object.values(progress)) {
-      record.done = false;
-      record.questions = {};
+    for (const chapter of Object.keys(progress)) {
+      progress[chapter] = { done: false, questions: {} };
     }
     show();
   }
 
   document.addEventListener("attention-course:answer", ({ detail }) => {
     const known = Object.hasOwn(pages.chapters, detail.quiz);
-    if (!known || !pages.chapters[detail.quiz].questions.includes(detail.question)) {
-      return;
+    if (known && pages.chapters[detail.quiz].questions.includes(detail.question)) {
+      change(() => {
+        const { questions } = progress[detail.quiz];
+        const before = questions[detail.question] ?? "tried";
+        questions[detail.question] = detail.complete ? "solved" : before;
+      });
     }
-    change(() => {
-      const { questions } = of(detail.quiz);
-      if (detail.complete) {
-        questions[detail.question] = "solved";
-      } else {
-        questions[detail.question] ??= "tried";
-      }
-    });
   });
 
   addEventListener("storage", ({ key }) => {
     // The key is null when another page has cleared everything.
-    if ((key === KEY || key === null) && !unsaved) {
-      progress = read();
+    if (key === KEY || key === null) {
+      readAgain();
       show();
     }
   });
 
   // A page that comes back from the browser's history has slept through the others' changes.
   addEventListener("pageshow", ({ persisted }) => {
-    if (persisted && !unsaved) {
-      progress = read();
+    if (persisted) {
+      readAgain();
       show();
     }
   });
@@ -181,9 +156,11 @@
   // --- progress: how it is shown ----------------------------------------------------------------
 
   function count(chapter) {
-    const states = Object.values(of(chapter).questions);
+    const { done, questions } = progress[chapter];
+    const states = Object.values(questions);
     const solved = states.filter((state) => state === "solved").length;
-    return { solved, tried: states.length - solved, all: pages.chapters[chapter].questions.length };
+    const all = pages.chapters[chapter].questions.length;
+    return { done, begun: states.length > 0, solved, tried: states.length - solved, all };
   }
 
   function sentence(counted) {
@@ -203,24 +180,21 @@
     for (const link of document.querySelectorAll(".bd-sidenav a")) {
       const chapter = chapterOf(link);
       link.querySelector(".reading-mark")?.remove();
-      if (!chapter) {
-        continue;
+      const counted = chapter ? count(chapter) : {};
+      const shown = [];
+      const said = [];
+      if (counted.done) {
+        shown.push("✓");
+        said.push(tr("Finished."));
       }
-      const counted = count(chapter);
-      const { solved, tried, all } = counted;
-      const shown = [of(chapter).done ? "✓" : "", solved + tried ? `${solved}/${all}` : ""];
-      const said = [
-        of(chapter).done ? tr("Finished.") : "",
-        solved + tried ? tr("{solved} of {all} questions solved.", counted) : "",
-      ];
-      if (shown.some(Boolean)) {
+      if (counted.begun) {
+        shown.push(`${counted.solved}/${counted.all}`);
+        said.push(tr("{solved} of {all} questions solved.", counted));
+      }
+      if (shown.length) {
         link.append(
-          make(
-            "span",
-            { class: "reading-mark" },
-            make("span", { "aria-hidden": "true" }, shown.filter(Boolean).join(" ")),
-            make("span", { class: "visually-hidden" }, `. ${said.filter(Boolean).join(" ")}`)
-          )
+          make(`<span class="reading-mark"><span aria-hidden="true">${shown.join(" ")}</span><span
+            class="visually-hidden">. ${said.join(" ")}</span></span>`)
         );
       }
     }
@@ -230,20 +204,18 @@
   function showInCards() {
     for (const link of document.querySelectorAll(".bd-article .sd-card a")) {
       const chapter = chapterOf(link);
-      const card = link.closest(".sd-card");
       if (!chapter) {
         continue;
       }
-      card.querySelector(".reading-card")?.remove();
+      const body = link.closest(".sd-card").querySelector(".sd-card-body");
+      body.querySelector(".reading-card")?.remove();
       const counted = count(chapter);
       const parts = [
-        of(chapter).done ? `✓ ${tr("Finished.")}` : "",
-        counted.solved + counted.tried ? sentence(counted) : "",
-      ].filter(Boolean);
+        ...(counted.done ? ["✓", tr("Finished.")] : []),
+        ...(counted.begun ? [sentence(counted)] : []),
+      ];
       if (parts.length) {
-        card
-          .querySelector(".sd-card-body")
-          .append(make("p", { class: "reading-card" }, parts.join(" ")));
+        body.append(make(`<p class="reading-card">${parts.join(" ")}</p>`));
       }
     }
   }
@@ -253,70 +225,47 @@
     for (const question of document.querySelectorAll(".ac-quiz .Quiz[data-question]")) {
       const id = question.dataset.question;
       const note = question.querySelector(".reading-solved");
-      const wanted = solvedBefore.has(id) && isSolved(pages.page, id);
+      const wanted = solvedBefore.includes(id) && isSolved(id);
       if (wanted && !note) {
-        question.prepend(make("p", { class: "reading-solved" }, `✓ ${tr("Solved before")}`));
+        question.prepend(make(`<p class="reading-solved">✓ ${tr("Solved before")}</p>`));
       } else if (!wanted) {
         note?.remove();
       }
     }
   }
 
-  const line = make("p", { class: "reading-count" });
-  const storageNote = make("p", { class: "reading-notice", role: "status" });
-  const box = make("input", { type: "checkbox" });
-
-  /** The box at a chapter's end and on the front page. */
-  function makePanel(level) {
-    const title = make(level, { id: "reading-progress-title" }, tr("Your progress"));
-    const button = make(
-      "button",
-      { type: "button", class: "reading-button", "aria-haspopup": "dialog" },
-      tr("Forget my progress on this device")
-    );
-    const keep = make("button", { class: "reading-button", value: "keep" }, tr("Keep it"));
-    const drop = make("button", { class: "reading-button", value: "forget" }, tr("Forget it"));
-    const question = make(
-      "p",
-      { id: "reading-forget-question" },
-      tr("Forget your progress in all chapters? This cannot be undone.")
-    );
-    const dialog = make(
-      "dialog",
-      { class: "reading-dialog", "aria-labelledby": "reading-forget-question" },
-      make("form", { method: "dialog" }, question, keep, drop)
-    );
-    button.addEventListener("click", () => {
-      dialog.returnValue = "";
-      dialog.showModal();
-    });
-    dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "forget") {
-        forget();
-        say(storageNote, tr("Your progress on this device is forgotten."));
-      }
-    });
-    box.addEventListener("change", () =>
-      change(() => {
-        of(pages.page).done = box.checked;
-      })
-    );
-    return make(
-      "section",
-      { class: "reading-progress d-print-none", "aria-labelledby": title.id },
-      title,
-      line,
-      ...(pages.page ? [make("label", {}, box, " ", tr("I have finished this chapter"))] : []),
-      storageNote,
-      button,
-      make(
-        "p",
-        { class: "reading-small" },
-        tr("Your progress is kept in this browser on this device. Nothing is sent anywhere.")
-      ),
-      dialog
-    );
-  }
+  const level = pages.page ? "h2" : "h3"; // on the front page it stands below the cards' heading
+  const panel = make(`
+    <section class="reading-progress d-print-none" aria-labelledby="reading-progress-title">
+      <${level} id="reading-progress-title">${tr("Your progress")}</${level}>
+      <p class="reading-count"></p>
+      <label><input type="checkbox"> ${tr("I have finished this chapter")}</label>
+      <p class="reading-notice" role="status"></p>
+      <button type="button" class="reading-button" aria-haspopup="dialog">${tr(
+        "Forget my progress on this device"
+      )}</button>
+      <p class="reading-small">${tr(
+        "Your progress is kept in this browser on this device. Nothing is sent anywhere."
+      )}</p>
+      <dialog class="reading-dialog" aria-labelledby="reading-forget-question">
+        <form method="dialog">
+          <p id="reading-forget-question">${tr(
+            "Forget your progress in all chapters? This cannot be undone."
+          )}</p>
+          <button class="reading-button" value="keep">${tr("Keep it")}</button>
+          <button class="reading-button" value="forget">${tr("Forget it")}</button>
+        </form>
+      </dialog>
+    </section>`);
+  const [line, storageNote, box, dialog] = [".reading-count", ".reading-notice", "input", "dialog"].map(
+    (part) => panel.querySelector(part)
+  );
+  panel.querySelector("[aria-haspopup]").addEventListener("click", () => dialog.showModal());
+  panel.querySelector("[value=forget]").addEventListener("click", () => {
+    forget();
+    say(storageNote, tr("Your progress on this device is forgotten."));
+  });
+  box.addEventListener("change", () => change(() => (progress[pages.page].done = box.checked)));
 
   function showInPanel() {
     if (pages.page) {
@@ -325,14 +274,12 @@
         ? tr("Quiz: {solved} of {all} questions solved, {tried} more tried.", counted)
         : tr("Quiz: {solved} of {all} questions solved.", counted);
       line.hidden = counted.all === 0;
-      box.checked = of(pages.page).done;
+      box.checked = counted.done;
     } else {
-      const chapters = Object.keys(pages.chapters);
-      const counts = chapters.map(count);
+      const counts = Object.keys(pages.chapters).map(count);
       const sum = (name) => counts.reduce((total, counted) => total + counted[name], 0);
-      const done = chapters.filter((chapter) => of(chapter).done).length;
       const total = { solved: sum("solved"), tried: sum("tried"), all: sum("all") };
-      const finished = { done, chapters: chapters.length };
+      const finished = { done: sum("done"), chapters: counts.length };
       line.textContent = `${tr("{done} of {chapters} chapters finished.", finished)} ${sentence(total)}`;
     }
     if (storageNote.textContent !== notice) {
@@ -348,25 +295,21 @@
     if (pages.page) {
       showSolvedBefore();
     }
-    if (pages.front || pages.page) {
-      showInPanel();
-    }
+    showInPanel();
   }
 
   function setUpProgress() {
     const article = document.querySelector(".bd-article");
-    const cards = document.querySelectorAll(".bd-article .sd-card");
     if (pages.page) {
-      article.append(makePanel("h2"));
+      article.append(panel);
       // Quizzes build their questions after this script has run.
       const observer = new MutationObserver(showSolvedBefore);
       for (const quiz of document.querySelectorAll(".ac-quiz")) {
         observer.observe(quiz, { childList: true, subtree: true });
       }
-    } else if (pages.front && cards.length) {
-      cards[cards.length - 1].closest(".sd-container-fluid").after(makePanel("h3"));
     } else if (pages.front) {
-      article.append(makePanel("h2"));
+      panel.querySelector("label").remove();
+      [...article.querySelectorAll(".sd-container-fluid")].at(-1).after(panel); // below the cards
     }
     show();
   }
@@ -416,6 +359,10 @@
       timer = setTimeout(action, PAUSE);
     }
 
+    function leave() {
+      later(() => document.activeElement !== shown?.link && hide());
+    }
+
     for (const link of document.querySelectorAll(".bd-article a.internal[href*='#']")) {
       const id = decodeURIComponent(link.hash.slice(1));
       const page = link.href.split("#")[0];
@@ -430,25 +377,17 @@
           later(() => open(link, tip));
         }
       });
-      link.addEventListener("pointerleave", () => {
-        if (document.activeElement !== link) {
-          later(hide);
-        }
-      });
       link.addEventListener("focus", () => {
         if (link.matches(":focus-visible")) {
           open(link, tip);
         }
       });
       link.addEventListener("blur", () => later(hide));
+      link.addEventListener("pointerleave", leave);
     }
     for (const tip of document.querySelectorAll(".reading-tip")) {
       tip.addEventListener("pointerenter", () => clearTimeout(timer));
-      tip.addEventListener("pointerleave", () => {
-        if (shown && document.activeElement !== shown.link) {
-          later(hide);
-        }
-      });
+      tip.addEventListener("pointerleave", leave);
     }
     document.addEventListener("keydown", ({ key }) => {
       if (key === "Escape") {
@@ -465,7 +404,7 @@
    * it copies, tells only the eye that it has, and speaks few languages.
    */
   function setUpCopyButtons() {
-    const region = make("div", { role: "status", class: "visually-hidden" });
+    const region = make('<div role="status" class="visually-hidden"></div>');
     document.querySelector(".bd-article")?.after(region);
     if (typeof messages === "undefined") {
       return; // there is nothing to copy on this page
@@ -476,13 +415,12 @@
     Object.assign(messages[locale], { copy, copy_success: copied, copy_failure: tr("Not copied") });
     [iconCopy, iconCheck] = [iconCopy, iconCheck].map((icon) => icon.replace(/<title>.*<\/title>/, ""));
     const observer = new MutationObserver(([{ target }]) => {
-      if (target.dataset.tooltip === copied) {
-        say(region, copied);
-      } else if (target.dataset.tooltip !== copy) {
-        say(region, tr("The browser did not copy; select the text instead."));
-      } else {
+      const { tooltip } = target.dataset;
+      if (tooltip === copy) {
         return;
       }
+      const failed = tr("The browser did not copy; select the text instead.");
+      say(region, tooltip === copied ? copied : failed);
       if (document.activeElement === document.body) {
         target.focus({ preventScroll: true });
       }
@@ -508,7 +446,7 @@
   function setUpSectionLinks() {
     document.querySelectorAll(".bd-article :is(h1, h2, h3, h4) > a.headerlink").forEach((link, n) => {
       const heading = link.parentElement;
-      const words = make("span", { id: `heading-${n}` });
+      const words = make(`<span id="heading-${n}"></span>`);
       words.append(...[...heading.childNodes].filter((node) => node !== link));
       heading.prepend(words);
       heading.setAttribute("aria-labelledby", words.id);

@@ -126,22 +126,10 @@ def reading_line(document: nodes.Node) -> str:
     if minutes > 10:
         minutes = 5 * math.ceil(minutes / 5)  # an estimate is not better than that
     ids = {id_ for section in document.findall(nodes.section) for id_ in section["ids"]}
-    if {"quiz", "exercises"} <= ids:
+    if {"quiz", "exercises"} & ids:
         return trn(
             "Reading time: about {count} minute, without the quiz and the exercises.",
             "Reading time: about {count} minutes, without the quiz and the exercises.",
-            minutes,
-        )
-    if "quiz" in ids:
-        return trn(
-            "Reading time: about {count} minute, without the quiz.",
-            "Reading time: about {count} minutes, without the quiz.",
-            minutes,
-        )
-    if "exercises" in ids:
-        return trn(
-            "Reading time: about {count} minute, without the exercises.",
-            "Reading time: about {count} minutes, without the exercises.",
             minutes,
         )
     return trn(

@@ -71,15 +71,33 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
                     variable=PATH_VARIABLE,
                 )
             return Path(candidate)
-    found = _in_keras_cache() or (_download() if download else None)
-    if found is None:
+    if found := _in_keras_cache():
+        return found
+    if not download:
         raise DataError(
             "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
             "file, or connect to the internet once so that keras.datasets.imdb can download it "
             "(17 MB).",
             variable=PATH_VARIABLE,
         )
-    return found
+    try:
+        from keras.datasets import imdb
+
+        imdb.load_data()
+    except Exception as error:  # Keras raises bare Exception, urllib several kinds of its own
+        raise DataError(
+            "The IMDB reviews could not be downloaded. Set {variable} to the path of an "
+            "imdb.npz file, or connect to the internet once so that keras.datasets.imdb can "
+            "download it (17 MB).",
+            variable=PATH_VARIABLE,
+        ) from error
+    if found := _in_keras_cache():
+        return found
+    raise DataError(
+        "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
+        "{variable} to the path of the file imdb.npz.",
+        variable=PATH_VARIABLE,
+    )
 
 
 def available() -> bool:
@@ -112,28 +130,6 @@ def _in_keras_cache() -> Path | None:
         if os.path.isfile(path):
             return Path(path)
     return None
-
-
-def _download() -> Path:
-    try:
-        from keras.datasets import imdb
-
-        imdb.load_data()
-    except Exception as error:  # Keras raises bare Exception, urllib several kinds of its own
-        raise DataError(
-            "The IMDB reviews could not be downloaded. Set {variable} to the path of an "
-            "imdb.npz file, or connect to the internet once so that keras.datasets.imdb can "
-            "download it (17 MB).",
-            variable=PATH_VARIABLE,
-        ) from error
-    target = _in_keras_cache()
-    if target is None:
-        raise DataError(
-            "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
-            "{variable} to the path of the file imdb.npz.",
-            variable=PATH_VARIABLE,
-        )
-    return target
 
 
 class _ArrayUnpickler(pickle.Unpickler):

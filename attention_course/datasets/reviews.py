@@ -36,9 +36,8 @@ def load(path: str | os.PathLike[str] | None = None) -> pandas.DataFrame:
         is a token as :func:`attention_course.datasets.vocabulary.tokens` splits them, and
         occurs in its text at least once.
 
-    Raises:
-        AssetError: the course's own file cannot be fetched.
-        DataError: the file cannot be read, or a row is damaged.
+    ``AssetError`` says that the course's own file cannot be fetched, ``DataError`` that a file
+    cannot be read, or which row is damaged.
     """
     import pandas
 

@@ -44,9 +44,7 @@ class Vocabulary:
     def load(cls, num_words: int = 10_000) -> "Vocabulary":
         """Read the word list that lies beside the trained models.
 
-        Raises:
-            AssetError: the word list cannot be fetched.
-            DataError: it holds fewer words than ``num_words`` needs.
+        ``AssetError`` says that it cannot be fetched, ``DataError`` that it holds too few words.
         """
         path = assets.fetch(WORDS_FILE)
         # Not split(): the list holds words that are themselves white space in Unicode.

@@ -25,7 +25,6 @@ def lines(
     reference: Mapping[str, float] | None = None,
     xscale: str = "linear",
     yscale: str = "linear",
-    xlim: tuple[float, float] | None = None,
     ylim: tuple[float, float] | None = None,
     legend: str = "best",
     height: float = 3.4,
@@ -43,7 +42,6 @@ def lines(
         reference: label -> height of a thin horizontal line (a baseline, for example).
         xscale: "linear", "log" or "symlog".
         yscale: likewise.
-        xlim: limits of the horizontal axis.
         ylim: limits of the vertical axis.
         legend: Matplotlib's legend location.
         height: inches.
@@ -53,8 +51,7 @@ def lines(
     """
     style.require_description(alt)
     x = np.asarray(x)
-    unknown = set(bands or {}) - set(series)
-    if unknown:
+    if unknown := set(bands or {}) - set(series):
         names = ", ".join(sorted(unknown))
         raise style.PlotError("bands names {names}, which is no line of the figure.", names=names)
     fig, ax = style.figure(height=height)
@@ -82,8 +79,6 @@ def lines(
         # The values measured say more than powers of ten.
         ax.set_xticks(x, [f"{value:.3g}" for value in x])
         ax.minorticks_off()
-    if xlim:
-        ax.set_xlim(xlim)
     if ylim:
         ax.set_ylim(ylim)
     if len(series) + len(reference or {}) > 1:
@@ -99,7 +94,6 @@ def bars(
     alt: str,
     errors: Any = None,
     *,
-    title: str = "",
     reference: Mapping[str, float] | None = None,
     horizontal: bool = False,
     ylim: tuple[float, float] | None = None,
@@ -115,7 +109,6 @@ def bars(
         alt: what is to be seen, in words.
         errors: half-widths of the intervals, in the same form as ``values``; or (2, n) distances
             below and above.
-        title: heading, may be empty.
         reference: label -> a thin line at that value (a baseline, for example).
         horizontal: bars lie down: better for long labels.
         ylim: limits of the values.
@@ -139,14 +132,12 @@ def bars(
                 shape=heights.shape,
             )
         place = position + (index - (len(groups) - 1) / 2) * thickness
-        colour = list(style.COLOURS.values())[index % len(style.COLOURS)]
-        look = {"color": colour, "alpha": 0.85, "hatch": style.HATCHES[index % len(style.HATCHES)]}
-        look |= {"edgecolor": "black", "linewidth": 0.6, "label": label or None}
-        whisker = {"ecolor": "black", "capsize": 4}
-        if horizontal:
-            ax.barh(place, heights, thickness, xerr=spreads.get(label), error_kw=whisker, **look)
-        else:
-            ax.bar(place, heights, thickness, yerr=spreads.get(label), error_kw=whisker, **look)
+        look = {"color": style.line_style(index)["color"], "alpha": 0.85, "edgecolor": "black"}
+        look |= {"hatch": style.HATCHES[index % len(style.HATCHES)], "linewidth": 0.6}
+        look |= {"error_kw": {"ecolor": "black", "capsize": 4}, "label": label or None}
+        look["xerr" if horizontal else "yerr"] = spreads.get(label)
+        draw = ax.barh if horizontal else ax.bar
+        draw(place, heights, thickness, **look)
     label_axis, value_axis = (ax.yaxis, ax.xaxis) if horizontal else (ax.xaxis, ax.yaxis)
     label_axis.set_ticks(position, [str(label) for label in labels])
     label_axis.grid(False)
@@ -161,7 +152,6 @@ def bars(
         draw = ax.axvline if horizontal else ax.axhline
         dash = style.DASHES[(index + 1) % 4]
         draw(level, color="black", linewidth=1.1, linestyle=dash, label=label)
-    ax.set_title(title)
     entries = len(groups) * (len(groups) > 1) + len(reference or {})
     if entries:
         fig.legend(loc="outside upper center", ncols=min(entries, 3))

@@ -40,7 +40,6 @@ def heatmaps(
     keys: Sequence[str] | None,
     titles: Sequence[str],
     alt: str = "",
-    columns: int | None = None,
     **options: Any,
 ) -> None:
     """Show several matrices of one shape side by side, for example the heads of one layer.
@@ -52,7 +51,6 @@ def heatmaps(
         keys: the tokens of the columns; None numbers them from 0.
         titles: one heading per matrix.
         alt: what is to be seen, in words.
-        columns: panels per row (default: at most 2).
         **options: as in :func:`draw_heatmap`.
 
     Raises:
@@ -68,7 +66,7 @@ def heatmaps(
             matrices=len(matrices),
             titles=len(titles),
         )
-    columns = columns or min(2, len(matrices))
+    columns = min(2, len(matrices))
     rows = -(-len(matrices) // columns)
     panel_width, panel_height = _panel_size(matrices[0].shape, columns, queries)
     # A title wider than its panel would be cut off on a narrow screen.
@@ -76,15 +74,13 @@ def heatmaps(
     panel_height += 0.2 * max(title.count("\n") for title in titles)
     size = (panel_width * columns, panel_height * rows)
     fig, axes = style.figure(*size, rows, columns, squeeze=False)
-    options.setdefault("limit", style.largest(np.stack(matrices)))
-    meshes = [
-        draw_heatmap(ax, matrix, queries, keys, title, **options)
-        for ax, matrix, title in zip(axes.flat, matrices, titles, strict=False)
-    ]
+    limit = style.largest(np.stack(matrices))
+    for ax, matrix, title in zip(axes.flat, matrices, titles, strict=False):
+        mesh = draw_heatmap(ax, matrix, queries, keys, title, limit, **options)
     for ax in list(axes.flat)[len(matrices) :]:
         ax.set_axis_off()
-    if not _is_annotated(matrices[0], options.get("annotate")):
-        bar = fig.colorbar(meshes[0], ax=axes, shrink=0.8, aspect=18, pad=0.02)
+    if not _is_annotated(matrices[0]):
+        bar = fig.colorbar(mesh, ax=axes, shrink=0.8, aspect=18, pad=0.02)
         bar.outline.set_visible(False)
         bar.solids.set_edgecolor("none")
     svg.show(fig, alt)
@@ -96,13 +92,12 @@ def draw_heatmap(
     queries: Sequence[str] | None = None,
     keys: Sequence[str] | None = None,
     title: str = "",
-    annotate: bool | None = None,
     limit: float | None = None,
     digits: int = 2,
     query_label: str = mark("queries"),
     key_label: str = mark("keys"),
 ) -> Any:
-    """Draw one matrix on given axes.
+    """Draw one matrix on given axes, with its numbers where it has at most 10 by 10 cells.
 
     Args:
         ax: axes made by :func:`figure`.
@@ -110,7 +105,6 @@ def draw_heatmap(
         queries: the tokens of the rows; None numbers them from 0.
         keys: the tokens of the columns; None numbers them from 0.
         title: heading of the panel.
-        annotate: print the number in each cell; None does so for at most 10 by 10 cells.
         limit: the absolute value shown by the strongest colour; None takes the largest present.
         digits: decimals of the printed numbers.
         query_label: name of the rows' axis.
@@ -126,10 +120,10 @@ def draw_heatmap(
 
     matrix = _matrix(weights)
     limit = limit or style.largest(matrix)
-    annotate = _is_annotated(matrix, annotate)
+    annotated = _is_annotated(matrix)
     rows, columns = matrix.shape
     signed = bool(np.nanmin(matrix, initial=0.0) < 0)
-    scale = {"cmap": _opacity_map(signed, style.STRONGEST if annotate else 1)}
+    scale = {"cmap": _opacity_map(signed, style.STRONGEST if annotated else 1)}
     scale |= {"vmin": -limit if signed else 0.0, "vmax": limit}
     shown = np.ma.masked_invalid(matrix)
     if matrix.size <= VECTOR_CELLS:
@@ -142,7 +136,7 @@ def draw_heatmap(
     missing = {"fill": False, "hatch": "////", "alpha": 0.35, "linewidth": 0}
     for row, column in np.argwhere(~np.isfinite(matrix)):
         ax.add_patch(Rectangle((column, row), 1, 1, **missing))
-    if annotate:
+    if annotated:
         for (row, column), value in np.ndenumerate(matrix):
             text = "NaN" if np.isnan(value) else f"{value:.{digits}f}"
             ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=10.5)
@@ -166,19 +160,19 @@ def _matrix(weights: Any) -> np.ndarray:
     return matrix
 
 
-def _is_annotated(matrix: np.ndarray, annotate: bool | None) -> bool:
-    return max(matrix.shape) <= 10 if annotate is None else annotate
+def _is_annotated(matrix: np.ndarray) -> bool:
+    return max(matrix.shape) <= 10
 
 
 def _opacity_map(signed: bool, strongest: float) -> Any:
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
     blue, orange = to_rgb(style.COLOURS["blue"]), to_rgb(style.COLOURS["orange"])
-    stops = [(*blue, 0.0), (*blue, strongest)]
+    weight = [(*blue, 0.0), (*blue, strongest)]
     if not signed:
-        return LinearSegmentedColormap.from_list("weight", stops)
-    stops = zip((0.0, 0.5, 0.5, 1.0), [(*orange, strongest), (*orange, 0.0), *stops], strict=True)
-    return LinearSegmentedColormap.from_list("signed", list(stops), N=255)
+        return LinearSegmentedColormap.from_list("weight", weight)
+    both = zip((0.0, 0.5, 0.5, 1.0), [(*orange, strongest), (*orange, 0.0), *weight], strict=True)
+    return LinearSegmentedColormap.from_list("signed", list(both), N=255)
 
 
 def _panel_size(
@@ -195,26 +189,26 @@ def _panel_size(
 def _label_cells(
     ax: Axes, queries: Sequence[str] | None, keys: Sequence[str] | None, rows: int, columns: int
 ) -> None:
-    wrong = mark("There are {labels} labels for the queries, but the matrix has {count} rows.")
-    if queries is not None and len(queries) != rows:
-        raise style.PlotError(wrong, labels=len(queries), count=rows)
-    wrong = mark("There are {labels} labels for the keys, but the matrix has {count} columns.")
-    if keys is not None and len(keys) != columns:
-        raise style.PlotError(wrong, labels=len(keys), count=columns)
+    wrong_rows = mark("There are {labels} labels for the queries, but the matrix has {count} rows.")
+    wrong_columns = mark(
+        "There are {labels} labels for the keys, but the matrix has {count} columns."
+    )
     ax.grid(False)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    for axis, labels, count in ((ax.yaxis, queries, rows), (ax.xaxis, keys, columns)):
+    for axis, labels, count, wrong in (
+        (ax.yaxis, queries, rows, wrong_rows),
+        (ax.xaxis, keys, columns, wrong_columns),
+    ):
+        if labels is not None and len(labels) != count:
+            raise style.PlotError(wrong, labels=len(labels), count=count)
         # Numbered axes with many cells keep about eight labels.
         step = max(1, count // 8) if labels is None and count > 12 else 1
         places = np.arange(0, count, step)
         names = [str(place) if labels is None else str(labels[place]) for place in places]
         axis.set_ticks(places + 0.5, names)
-    longest = max((len(str(key)) for key in keys or ()), default=0)
-    if columns > 12 or longest * columns > 48:
-        turn = 90 if columns > 16 else 45
-        ax.tick_params(axis="x", labelrotation=turn if keys is not None else 0)
-        if keys is not None and turn == 45:
+    if keys is not None and (columns > 12 or max(len(str(key)) for key in keys) * columns > 48):
+        ax.tick_params(axis="x", labelrotation=90 if columns > 16 else 45)
+        if columns <= 16:
             for label in ax.get_xticklabels():
                 label.set(ha="left", rotation_mode="anchor")
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    ax.spines[:].set_visible(False)

@@ -6,6 +6,7 @@ that would run a script or load something is refused.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -40,11 +41,11 @@ def show_image(name: str) -> None:
         AssetError: There is no such diagram, it cannot be downloaded, or it is damaged.
     """
     path = fetch(f"images/{name}.svg")
-    prefix = re.sub(r"\W", "-", name)
-    if _times_shown[name]:
-        prefix += f"-{_times_shown[name] + 1}"
-    markup, description = inline_svg(path, prefix)
     _times_shown[name] += 1
+    prefix = re.sub(r"\W", "-", name)
+    if _times_shown[name] > 1:
+        prefix += f"-{_times_shown[name]}"
+    markup, description = inline_svg(path, prefix)
     display(drawn(markup, description, "ac-plot"), description)
 
 
@@ -83,10 +84,8 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
     description = f"{texts['title']}. {texts['desc']}"
     for attribute in ("width", "height", "style", "aria-labelledby"):
         root.attrib.pop(attribute, None)
-    root.set("role", "img")
-    root.set("aria-label", description)
-    root.set("width", f"{size:g}")
-    root.set("style", "display: block; max-width: 100%; height: auto; margin: 1em auto")
+    look = "display: block; max-width: 100%; height: auto; margin: 1em auto"
+    root.attrib |= {"role": "img", "aria-label": description, "width": f"{size:g}", "style": look}
     return _serialise(root), description
 
 
@@ -116,16 +115,12 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
 
 def _size(root: ElementTree.Element, label: str) -> float:
     """Return the width of the drawing in its own units."""
-    try:
-        _, _, width, height = (float(number) for number in root.get("viewBox", "").split())
-    except ValueError:
-        width = height = 0.0
-    if not (width > 0 and height > 0):
-        wanted = 'viewBox="0 0 WIDTH HEIGHT"'
-        raise AssetError(
-            "{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted
-        )
-    return width
+    with contextlib.suppress(ValueError):
+        _, _, width, height = map(float, root.get("viewBox", "").split())
+        if width > 0 and height > 0:
+            return width
+    wanted = 'viewBox="0 0 WIDTH HEIGHT"'
+    raise AssetError("{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted)
 
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:

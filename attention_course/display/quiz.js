@@ -12,12 +12,10 @@ const say = (feedback, kind, html) => {
   feedback.className = "Feedback " + kind;
   feedback.innerHTML = html;
 };
-const judge = (feedback, right, explanation) =>
-  say(
-    feedback,
-    right ? "correct" : "incorrect",
-    `<strong>${right ? tr("Right:") : tr("Not right:")}</strong> ${explanation}`
-  );
+const judge = (feedback, right, explanation) => {
+  const verdict = right ? tr("Right:") : tr("Not right:");
+  say(feedback, right ? "correct" : "incorrect", `<strong>${verdict}</strong> ${explanation}`);
+};
 
 // jupyterquiz: all options are radio buttons out of sight, also where several answers are right;
 // an arrow key answers; one click counts twice (for the label and for its button); and one wrong
@@ -78,16 +76,16 @@ const mendChoices = (question, many, report) => {
   group.addEventListener("keydown", (event) => {
     const place = boxes.indexOf(event.target);
     if (place < 0 || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-    const last = boxes.length - 1;
+    const [after, before] = [boxes[place + 1] ?? boxes[0], boxes.at(place - 1)]; // round and round
     const next = {
-      ArrowDown: place === last ? 0 : place + 1,
-      ArrowRight: place === last ? 0 : place + 1,
-      ArrowUp: place === 0 ? last : place - 1,
-      ArrowLeft: place === 0 ? last : place - 1,
-      Home: 0,
-      End: last,
+      ArrowDown: after,
+      ArrowRight: after,
+      ArrowUp: before,
+      ArrowLeft: before,
+      Home: boxes[0],
+      End: boxes.at(-1),
     }[event.key];
-    if (next !== undefined) boxes[next].focus();
+    if (next) next.focus();
     else if (event.key !== "Enter") return;
     else if (!event.repeat) event.target.click();
     event.preventDefault();
@@ -140,14 +138,8 @@ const mendNumber = (question, report) => {
       return;
     }
     // The judgement is jupyterquiz': it needs an object with these entries in place of the box.
-    const box = {
-      id: input.id,
-      value,
-      dataset: input.dataset,
-      classList: { add: (kind) => input.classList.add(kind) },
-      blur: () => {},
-      closest: () => null,
-    };
+    const { id, dataset, classList } = input;
+    const box = { id, value, dataset, classList, blur: () => {}, closest: () => null };
     check_numeric(box, { keyCode: 13 });
     const right = feedback.classList.contains("correct");
     judge(feedback, right, feedback.innerHTML);
@@ -172,12 +164,10 @@ const build = (quiz) => {
   );
   quiz.querySelectorAll(".Quiz[data-qnum]").forEach((question, place) => {
     const data = QUESTIONS[place];
-    const report = (correct, complete) =>
-      document.dispatchEvent(
-        new CustomEvent("attention-course:answer", {
-          detail: { quiz: quiz.dataset.quiz, question: data.id, correct, complete },
-        })
-      );
+    const report = (correct, complete) => {
+      const detail = { quiz: quiz.dataset.quiz, question: data.id, correct, complete };
+      document.dispatchEvent(new CustomEvent("attention-course:answer", { detail }));
+    };
     question.dataset.question = data.id;
     question.querySelector(".Feedback").setAttribute("role", "status");
     // jupyterquiz: nothing says which options belong to which question.

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from attention_course.assets import fetch
+from attention_course.display import svg
 from attention_course.errors import QuizError
-from attention_course.words import script_words, tr, trn
+from attention_course.words import mark, script_words, tr, trn
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -31,24 +32,6 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 SCHEMA = _FOLDER / "quiz_schema.json"
 
-# Every text on these colours has a contrast of at least 4.5; tests/display/test_quiz.py measures.
-# The cards bring their own background, so they are the same on a light and on a dark page.
-COLOURS = {
-    "--jq-multiple-choice-bg": "#1d4f7c",
-    "--jq-many-choice-bg": "#5d3a86",
-    "--jq-numeric-bg": "#0d5a4a",
-    "--jq-string-bg": "#0d5a4a",
-    "--jq-text-color": "#ffffff",
-    "--jq-link-color": "#d5e6f7",
-    "--jq-mc-button-bg": "#f2f4f6",
-    "--jq-mc-button-border": "#66727f",
-    "--jq-mc-button-inset-shadow": "#333d47",
-    "--jq-numeric-input-bg": "#f2f4f6",
-    "--jq-numeric-input-label": "#ffffff",
-    "--jq-numeric-input-shadow": "#66727f",
-    "--jq-incorrect-color": "#a3203a",
-    "--jq-correct-color": "#0d6138",
-}
 # HTML that a question may use; anything else is more likely a "<" that wants to be "&lt;".
 TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
 
@@ -65,27 +48,31 @@ _SCRIPTS = ("helpers.js", "multiple_choice.js", "numeric.js", "show_questions.js
 # one from another server.
 _SHADOWS = "var MathJax, console = {log() {}, error: window.console.error};"
 
+# What a broken rule of the schema means.
+_RULES = {
+    "required": mark("{key} is missing"),
+    "additionalProperties": mark("the key {key} is unknown"),
+    "not": mark("{key} has no meaning here"),
+    "maths": mark("{key} holds a $; write maths in HTML and Unicode"),
+    "empty": mark("{key} is empty"),
+    "enum": mark("{key} must be one of {wanted}"),
+    "type": mark("{key} must be of the type {type}"),
+    "minimum": mark("{key} must lie between {minimum} and {maximum}"),
+    "maximum": mark("{key} must lie between {minimum} and {maximum}"),
+    "minItems": mark("{key} has {given} entries instead of at least {wanted}"),
+    "maxItems": mark("{key} has {given} entries instead of at most {wanted}"),
+}
+
 _times_shown: Counter[str] = Counter()
 
 
 def load_quiz(name: str) -> list[dict[str, Any]]:
-    """Return the questions of one quiz.
-
-    Args:
-        name: Name of the chapter, such as ``"01_rnn_recap"``.
-
-    Raises:
-        AssetError: There is no such quiz, or it cannot be downloaded.
-        QuizError: The file is damaged, or a question breaks the schema.
-    """
+    """Return the questions of a chapter's quiz; the errors are those of ``show_quiz``."""
     return read_quiz(fetch(f"quizzes/{name}.json"))
 
 
 def read_quiz(path: Path) -> list[dict[str, Any]]:
     """Return the questions in a quiz file.
-
-    Args:
-        path: A JSON file.
 
     Raises:
         QuizError: The file is damaged, or a question breaks the schema. The message names the
@@ -111,17 +98,11 @@ def read_quiz(path: Path) -> list[dict[str, Any]]:
             line=error.lineno,
             column=error.colno,
         ) from error
-    problems = find_problems(questions)
-    if len(problems) > 1:
-        sentence = tr(
-            "{file}, {problem}. Problems after this one: {count}.",
-            file=file,
-            problem=problems[0],
-            count=len(problems) - 1,
-        )
-        raise QuizError(sentence)
-    if problems:
-        raise QuizError("{file}, {problem}.", file=file, problem=problems[0])
+    if problems := find_problems(questions):
+        alone = mark("{file}, {problem}.")
+        several = mark("{file}, {problem}. Problems after this one: {count}.")
+        count = len(problems) - 1
+        raise QuizError(several if count else alone, file=file, problem=problems[0], count=count)
     return questions
 
 
@@ -142,8 +123,6 @@ def show_quiz(name: str) -> None:
         AssetError: There is no such quiz, or it cannot be downloaded.
         QuizError: The file is damaged, or a question breaks the schema.
     """
-    from IPython.display import display
-
     questions = load_quiz(name)
     _times_shown[name] += 1
     element = "quiz_" + re.sub(r"\W", "_", name)
@@ -155,8 +134,7 @@ def show_quiz(name: str) -> None:
         len(questions),
         name=name,
     )
-    bundle = {"text/html": quiz_html(questions, element, name), "text/plain": summary}
-    display(bundle, raw=True)
+    svg.display(quiz_html(questions, element, name), summary)
 
 
 def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> str:
@@ -176,16 +154,16 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
             "The installed jupyterquiz lacks a file that this course needs; install the "
             "version in requirements.txt."
         ) from error
-    own_style = (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
-    colours = " ".join(f"{name}: {colour};" for name, colour in COLOURS.items())
+    style += (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
     words = (_FOLDER.parent / "words.js").read_text(encoding="utf-8")
     own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8")
-    data = {
-        "QUIZ": element,
-        "QUESTIONS": [_with_instruction(question) for question in questions],
-        "WORDS": script_words("quiz.js"),
-    }
-    constants = "".join(f"const {name} = {_json(value)};\n" for name, value in data.items())
+    shown = [_with_instruction(question) for question in questions]
+    data = {"QUIZ": element, "QUESTIONS": shown, "WORDS": script_words("quiz.js")}
+    # "<" is escaped, so nothing can end the script's element.
+    constants = "".join(
+        f"const {name} = {json.dumps(value)};\n".replace("<", "\\u003c")
+        for name, value in data.items()
+    )
     note = trn(
         "Here stands a quiz of {count} question. It needs JavaScript: open this page in the book, "
         "or run the notebook.",
@@ -197,16 +175,11 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
     return (
         f'<div id="{element}" class="ac-quiz" data-quiz="{escape(name)}" '
         'data-shuffleanswers="True" data-maxwidth="720" style="border-radius: 6px">'
-        f"<style>\n#{element} {{ {colours} }}\n{style}{own_style}</style>\n"
+        f"<style>\n{style}</style>\n"
         f'<p class="QuizNote">{escape(note)}</p></div>\n'
         f"<script>\n(function () {{\n{_SHADOWS}\n{constants}{words}{''.join(scripts)}{own_script}"
         "})();\n</script>"
     )
-
-
-def _json(value: Any) -> str:
-    """Return a value for a script, in which nothing can end the script's element."""
-    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _with_instruction(question: dict[str, Any]) -> dict[str, Any]:
@@ -249,64 +222,45 @@ def _words(place: tuple[int, int], problem: str, questions: Any) -> str:
     content = questions[number - 1]
     name = content.get("id") if isinstance(content, dict) else None
     question = f"{number} ({name})" if isinstance(name, str) else number
-    if not answer:
-        return tr("question {question}: {problem}", question=question, problem=problem)
-    return tr(
-        "question {question}, answer {answer}: {problem}",
-        question=question,
-        answer=answer,
-        problem=problem,
-    )
+    of_answer = mark("question {question}, answer {answer}: {problem}")
+    sentence = of_answer if answer else mark("question {question}: {problem}")
+    return tr(sentence, question=question, answer=answer, problem=problem)
 
 
 def _explain(error: ValidationError) -> str:
     """Return what one broken rule of the schema means."""
     last = error.path[-1] if error.path else tr("the list")
     key = last if isinstance(last, str) else tr("it")
-    rule, wanted = error.validator, error.validator_value
-    about = error.schema.get("contains", {}).get("$ref") if isinstance(error.schema, dict) else None
-    if about == "#/$defs/right" and error.schema.get("minContains") == 2:
-        return tr("many_choice needs at least two answers with correct: true")
-    if about == "#/$defs/right" and error.schema.get("maxContains") == 1:
-        return tr("exactly one answer must have correct: true")
-    if about == "#/$defs/right":
-        return tr("at least one value or range must have correct: true")
-    if about == "#/$defs/default":
-        return tr(
+    rule, wanted, given = error.validator, error.validator_value, error.instance
+    if "contains" in error.schema:
+        return tr(_needs(error.schema))
+    if rule == "required":
+        key = next(name for name in wanted if name not in given)
+    elif rule == "additionalProperties":
+        key = min(set(given) - set(error.schema["properties"]))
+    elif rule == "pattern" and key == "id":
+        return tr("the id {id!r} must be lower-case words joined by _ or -", id=given)
+    elif rule == "pattern":
+        rule = "maths" if given.strip() else "empty"
+    elif rule == "enum":
+        wanted = ", ".join(wanted)
+    elif rule in ("minItems", "maxItems"):
+        given = len(given)
+    # The schema itself has the type, minimum and maximum.
+    return tr(_RULES[rule], **{**error.schema, "key": key, "given": given, "wanted": wanted})
+
+
+def _needs(schema: dict[str, Any]) -> str:
+    """Return which answers are too few or too many."""
+    if schema["contains"]["$ref"] == "#/$defs/default":
+        return mark(
             "it needs exactly one answer of type default, with the feedback for any other number"
         )
-    if rule == "required":
-        missing = [name for name in wanted if name not in error.instance]
-        return tr("{key} is missing", key=missing[0])
-    if rule == "additionalProperties":
-        extra = sorted(set(error.instance) - set(error.schema["properties"]))
-        return tr("the key {key} is unknown", key=extra[0])
-    if rule == "not":
-        return tr("{key} has no meaning here", key=key)
-    if rule == "pattern" and key == "id":
-        return tr("the id {id!r} must be lower-case words joined by _ or -", id=error.instance)
-    if rule == "pattern" and error.instance.strip():
-        return tr("{key} holds a $; write maths in HTML and Unicode", key=key)
-    if rule == "pattern":
-        return tr("{key} is empty", key=key)
-    if rule == "enum":
-        return tr("{key} must be one of {values}", key=key, values=", ".join(wanted))
-    if rule == "type":
-        return tr("{key} must be of the type {type}", key=key, type=wanted)
-    if rule in ("minimum", "maximum"):
-        limits = {name: error.schema[name] for name in ("minimum", "maximum")}
-        return tr("{key} must lie between {minimum} and {maximum}", key=key, **limits)
-    given = len(error.instance)
-    if rule == "minItems":
-        return tr(
-            "{key} has {given} entries instead of at least {wanted}",
-            key=key,
-            given=given,
-            wanted=wanted,
-        )
-    return tr(
-        "{key} has {given} entries instead of at most {wanted}", key=key, given=given, wanted=wanted
-    )
+    if schema.get("minContains") == 2:
+        return mark("many_choice needs at least two answers with correct: true")
+    if schema.get("maxContains") == 1:
+        return mark("exactly one answer must have correct: true")
+    return mark("at least one value or range must have correct: true")
 
 
 def _beyond_the_schema(questions: list[dict[str, Any]]) -> Iterator[tuple[tuple[int, int], str]]:

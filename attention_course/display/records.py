@@ -66,7 +66,5 @@ def surroundings(record: Mapping[str, Any]) -> str:
         "settings": [f"{name}={value}" for name, value in record["settings"].items()] or ["none"],
         "repeats": [f"{name.replace('_', ' ')}: {n}" for name, n in record["repeats"].items()],
     }
-    return "\n".join(
-        textwrap.fill(", ".join(parts), WIDTH, initial_indent=f"{title}: ", subsequent_indent="  ")
-        for title, parts in entries.items()
-    )
+    lines = (f"{title}: {', '.join(parts)}" for title, parts in entries.items())
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines)

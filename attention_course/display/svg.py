@@ -45,22 +45,14 @@ def svg(fig: Figure, alt: str) -> str:
 
 
 def show(fig: Figure, alt: str) -> None:
-    """Display a figure in the notebook and close it.
+    """Display a figure in the notebook and close it; the arguments and errors are those of ``svg``.
 
     The output holds ``text/html`` (inline SVG) and ``text/plain`` (the description).
-
-    Args:
-        fig: any Matplotlib figure.
-        alt: what is to be seen in it, in words.
-
-    Raises:
-        PlotError: when ``alt`` does not describe the figure.
     """
-    drawing = svg(fig, alt)
+    alt = require_description(alt)
+    display(drawn(svg(fig, alt), alt, "ac-plot"), alt)
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close(fig)
-    alt = require_description(alt)
-    display(drawn(drawing, alt, "ac-plot"), alt)
 
 
 def drawn(drawing: str, alt: str, kind: str) -> str:
@@ -99,12 +91,9 @@ def _for_a_page(text: str, alt: str) -> str:
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups()
-    body = text[text.index(">") + 1 :]
     # Label text is protected: only markup may be rewritten.
-    parts = re.split(r"(<[^>]*>)", body)
-    parts = [_tidy(part) if part.startswith("<") else part for part in parts]
-    body = re.sub(r"\s*\n\s*", "\n", "".join(parts)).strip()
-    body = _own_ids(body)
+    body = re.sub(r"<[^>]*>", lambda tag: _tidy(tag[0]), text[text.index(">") + 1 :])
+    body = _own_ids(re.sub(r"\s*\n\s*", "\n", body).strip())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'viewBox="0 0 {width} {height}" role="img" aria-label="{html.escape(alt)}" '

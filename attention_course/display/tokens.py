@@ -17,22 +17,16 @@ _HIDDEN = (
 )
 
 
-def token_weights(
-    tokens: Sequence[str],
-    weights: Any,
-    caption: str,
-    numbers: bool | None = None,
-    limit: float | None = None,
-) -> None:
+def token_weights(tokens: Sequence[str], weights: Any, caption: str) -> None:
     """Show a text whose words are shaded by their weight.
+
+    At most 30 words have their weights below them. In a longer text each weight is a tooltip,
+    which needs a mouse, so the five largest stand below the text.
 
     Args:
         tokens: the words, padding already left out.
         weights: one number per token; negative ones are shaded orange.
         caption: what is to be seen, in words; printed above the text.
-        numbers: print the weight under each word; None does so for at most 30 words. Without them
-            the weight is a tooltip, which needs a mouse, so the five largest stand below the text.
-        limit: the absolute weight with the strongest shade; None takes the largest present.
 
     Raises:
         PlotError: when the numbers of tokens and weights differ or the caption says nothing.
@@ -45,8 +39,8 @@ def token_weights(
             count=len(tokens),
             shape=weights.shape,
         )
-    limit = limit or style.largest(weights)
-    numbers = len(tokens) <= NUMBERED_TOKENS if numbers is None else numbers
+    limit = style.largest(weights)
+    numbers = len(tokens) <= NUMBERED_TOKENS
     words = "".join(
         _token(token, value, limit, numbers) for token, value in zip(tokens, weights, strict=True)
     )

@@ -377,6 +377,8 @@ def _luong_case(draw: Draw) -> tuple:
     query, keys, W_general = (
         draw.numbers(*shape, large=30) for shape in ((t_q, d), (t_k, d), (d, d))
     )
+    if draw.kind == "whole" and draw.random.random() < 0.7:  # vectors, but not the matrix
+        W_general = draw.random.normal(size=(d, d))
     if draw.kind == "large":
         query = query * 2.0 ** draw.random.choice([0, 20])  # beyond any bound on a score
     return query, keys, W_general, draw.numbers(2 * d, d_a, large=30), draw.numbers(d_a, large=30)
@@ -478,11 +480,11 @@ def _gradient_case(draw: Draw) -> tuple:
     scores[others[:1]] = np.maximum(scores[others[:1]], scores[first] - draw.random.uniform(0, 2))
     mask = draw.mask(steps, none=False) if draw.kind in ("zeros", "plain") else True
     weights = soften(scores, mask)
-    if draw.kind == "whole":
-        weights = np.eye(steps, dtype=np.int64)[draw.random.integers(steps)]
     values, g = draw.numbers(steps, d), draw.numbers(d)
-    if draw.kind == "long":  # whole numbers among others
-        g = Draw(draw.random, "whole").numbers(d)
+    if draw.kind == "whole" and draw.random.random() < 0.7:  # g, but not the values
+        values = draw.random.normal(size=(steps, d))
+    elif draw.kind == "whole":
+        weights = np.eye(steps, dtype=np.int64)[draw.random.integers(steps)]
     return draw.layout(weights), values, g
 
 
@@ -530,7 +532,7 @@ EXERCISES = {
         results=(mark("the context"), mark("the array of weights")),
         mistakes=variants(
             _additive,
-            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW, *map(late, LOW))},
+            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW)},
         ),
         hints=(
             mark(
@@ -544,6 +546,7 @@ EXERCISES = {
             ),
         ),
         praise=mark("Shapes, weights, mask and context are right, for large scores too."),
+        seconds=30.0,  # an answer may import Keras
     ),
     "03.luong": Exercise(
         name="03.luong",

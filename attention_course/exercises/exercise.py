@@ -23,7 +23,7 @@
 * ``solve`` gets arrays of double precision. Where it returns a tuple, ``results`` names its
   parts; where it returns a list, a list of as many arrays is expected; where it returns whole
   numbers, whole numbers are. Tolerance is relative to every single number, and grows where single
-  precision itself would not know better (see `expected`).
+  precision itself would not know better (see `judging.slack`).
 * ``mistakes`` maps a sentence to the function that a student with this mistake has written, shape
   and NaN included, or to a tuple of such functions. It is named only if one of them gives the
   answer's results in *all* cases, so order matters little and one function serves both "wrong

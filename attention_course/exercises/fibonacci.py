@@ -170,6 +170,13 @@ def _attend(
     return reduce(weights, x), weights
 
 
+def _flat_weights(_: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights that keep an axis of length 1 behind time are as good as those without."""
+    context, weights = parts.values()
+    kept = weights.ndim == 3 and weights.shape[-1] == 1
+    return dict(zip(parts, (context, weights[..., 0] if kept else weights), strict=True))
+
+
 #: What goes wrong in NumPy and in the layer alike.
 MISTAKES: dict[str, dict[str, Callable]] = {
     mark(
@@ -323,7 +330,8 @@ def probe_model(build, steps, weights, windows, targets, rate):
         "fresh": model.get_weights(),
     }
     shapes = [tuple(weight.shape) for weight in model.weights]
-    if not seen["compiled"] or sorted(shapes) != sorted(weight.shape for weight in weights):
+    fits = sorted(shapes) == sorted(weight.shape for weight in weights)
+    if not fits or not seen["compiled"] or seen["input"][1:] not in ([steps, 1], [None, 1]):
         return seen
 
     def by_shape():
@@ -346,7 +354,7 @@ def probe_model(build, steps, weights, windows, targets, rate):
 
 
 def _rnn_case(draw: Draw) -> tuple:
-    random, steps = draw.random, (1, 20, 3, 7)[draw.random.integers(4)]
+    random, steps = draw.random, {"plain": 20, "single": 1, "whole": 3}.get(draw.kind, 7)
     shapes = ((1, 2), (2, 2), (2,), (2, 1), (1,))
     weights = [random.uniform(-0.7, 0.7, shape) for shape in shapes]
     windows, targets = random.uniform(-3, 3, (32, steps, 1)), random.uniform(-3, 3, (32, 1))
@@ -391,18 +399,20 @@ def _rnn(
 def _explain_model(cases: Sequence[tuple], results: list, wrong: bool) -> str | None:
     """What a model is made of, where its numbers are wrong."""
     for (steps, *_), result in zip(cases, results, strict=True):
+        if isinstance(result, dict) and "empty" in result:  # it stopped, which is told elsewhere
+            continue
         if not isinstance(result, dict) or "dict" not in result:
             return tr("Return a keras.Model; your function returns {kind}.", kind=kind_of(result))
         seen = plain(result)
         if not seen["compiled"]:
             return tr("Your model is not compiled: end with model.compile(optimizer=…, loss=…).")
-        if any(not w.any() for w in seen["fresh"] if w.ndim == 2) and not seen["frozen"]:
+        if wrong and (sentence := _unlike(seen, steps)):
+            return sentence
+        if any(not w.any() for w in seen["fresh"] if w.ndim == 2):
             return tr(
                 "A matrix of weights begins with zeros only, so that no gradient reaches what lies "
                 "before it; leave the initialisers as they are."
             )
-        if wrong and (sentence := _unlike(seen, steps)):
-            return sentence
     return None
 
 
@@ -534,7 +544,10 @@ def probe_layer(make, x, W, b, target, rate):
     inputs = keras.Input(x.shape[1:])
     model = keras.Model(inputs, one(inputs))
     model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
-    seen["loss"] = model.train_on_batch(x, target)
+    try:
+        seen["loss"] = model.train_on_batch(x, target)
+    except ValueError:  # no gradient reaches any weight
+        seen["loss"] = model.test_on_batch(x, target)
     return seen | {"W": by_shape(one)[W.shape], "b": by_shape(one)[b.shape]}
 
 
@@ -576,6 +589,8 @@ def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> str | 
     if not wrong:
         return None
     for (x, W, b, *_), result in zip(cases, results, strict=True):
+        if isinstance(result, dict) and "empty" in result:  # it stopped, which is told elsewhere
+            continue
         if isinstance(result, list):
             return tr("Return the context alone; the next layer has no use for the weights.")
         if not isinstance(result, dict) or "dict" not in result:
@@ -718,6 +733,7 @@ EXERCISES = {
             solve=time_attention,
             case=_attention_case,
             results=(mark("the context"), mark("the weights")),
+            view=_flat_weights,
             mistakes={why: partial(_attend, **how) for why, how in MISTAKES.items()},
             hints=(
                 mark("Write the shape of every step beside it: x @ W is (batch, time, 1)."),

@@ -307,7 +307,7 @@ def _read(tree: Any, wanted: Any, names: Sequence[str]) -> Parts:
     """A result in the form of the solution's."""
     if isinstance(wanted, dict):
         tree = tree.get("dict", {}) if isinstance(tree, dict) else {}
-        return {key: numbers(tree.get(key), tr(names[key])) for key in wanted}
+        return {key: numbers(tree[key], tr(names[key])) for key in wanted if key in tree}
     parts = wanted if isinstance(wanted, tuple) else [wanted]
     if isinstance(wanted, tuple):
         given = _unpacked(tree)
@@ -586,7 +586,11 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
     """The first output of a case that is wrong, in numbers that show it."""
     wanted = _results(exercise, exercise.solve, case, double)
     off = slack(exercise, exercise.solve, case, wanted)
-    name = next(n for n in wanted if not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]}))
+    name = next(
+        n for n in wanted if n not in found or not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]})
+    )
+    if name not in found:
+        return tr(SENTENCES["none inside"], what=_called(exercise, name), value=None)
     one, other = found[name], wanted[name]
     values = {"inputs": _inputs(exercise, case), "what": _called(exercise, name)}
     if one.shape != other.shape:

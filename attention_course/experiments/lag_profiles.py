@@ -13,7 +13,7 @@ kept are those of the epoch with the lowest validation loss, chosen for each net
 import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ Splits = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class ManyNetworks(keras.layers.Layer):
-    """Networks of chapter 6 side by side, one for each entry of the last axis of the weights.
+    """Networks of chapter 6 side by side: windows (batch, 20, 1) to predictions (batch, n).
 
     Args:
         start: what ``get_weights()`` of the model of ``models.fibonacci.build`` returns, each
@@ -55,17 +55,12 @@ class ManyNetworks(keras.layers.Layer):
             (2, 2, n), bias (2, n); with attention W (2, 1, n) and b (20, 1, n); dense kernel
             (2, 1, n) and bias (1, n).
         bounded: keep the tanh around the scores.
-
-    Call argument: windows (batch, 20, 1). Returns predictions (batch, n).
     """
 
     def __init__(self, start: Sequence[np.ndarray], bounded: bool = True) -> None:
         super().__init__()
         self.bounded = bounded
-        self.parts = [
-            self.add_weight(shape=array.shape, initializer=_constant(array), name=f"part_{index}")
-            for index, array in enumerate(start)
-        ]
+        self.parts = [self.add_weight(array.shape, initializer=array) for array in start]
 
     def call(self, windows: Any) -> Any:
         """Return the prediction of every network for every window."""
@@ -93,10 +88,6 @@ class ManyNetworks(keras.layers.Layer):
         scores = _product(states, W) + b
         return ops.softmax(ops.tanh(scores) if self.bounded else scores, axis=1)
 
-    def network(self, index: int) -> list[np.ndarray]:
-        """Return the weights of one network, to be set with ``keras.Model.set_weights``."""
-        return [array[..., index] for array in self.get_weights()]
-
 
 def _product(vectors: Any, matrices: Any) -> Any:
     """Row vectors (..., d, n) times matrices (d, k, n), network by network: (..., k, n)."""
@@ -104,33 +95,23 @@ def _product(vectors: Any, matrices: Any) -> Any:
     return sum(vectors[..., row : row + 1, :] * matrices[row] for row in range(matrices.shape[0]))
 
 
-def _constant(array: np.ndarray) -> Callable[..., Any]:
-    return lambda shape, dtype=None: ops.convert_to_tensor(array, dtype)
-
-
 def splits(pairs: Sequence[tuple[int, int]] = PAIRS) -> Splits:
     """Windows (count, 20, 1) and targets (count, pairs) of the three parts of the data."""
     result = {}
     for seed, (part, size) in enumerate(SIZES.items(), start=1):
-        targets = [lagged_sum(size, STEPS, pair, seed)[1][:, 0] for pair in pairs]
-        windows = lagged_sum(size, STEPS, seed=seed)[0]
-        result[part] = (windows.astype("float32"), np.stack(targets, axis=-1).astype("float32"))
+        windows, _ = lagged_sum(size, STEPS, seed=seed)
+        targets = [lagged_sum(size, STEPS, pair, seed)[1] for pair in pairs]
+        result[part] = (windows.astype("float32"), np.hstack(targets).astype("float32"))
     return result
 
 
 def train(
     kind: str, seed: int, data: Splits, epochs: int = EPOCHS
 ) -> tuple[keras.Model, ManyNetworks]:
-    """Train one network for each column of targets.
+    """Train one network of a kind for each column of targets; return the model and its only layer.
 
-    Args:
-        kind: a key of ``KINDS``.
-        seed: of the initial weights, the same for all networks, and of the order of the windows.
-        data: as ``splits`` returns it.
-        epochs: how many.
-
-    Returns:
-        A model from windows (batch, 20, 1) to predictions (batch, networks), and its layer.
+    The seed is that of the initial weights, the same for all networks, and of the order of the
+    windows.
     """
     keras.utils.set_random_seed(seed)
     single = build("single", **KINDS[kind])
@@ -142,7 +123,7 @@ def train(
     # Without XLA: for these shapes it is three times as slow.
     model.compile(
         keras.optimizers.Adam(LEARNING_RATE),
-        loss=_sum_of_losses,
+        loss=lambda targets, predictions: ops.sum(ops.square(targets - predictions), axis=-1),
         jit_compile=False,
         steps_per_execution=25,
     )
@@ -150,10 +131,6 @@ def train(
     model.fit(*data["train"], BATCH_SIZE, epochs, verbose=0, callbacks=[best])
     layer.set_weights(best.kept)
     return model, layer
-
-
-def _sum_of_losses(targets: Any, predictions: Any) -> Any:
-    return ops.sum(ops.square(targets - predictions), axis=-1)
 
 
 class _BestEpochs(keras.callbacks.Callback):
@@ -168,9 +145,8 @@ class _BestEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         loss = errors(self.model, self.windows, self.targets)
         now = self.model.get_weights()
-        better = loss < self.lowest
-        before = self.kept or now
-        self.kept = [np.where(better, *both) for both in zip(now, before, strict=True)]
+        both = zip(now, self.kept or now, strict=True)
+        self.kept = [np.where(loss < self.lowest, *versions) for versions in both]
         self.lowest = np.minimum(loss, self.lowest)
 
 
@@ -187,16 +163,11 @@ def weight_by_lag(layer: ManyNetworks, windows: np.ndarray) -> np.ndarray:
 
 
 def effect_by_lag(model: keras.Model, windows: np.ndarray, step: float = 0.1) -> np.ndarray:
-    """How much a prediction moves for each unit that one input is moved, by lag.
+    """How much a prediction moves for each unit that one input is moved, by lag from 1 on.
 
-    Args:
-        model: as ``train`` returns it.
-        windows: shape (count, steps, 1).
-        step: by how much each input is raised, alone.
-
-    Returns:
-        The mean absolute change divided by ``step``, shape (networks, steps), from lag 1 on. The
-        true effect is 1/2 at both lags, or 1 where they are the same, and 0 elsewhere.
+    Each input of the windows (count, steps, 1) is raised by ``step``, alone. The mean absolute
+    change is divided by ``step``; shape (networks, steps). The true effect is 1/2 at both lags, or
+    1 where they are the same, and 0 elsewhere.
     """
     count, steps, _ = windows.shape
     moved = np.repeat(windows[:, np.newaxis], steps, axis=1)
@@ -225,7 +196,6 @@ def record(
     pairs: Sequence[tuple[int, int]] = PAIRS,
     seeds: Sequence[int] = SEEDS,
     epochs: int = EPOCHS,
-    say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Train everything, write ``lag_profiles.json`` into ``folder`` and return its content.
 
@@ -237,7 +207,7 @@ def record(
     content = _header(pairs, seeds, epochs, data)
     if unfinished.is_file():
         before = json.loads(unfinished.read_text(encoding="utf-8"))
-        if {**before, "runs": 0, "seconds": 0} == {**content, "runs": 0, "seconds": 0}:
+        if before | {"runs": {}, "seconds": {}} == content:
             content = before
     for seed, kind in itertools.product(seeds, KINDS):
         name = f"{kind}_{seed}"
@@ -245,11 +215,10 @@ def record(
             continue
         begun = time.perf_counter()
         content["runs"][name] = run(kind, seed, data, epochs)
-        seconds = round(time.perf_counter() - begun, 1)
-        content["seconds"][name] = seconds
+        content["seconds"][name] = seconds = round(time.perf_counter() - begun, 1)
         write_json(unfinished, content, indent=None)
         told = {"kind": kind, "seed": seed, "count": len(pairs), "seconds": seconds}
-        say(tr("{kind}, seed {seed}: {count} networks in {seconds:.0f} seconds", **told))
+        print(tr("{kind}, seed {seed}: {count} networks in {seconds:.0f} seconds", **told))
     write_json(folder / FILE, content, indent=None)
     unfinished.unlink(missing_ok=True)
     return content

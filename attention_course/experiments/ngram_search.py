@@ -38,29 +38,21 @@ TRIES: tuple[dict[str, Any], ...] = (
 
 
 def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED) -> dict[str, Any]:
-    """Run ``tries`` one after another and write the table to ``path`` after each.
+    """Run ``tries`` one after another and write the table to the JSON file ``path`` after each.
 
-    What the table at ``path`` holds already is not run again, so that an interrupted search goes
-    on. To run everything anew, delete the file.
+    A try is what ``settings_recipe`` of :mod:`attention_course.training.recipes.ngram` takes. What
+    the table holds already is not run again, so that an interrupted search goes on. To run
+    everything anew, delete the file.
 
-    Args:
-        path: the JSON file to write.
-        tries: settings as ``settings_recipe`` of :mod:`attention_course.training.recipes.ngram`
-            takes them.
-        seed: of every try.
-
-    Raises:
-        DataError: the IMDB reviews are not to be had, or the table at ``path`` is damaged or of
-            another seed.
+    Raises ``DataError`` when the IMDB reviews are not to be had, or the table at ``path`` is
+    damaged or of another seed.
     """
     table = {"seed": seed, "tries": []}
     if path.exists():
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            if table["seed"] != seed:
-                raise ValueError(
-                    tr("its seed is {found}, not {wanted}", found=table["seed"], wanted=seed)
-                )
+            if (found := table["seed"]) != seed:
+                raise ValueError(tr("its seed is {found}, not {wanted}", found=found, wanted=seed))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 "The table {path} cannot be continued ({error}): restore it with 'git checkout', "

@@ -40,18 +40,14 @@ class FigureError(CourseError):
 
 
 def show(name: str, data: Mapping[str, Any], picture: Figure, alt: str, **texts: str) -> None:
-    """Show an interactive figure under the cell.
+    """Show an interactive figure under the cell; arguments and errors are those of ``markup``.
 
     Args:
         name: the figure's script without its ending, such as ``"four_words"``.
         data: what the script works on; arrays become nested lists, floats keep every digit.
         picture: the first state, for places without scripts.
         alt: the same in words, at least a full sentence.
-        **texts: ``title`` and ``instructions``, as for ``markup``.
-
-    Raises:
-        FigureError: there is no such script, or the data holds something that is not finite.
-        PlotError: ``alt`` does not describe the figure.
+        **texts: ``title`` and ``instructions``.
     """
     _times_shown[name] += 1
     element = "fig-" + name.replace("_", "-")
@@ -81,8 +77,8 @@ def markup(
         instructions: one or two sentences that say what to move and what to look for.
 
     Raises:
-        FigureError: as ``show``.
-        PlotError: as ``show``.
+        FigureError: there is no such script, or the data holds something that is not finite.
+        PlotError: ``alt`` does not describe the figure.
     """
     alt = style.require_description(alt)
     script = _FOLDER / f"{name}.js"
@@ -101,31 +97,23 @@ def markup(
     )
     still = svg.drawn(f'{picture}\n<p class="ac-note">{html.escape(still)}</p>', alt, "ac-still")
     colours = "".join(f" --ac-{colour}: {value};" for colour, value in style.COLOURS.items())
+    css = (_FOLDER / "figure.css").read_text(encoding="utf-8")
+    scripts = (Path(words.__file__).with_suffix(".js"), *(_FOLDER / file for file in _KIT), script)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in scripts)
+    if translated := words.script_words(*_KIT, script.name):
+        code = f"const WORDS = {_json(name, translated)};\n{code}"
     # The function keeps the names of one figure out of the page and out of another figure.
-    code = "\n".join(
-        [
-            '(function () {\n"use strict";',
-            _translations(name),
-            Path(words.__file__).with_suffix(".js").read_text(encoding="utf-8"),
-            *((_FOLDER / file).read_text(encoding="utf-8") for file in _KIT),
-            script.read_text(encoding="utf-8"),
-            f"start({json.dumps(element)}, build, {_json(name, data)});\n}})();",
-        ]
+    code = (
+        f'(function () {{\n"use strict";\n{code}\n'
+        f"start({json.dumps(element)}, build, {_json(name, data)});\n}})();"
     ).replace("</", "<\\/")  # nothing may end the script element
     return (
         f'<figure class="ac-interactive" id="{element}" data-figure="{name}">\n'
         f"<figcaption>{html.escape(title)}</figcaption>\n"
         f"<p>{html.escape(instructions)}</p>\n{still}\n</figure>\n"
-        f"<style>\n.ac-interactive {{{colours} --ac-strongest: "
-        f"{style.STRONGEST:.0%} }}\n{(_FOLDER / 'figure.css').read_text(encoding='utf-8')}</style>"
-        f"\n<script>\n{code}\n</script>"
+        f"<style>\n.ac-interactive {{{colours} --ac-strongest: {style.STRONGEST:.0%} }}\n"
+        f"{css}</style>\n<script>\n{code}\n</script>"
     )
-
-
-def _translations(name: str) -> str:
-    """Return the sentences of a figure's scripts in the reader's language; none in English."""
-    translated = words.script_words(*_KIT, f"{name}.js")
-    return f"const WORDS = {_json(name, translated)};" if translated else ""
 
 
 def _json(name: str, data: Mapping[str, Any]) -> str:

@@ -99,29 +99,20 @@ function createTriangle(words, states, gradient) {
 function build(figure, data) {
   const { words, states, temperatures, gradient } = data;
   const known = presets(data);
-  const start = { preset: known[0][0], temperature: temperatures.indexOf(1) };
-  words.forEach((_, j) => {
-    start[`score${j}`] = known[0][1][j];
-    start[`mask${j}`] = false;
-  });
+  // What a preset puts into the state; the reader's own scores stay as they are.
+  const scoresOf = (preset) => Object.fromEntries(
+    (known.find(([name]) => name === preset)?.[1] ?? []).map((score, j) => [`score${j}`, score]));
 
   figure.add(figure.group(figure.choice("preset", {
     label: tr("Scores"),
     options: [...known.map(([name]) => [name, name]), [OWN, tr("your own")]],
-    change(state) {
-      const chosen = known.find(([name]) => name === state.preset);
-      words.forEach((_, j) => {
-        state[`score${j}`] = chosen ? chosen[1][j] : state[`score${j}`];
-      });
-    },
+    change: (state) => Object.assign(state, scoresOf(state.preset)),
   })));
   words.forEach((word, j) => {
     const slider = figure.slider(`score${j}`, {
       label: tr("Score: {word}", { word }), min: -LARGEST_SCORE, max: LARGEST_SCORE, step: 0.1,
       format: (score) => fixed(score, DIGITS),
-      change(state) {
-        state.preset = OWN;
-      },
+      change: (state) => Object.assign(state, { preset: OWN }),
     });
     figure.add(figure.group(slider,
       ...(gradient ? [] : [figure.checkbox(`mask${j}`, { label: tr("mask {word}", { word }) })])));
@@ -133,22 +124,23 @@ function build(figure, data) {
     })));
   }
 
-  const shares = bars({ labels: words, label: tr("Weights"), digits: DIGITS, limit: 1 });
+  const shares = bars({ labels: words, label: tr("Weights"), digits: DIGITS });
   const triangle = createTriangle(words, states, gradient);
   const nodes = { e: indexed("e", "j"), alpha: indexed("α", "j"), h: indexed("h", "j") };
   const heads = gradient
     ? [tr("word j"), tr("score {e}"), tr("weight {alpha}"), "{h}", "{h} − c", "{alpha} ({h} − c)"]
     : [tr("word j"), tr("score {e}"), "exp({e} / τ)", tr("weight {alpha}"), "{h}", "{alpha} {h}"];
-  const steps = table({
-    caption: gradient ? tr("How far c moves per unit of a score")
-      : tr("From scores to the context"),
-    columns: heads.map((head) => phrase(head, nodes)),
-  });
+  const caption = gradient ? tr("How far c moves per unit of a score")
+    : tr("From scores to the context");
+  const steps = table({ caption, columns: heads.map((head) => phrase(head, nodes)) });
   const rounding = tr("Numbers are rounded, so the last digits of a column may not add up exactly.");
   figure.add(figure.sentence, element("div", { class: "ac-pair" }, shares.node, triangle.node),
     steps.node, note(gradient ? rounding : `${tr("The last column adds up to c.")} ${rounding}`));
 
-  figure.run(start, (state) => {
+  const [preset] = known[0];
+  const masks = { mask0: false, mask1: false, mask2: false };
+  const temperature = temperatures.indexOf(1);
+  figure.run({ preset, temperature, ...scoresOf(preset), ...masks }, (state) => {
     const scores = words.map((_, j) => state[`score${j}`]);
     const masked = words.map((_, j) => state[`mask${j}`]);
     const scaled = scores.map((score, j) =>

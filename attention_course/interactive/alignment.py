@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from attention_course import functional, interactive
 from attention_course.display import plots
 from attention_course.words import tr
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: What the temperature slider offers.
 TEMPERATURES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 100)
@@ -56,11 +53,6 @@ def show_alignment(
     context = weights @ states
     shares = ", ".join(f"{word} {weight:.4f}" for word, weight in zip(words, weights, strict=True))
     point = f"({context[0]:.4f}, {context[1]:.4f})"
-    alt = tr(
-        "The weights are {shares}; the context c is the point {point} inside the triangle.",
-        shares=shares,
-        point=point,
-    )
     if gradient:
         title = tr("How far a score can move the context")
         instructions = tr(
@@ -74,30 +66,26 @@ def show_alignment(
             "Move the scores, mask a word, or change the temperature τ, which divides all scores. "
             "Watch the weights, and where they pull the context c."
         )
+    fig, ax = plots.figure(width=4.2, height=3.4)
+    _draw(ax, words, states, weights, context)
+    queries = [np.asarray(query, dtype=float) for query in queries]
+    given = {"words": words, "states": states, "queries": queries, "W": W, "U": U, "v": v}
     interactive.show(
         "alignment",
-        {
-            "words": list(words),
-            "states": states,
-            "queries": [np.asarray(query, dtype=float) for query in queries],
-            "W": W,
-            "U": U,
-            "v": v,
-            "temperatures": TEMPERATURES,
-            "gradient": gradient,
-        },
+        given | {"temperatures": TEMPERATURES, "gradient": gradient},
         title=title,
         instructions=instructions,
-        picture=_still(words, states, weights, context),
-        alt=alt,
+        picture=fig,
+        alt=tr(
+            "The weights are {shares}; the context c is the point {point} inside the triangle.",
+            shares=shares,
+            point=point,
+        ),
     )
 
 
-def _still(
-    words: Sequence[str], states: np.ndarray, weights: np.ndarray, context: np.ndarray
-) -> Figure:
+def _draw(ax: Any, words: Sequence[str], states: Any, weights: Any, context: Any) -> None:
     """The three states as corners of a triangle and the context inside it."""
-    fig, ax = plots.figure(width=4.2, height=3.4)
     ax.fill(*states.T, color=plots.COLOURS["grey"], alpha=0.25)
     ax.plot(*states.T, "o", markersize=9, color=plots.COLOURS["blue"])
     ax.plot(*context, "D", markersize=9, color=plots.COLOURS["orange"])
@@ -108,4 +96,3 @@ def _still(
     ax.annotate("c", context, xytext=(9, 2), textcoords="offset points", weight="bold")
     ax.margins(0.2)
     ax.set(xlabel=tr("first entry of h"), ylabel=tr("second entry of h"))
-    return fig

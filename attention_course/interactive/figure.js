@@ -7,8 +7,8 @@
 //
 //   figure.slider(key, {label, min, max, step, format, change})  a native range input
 //   figure.choice(key, {label, options: [[value, text], ...], change})  a native select
-//   figure.checkbox(key, {label, change})
-//   figure.text(key, {label, rows})                           a native text area
+//   figure.checkbox(key, {label})
+//   figure.text(key, {label})                                 a native text area
 //   figure.button(label, action)   action(state) changes the state; the picture follows
 //   figure.group(control, ...)     controls beside each other
 //   figure.add(node, ...)          puts nodes (or groups of controls) into the figure, in order
@@ -24,16 +24,19 @@ function createFigure() {
   const body = element("div", { class: "ac-live" });
   const shows = []; // of each control: it shows what the state says
   const state = {};
-  let start = null;
   let render = null;
   let timer = 0;
   const sentence = element("p", { class: "ac-sentence" });
   // A second copy, because a region that changes at every pixel of a slider is never read out.
   const status = element("p", { class: "ac-hidden", role: "status" });
 
-  function refresh(heard = String) {
+  function draw() {
     shows.forEach((show) => show());
     sentence.textContent = render(state);
+  }
+
+  function refresh(heard = String) {
+    draw();
     clearTimeout(timer);
     timer = setTimeout(() => {
       status.textContent = heard(sentence.textContent);
@@ -71,18 +74,18 @@ function createFigure() {
       }, () => options[Number(input.value)][0], change, label, input);
     },
 
-    checkbox(key, { label, change }) {
+    checkbox(key, { label }) {
       const input = element("input", { type: "checkbox" });
       return control(key, input, () => {
         input.checked = state[key];
-      }, () => input.checked, change, input, label);
+      }, () => input.checked, null, input, label);
     },
 
-    text(key, { label, rows = 4 }) {
-      const input = element("textarea", { rows, spellcheck: "false" });
+    text(key, { label }) {
+      const input = element("textarea", { rows: 3, spellcheck: "false" });
       const box = control(key, input, () => {
         if (input.value !== state[key]) {
-          input.value = state[key];
+          input.value = state[key]; // which moves the cursor to the end
         }
       }, () => input.value, null, label, input);
       box.classList.add("ac-wide");
@@ -98,32 +101,24 @@ function createFigure() {
       return button;
     },
 
-    group(...nodes) {
-      return element("div", { class: "ac-controls" }, ...nodes);
-    },
-
-    add(...nodes) {
-      body.append(...nodes);
-    },
+    group: (...nodes) => element("div", { class: "ac-controls" }, ...nodes),
+    add: (...nodes) => body.append(...nodes),
 
     run(initial, drawState) {
-      start = structuredClone(initial);
       render = drawState;
-      Object.assign(state, structuredClone(start));
+      Object.assign(state, initial);
       if (!body.contains(sentence)) {
         body.append(sentence);
       }
-      const reset = figure.button(tr("Reset"), () => {
-        Object.assign(state, structuredClone(start));
-      }, (text) => tr("Reset. {sentence}", { sentence: text }));
+      const reset = figure.button(tr("Reset"), () => Object.assign(state, initial),
+        (text) => tr("Reset. {sentence}", { sentence: text }));
       reset.className = "ac-reset";
       body.append(status, reset);
       // JupyterLab takes letters for commands (D, D deletes a cell) unless a control says this.
       body.querySelectorAll("button, input, select, textarea").forEach((control) => {
         control.dataset.lmSuppressShortcuts = "true";
       });
-      shows.forEach((show) => show());
-      sentence.textContent = render(state);
+      draw();
     },
 
     body, sentence, state, refresh,

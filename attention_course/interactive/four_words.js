@@ -43,8 +43,7 @@ function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
         after: fixed(weights[first], DIGITS) };
       sentences.push(values.before === values.after
         ? tr("With the division by √{d} and at temperature 1, the weight of {key} is {after} as " +
-          "well.",
-          values)
+          "well.", values)
         : tr("With the division by √{d} and at temperature 1, the weight of {key} is {before}; " +
           "here it is {after}.", values));
     }
@@ -67,8 +66,7 @@ function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
     columns: [tr("key"), "k", tr("score q · k"), tr("score used"), tr("exp(score used)"),
       tr("weight"), tr("value v"), tr("weight × v")],
   });
-  const shares = bars({ labels: tokens, label: tr("Weight of each key"), digits: DIGITS,
-    limit: 1 });
+  const shares = bars({ labels: tokens, label: tr("Weight of each key"), digits: DIGITS });
   const matrix = heatmap({ caption: tr("All weights: queries are rows, keys are columns"),
     corner: tr("query"), rows: tokens, columns: tokens });
   figure.add(figure.sentence, question, steps.node,
@@ -84,8 +82,7 @@ function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
         (found.masked[j] === -Infinity ? NaN : weight));
 
       const values = { query: quoted(tokens[i]), W: indexed("W", "Q"), x: vector(words[i]),
-        q: vector(Q[i]), d, temperature: settings.temperature,
-        root: fixed(Math.sqrt(d), DIGITS) };
+        q: vector(Q[i]), d, root: fixed(Math.sqrt(d), DIGITS), temperature: settings.temperature };
       question.replaceChildren(phrase(scaling
         ? tr("The query of {query} is q = x {W} = {x} {W} = {q}. Its scores are divided by √{d} = " +
           "{root}, then by the temperature {temperature}.")

@@ -44,30 +44,23 @@ def show_four_words(tokens: Sequence[str], words: Any, W_Q: Any, W_K: Any, W_V: 
         f"{token} {weight:.4f}" for token, weight in zip(tokens, weights[0], strict=True)
     )
     numbers = ", ".join(f"{number:.4f}" for number in output[0])
-    alt = tr(
-        "A table of weights, queries as rows. The query “{query}” gives the weights {shares}; "
-        "its output is ({numbers}).",
-        query=tokens[0],
-        shares=shares,
-        numbers=numbers,
-    )
     fig, ax = plots.figure(width=4.2, height=3.2)
     plots.draw_heatmap(ax, weights, tokens, tokens, digits=4)
+    given = {"tokens": list(tokens), "words": words, "W_Q": W_Q, "W_K": W_K, "W_V": W_V}
     interactive.show(
         "four_words",
-        {
-            "tokens": list(tokens),
-            "words": words,
-            "W_Q": W_Q,
-            "W_K": W_K,
-            "W_V": W_V,
-            "temperatures": TEMPERATURES,
-        },
+        given | {"temperatures": TEMPERATURES},
         title=tr("One query, every step"),
         instructions=tr(
             "Choose the word that asks. Then switch the scaling and the mask, or move the "
             "temperature, and follow one row from its scores to its output."
         ),
         picture=fig,
-        alt=alt,
+        alt=tr(
+            "A table of weights, queries as rows. The query “{query}” gives the weights {shares}; "
+            "its output is ({numbers}).",
+            query=tokens[0],
+            shares=shares,
+            numbers=numbers,
+        ),
     )

@@ -62,11 +62,7 @@ function amount(value) {
 // Powers of ten to show above and below 1: doubled until the first two curves fit.
 function decadesFor(curves) {
   const wanted = Math.max(...curves.slice(0, 2).flat().map((value) => Math.abs(Math.log10(value))));
-  let decades = 3;
-  while (decades < wanted) {
-    decades *= 2;
-  }
-  return decades;
+  return 3 * 2 ** Math.max(0, Math.ceil(Math.log2(wanted / 3)));
 }
 
 const ROWS = [1, 2, 5, 10, 20, 30, 40, 50, 60];
@@ -75,26 +71,17 @@ function build(figure, { matrices, drive, start }) {
   // All matrices have spectral radius 1.
   const normsAtRadiusOne = matrices.map(({ entries }) => spectralNorm(entries));
   figure.add(figure.group(
-    figure.choice("matrix", {
-      label: tr("Recurrent matrix U"),
-      options: matrices.map(({ name }, place) => [place, name]),
-    }),
-    figure.slider("radius", {
-      label: tr("Spectral radius of U"), min: 0.5, max: 3, step: 0.05,
-      format: (radius) => fixed(radius, 2),
-    }),
-    figure.slider("length", {
-      label: tr("Sequence length T"), min: 2, max: drive.length, step: 1,
-      format: (length) => trn("{count} word", "{count} words", length),
-    }),
+    figure.choice("matrix", { label: tr("Recurrent matrix U"),
+      options: matrices.map(({ name }, place) => [place, name]) }),
+    figure.slider("radius", { label: tr("Spectral radius of U"), min: 0.5, max: 3, step: 0.05,
+      format: (radius) => fixed(radius, 2) }),
+    figure.slider("length", { label: tr("Sequence length T"), min: 2, max: drive.length, step: 1,
+      format: (length) => trn("{count} word", "{count} words", length) }),
     figure.checkbox("tanh", { label: tr("with the tanh") }),
   ));
   const picture = plot({ height: 220, width: 430 });
-  const numbers = table({
-    caption: tr("Norm of the Jacobian from the last state back"),
-    columns: [tr("steps back"), tr("norm"), tr("radius to this power"),
-      tr("bound: norm of U to this power")],
-  });
+  const numbers = table({ caption: tr("Norm of the Jacobian from the last state back"), columns: [
+    tr("steps back"), tr("norm"), tr("radius to this power"), tr("bound: norm of U to this power")] });
   figure.add(figure.sentence, picture.node, numbers.node);
 
   const looks = [
@@ -114,8 +101,7 @@ function build(figure, { matrices, drive, start }) {
       norms.map((_, power) => normOfU ** power)];
 
     const decades = decadesFor(curves);
-    const powers = [-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1].map((share) =>
-      Math.round(decades * share));
+    const powers = [-3, -2, -1, 0, 1, 2, 3].map((third) => (decades * third) / 3);
     picture.set({
       x: { label: tr("steps back, T − t"), from: 0, to: drive.length - 1,
         ticks: [0, 10, 20, 30, 40, 50, 60] },

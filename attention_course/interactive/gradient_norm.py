@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from attention_course import interactive
 from attention_course.display import plots
 from attention_course.functional import gradients
 from attention_course.words import mark, tr
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 NEURONS = 16
 LONGEST = 61
@@ -35,12 +32,8 @@ def show_gradient_norm(seed: int = 1) -> None:
     norms = gradients.spectral_norm(
         [np.linalg.matrix_power(RADIUS * matrices["symmetric"], k) for k in steps]
     )
-    alt = tr(
-        "On a logarithmic scale the norm falls along a straight line, from 1 at 0 steps back "
-        "to {norm} at {steps}. The power of the radius and the bound are the same line.",
-        norm=f"{norms[-1]:.4f}",
-        steps=steps[-1],
-    )
+    fig, ax = plots.figure(height=3.0)
+    _draw(ax, steps, norms)
     interactive.show(
         "gradient_norm",
         {
@@ -54,8 +47,13 @@ def show_gradient_norm(seed: int = 1) -> None:
             "the thick line, the norm, with the powers of the radius and with the bound. Lines "
             "that leave the chart go on in the table."
         ),
-        picture=_still(steps, norms),
-        alt=alt,
+        picture=fig,
+        alt=tr(
+            "On a logarithmic scale the norm falls along a straight line, from 1 at 0 steps back "
+            "to {norm} at {steps}. The power of the radius and the bound are the same line.",
+            norm=f"{norms[-1]:.4f}",
+            steps=steps[-1],
+        ),
     )
 
 
@@ -77,20 +75,13 @@ def layer(seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
     drive = random.normal(size=(LONGEST, 8)) @ W
     # Copies of the chapter's skewed pair of neurons, side by side.
     skewed = np.kron(np.eye(NEURONS // 2), [[0.9, 3.0], [0.0, 0.9]])
-    matrices: dict[str, Any] = {
-        mark("symmetric"): base + base.T,
-        mark("random"): base,
-        mark("skewed"): skewed,
-    }
-    scaled = {
-        name: gradients.scaled_to_radius(matrix, 1).round(10) for name, matrix in matrices.items()
-    }
-    return scaled, drive.round(4)
+    names = (mark("symmetric"), mark("random"), mark("skewed"))
+    scaled = (gradients.scaled_to_radius(U, 1).round(10) for U in (base + base.T, base, skewed))
+    return dict(zip(names, scaled, strict=True)), drive.round(4)
 
 
-def _still(steps: np.ndarray, norms: np.ndarray) -> Figure:
+def _draw(ax: Any, steps: np.ndarray, norms: np.ndarray) -> None:
     """The first state: three lines that are one."""
-    fig, ax = plots.figure(height=3.0)
     power = tr("{radius} to the power of the steps", radius=RADIUS)
     for index, name in enumerate((tr("norm"), power, tr("bound"))):
         style = plots.line_style(index) | {"markevery": (3 * index, 10)}
@@ -98,4 +89,3 @@ def _still(steps: np.ndarray, norms: np.ndarray) -> Figure:
     ax.set(xlabel=tr("steps back, T − t"), ylabel=tr("norm"), yscale="log")
     ax.set_ylim(1e-3, 10)
     ax.legend(loc="upper right")
-    return fig

@@ -4,7 +4,7 @@
 //   softmax, dot, weightedSum, total          arithmetic on lists
 //   quoted, listed, phrase, indexed           words
 //   element, drawing, note                    nodes of the page
-//   bars({labels, label, digits, limit})      bars with their numbers, .set(values)
+//   bars({labels, label, digits})             bars from 0 to 1 with their numbers, .set(values)
 //   table({caption, columns})                 a table, .set(rows, marked)
 //   heatmap({caption, corner, rows, columns}) a matrix of shaded cells, .set(matrix, marked)
 //   shadedText({digits})                      a text with shaded words, .set(pieces)
@@ -21,10 +21,9 @@ const SVG = "http://www.w3.org/2000/svg";
 // and of two equally near to the even one, where toFixed takes the larger.
 function fixed(value, digits) {
   const size = Math.abs(value);
-  const more = 40;
-  const exact = size.toFixed(digits + more);
-  const shorter = exact.slice(0, -more).replace(/\.$/, "");
-  const halfway = /^50*$/.test(exact.slice(-more));
+  const exact = size.toFixed(digits + 40);
+  const shorter = exact.slice(0, -40).replace(/\.$/, "");
+  const halfway = /^50*$/.test(exact.slice(-40));
   const text = halfway && Number(shorter.at(-1)) % 2 === 0 ? shorter : size.toFixed(digits);
   return (value < 0 && Number(text) !== 0 ? "\u2212" : "") + text;
 }
@@ -133,25 +132,21 @@ function note(text = "") {
 
 // --- bars, tables, shades ---------------------------------------------------------------------
 
-// Horizontal bars from a common zero, drawn to the largest absolute value or to `limit`. What is
-// not finite is masked.
-function bars({ labels, label, digits = 3, limit = null }) {
-  const list = element("ul", { class: "ac-bars", "aria-label": label });
+// Horizontal bars, each a share of 1. NaN is masked.
+function bars({ labels, label, digits = 3 }) {
+  const node = element("ul", { class: "ac-bars", "aria-label": label });
   return {
-    node: list,
-    set(values) {
-      const largest = limit ?? Math.max(...values.filter(Number.isFinite).map(Math.abs), 1e-12);
-      list.replaceChildren(...values.map((value, place) => {
-        const known = Number.isFinite(value);
-        const share = known ? Math.min(Math.abs(value) / largest, 1) : 0;
-        return element("li", {}, element("span", {}, labels[place]), " ",
-          element("span", { class: "ac-number" }, known ? fixed(value, digits) : tr("masked")),
-          element("span", { class: "ac-track", "aria-hidden": "true" }, element("span", {
-            class: value < 0 ? "ac-bar ac-negative" : "ac-bar", style: `width: ${100 * share}%`,
-          })));
-      }));
-    },
+    node,
+    set: (values) => node.replaceChildren(...values.map((value, place) =>
+      element("li", {}, element("span", {}, labels[place]), " ",
+        element("span", { class: "ac-number" }, shownOrMasked(value, digits)),
+        element("span", { class: "ac-track", "aria-hidden": "true" },
+          element("span", { class: "ac-bar", style: `width: ${100 * (value || 0)}%` }))))),
   };
+}
+
+function shownOrMasked(value, digits) {
+  return Number.isNaN(value) ? tr("masked") : fixed(value, digits);
 }
 
 // A table in a box of its own that scrolls sideways; a keyboard reaches it when it has to.
@@ -159,8 +154,7 @@ function table({ caption, columns }) {
   const body = element("tbody", {});
   const content = element("table", {}, element("caption", {}, caption), element("thead", {},
     element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)))), body);
-  const box = element("div", { class: "ac-scroll", role: "region", "aria-label": caption },
-    content);
+  const box = element("div", { class: "ac-scroll", role: "region", "aria-label": caption }, content);
   const hint = element("p", { class: "ac-hint", hidden: true },
     tr("Scroll the table sideways to see all of its columns."));
   // As much as the space beside the last number: so far, nothing is out of sight.
@@ -196,16 +190,15 @@ function shade(share) {
 
 // A matrix: queries are rows, keys are columns. NaN is masked. More than ten columns have room for
 // colours only; a screen reader still reads their numbers.
-function heatmap({ caption, corner, rows, columns, digits = 3, limit = 1 }) {
+function heatmap({ caption, corner, rows, columns }) {
   const cells = table({ caption, columns: [corner, ...columns] });
   const number = columns.length > 10 ? "ac-hidden" : null;
   return {
     node: cells.node,
     set(matrix, marked) {
       cells.set(matrix.map((values, row) => [rows[row], ...values.map((value) =>
-        element("span", { class: "ac-shaded", ...shade(value / limit) },
-          element("span", { class: number },
-            Number.isNaN(value) ? tr("masked") : fixed(value, digits))))]), marked);
+        element("span", { class: "ac-shaded", ...shade(value) },
+          element("span", { class: number }, shownOrMasked(value, 3))))]), marked);
     },
   };
 }
@@ -247,6 +240,8 @@ function label(text, attributes) {
   return drawing("text", { "text-anchor": "middle", ...attributes }, text);
 }
 
+const BAR = 0.72; // its width, where bars stand 1 apart
+
 // The shapes of a plot. `points` are pairs of numbers, `place` turns one into [per cent, pixels].
 const SHAPES = {
   line({ points, colour, width = 2, dash = null, fill = "none" }, place, height) {
@@ -259,19 +254,19 @@ const SHAPES = {
         stroke: paint(colour), "stroke-width": width, "stroke-dasharray": dash,
         "stroke-linecap": dash ? null : "round", "vector-effect": "non-scaling-stroke" }));
   },
-  bars({ points, colour, width = 0.72 }, place) {
+  bars({ points, colour }, place) {
     return points.map(([middle, value]) => {
-      const [left, end] = place([middle - width / 2, value]);
-      const [right, zero] = place([middle + width / 2, 0]);
+      const [left, end] = place([middle - BAR / 2, value]);
+      const [right, zero] = place([middle + BAR / 2, 0]);
       return drawing("rect", { x: `${left}%`, width: `${right - left}%`, y: Math.min(end, zero),
         height: Math.abs(end - zero), fill: paint(colour) });
     });
   },
   // Short horizontal lines where bars would end.
-  levels({ points, colour, width = 0.72 }, place) {
+  levels({ points, colour }, place) {
     return points.map(([middle, value]) => {
-      const [left, y] = place([middle - width / 2, value]);
-      const [right] = place([middle + width / 2, value]);
+      const [left, y] = place([middle - BAR / 2, value]);
+      const [right] = place([middle + BAR / 2, value]);
       return drawing("line", { x1: `${left}%`, x2: `${right}%`, y1: y, y2: y,
         stroke: paint(colour), "stroke-width": 1.5 });
     });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from attention_course import interactive
 from attention_course.assets import fetch
 from attention_course.display import plots
 from attention_course.words import mark, tr
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 #: What is smaller than this share of the largest value is not called large.
 LARGE = 0.5
@@ -59,19 +56,9 @@ def show_lags() -> None:
     run = recorded["runs"][f"{KIND}_{SEED}"]
     weights = np.array(run["weights"][pair]) / 1000
     effects = np.array(run["effects"][pair]) / 100
-    one, other = (lag - 1 for lag in LAGS)
-    alt = tr(
-        "Two rows of bars over the lags 1 to 20, for the true lags {lag} and {other}. The "
-        "largest weights are {weight} and {other_weight}, at these lags; the weights just "
-        "beyond them are higher than the rest. The effects of the inputs at these lags are "
-        "{effect} and {other_effect}, all others are near 0.",
-        lag=LAGS[0],
-        other=LAGS[1],
-        weight=f"{weights[one]:.3f}",
-        other_weight=f"{weights[other]:.3f}",
-        effect=f"{effects[one]:.2f}",
-        other_effect=f"{effects[other]:.2f}",
-    )
+    first, second = LAGS
+    fig, panels = plots.figure(height=4.2, rows=2, sharex=True)
+    _draw(panels, weights, effects)
     interactive.show(
         "lags",
         figure_data(recorded),
@@ -80,43 +67,38 @@ def show_lags() -> None:
             "Choose the two lags whose values are averaged. Compare the places of the large "
             "weights with the lags, in several runs, with tanh and without tanh."
         ),
-        picture=_still(weights, effects),
-        alt=alt,
+        picture=fig,
+        alt=tr(
+            "Two rows of bars over the lags 1 to 20, for the true lags {lag} and {other}. The "
+            "largest weights are {weight} and {other_weight}, at these lags; the weights just "
+            "beyond them are higher than the rest. The effects of the inputs at these lags are "
+            "{effect} and {other_effect}, all others are near 0.",
+            lag=first,
+            other=second,
+            weight=f"{weights[first - 1]:.3f}",
+            other_weight=f"{weights[second - 1]:.3f}",
+            effect=f"{effects[first - 1]:.2f}",
+            other_effect=f"{effects[second - 1]:.2f}",
+        ),
     )
 
 
 def figure_data(recorded: dict[str, Any]) -> dict[str, Any]:
     """Return the part of the recorded runs that the page needs, and where it starts."""
-    return {
-        "pairs": recorded["pairs"],
-        "always_zero": recorded["always_zero"],
-        "seeds": recorded["seeds"],
-        "runs": recorded["runs"],
-        "large": LARGE,
-        "partly": PARTLY,
-        "names": {kind: tr(name) for kind, name in NAMES.items()},
-        "start": {"first": LAGS[0], "second": LAGS[1], "kind": KIND, "seed": SEED},
-    }
+    start = {"first": LAGS[0], "second": LAGS[1], "kind": KIND, "seed": SEED}
+    names = {kind: tr(name) for kind, name in NAMES.items()}
+    kept = {key: recorded[key] for key in ("pairs", "always_zero", "seeds", "runs")}
+    return kept | {"large": LARGE, "partly": PARTLY, "names": names, "start": start}
 
 
-def _still(weights: np.ndarray, effects: np.ndarray) -> Figure:
+def _draw(panels: Any, weights: np.ndarray, effects: np.ndarray) -> None:
     """The first state: two panels of bars, the true lags marked by dashed lines."""
-    fig, panels = plots.figure(height=4.2, rows=2, sharex=True)
-    lags = np.arange(1, len(weights) + 1)
-    for panel, values, name in zip(
-        panels, (weights, effects), (tr("weight"), tr("effect")), strict=True
-    ):
+    rows = ((weights, tr("weight")), (effects, tr("effect")))
+    for panel, (values, name) in zip(panels, rows, strict=True):
         for lag in LAGS:
             panel.axvline(lag, color="black", linewidth=1, linestyle="--")
-        panel.bar(lags, values, color=plots.COLOURS["blue"])
+        panel.bar(range(1, len(values) + 1), values, color=plots.COLOURS["blue"])
         panel.set(ylabel=name, ylim=(0, 0.55))
-    title = tr(
-        "true lags {lag} and {other}, seed {seed}, {kind}",
-        lag=LAGS[0],
-        other=LAGS[1],
-        seed=SEED,
-        kind=tr(NAMES[KIND]),
-    )
-    panels[0].set_title(title)
+    chosen = {"lag": LAGS[0], "other": LAGS[1], "seed": SEED, "kind": tr(NAMES[KIND])}
+    panels[0].set_title(tr("true lags {lag} and {other}, seed {seed}, {kind}", **chosen))
     panels[1].set(xlabel=tr("lag (1 is the newest value)"), xticks=[1, 5, 10, 15, 20])
-    return fig

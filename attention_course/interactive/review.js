@@ -83,10 +83,10 @@ function createReader(packed) {
       }
       const cut = Math.max(words.length - length, 0);
       const mark = { start: 0, end: 0, word: "[start]", number: START };
-      const places = words.length < length ? [mark, ...words] : words.slice(cut);
-      const [probability, received] = attend(places);
-      return { problem: null, probability, cut,
-        places: places.map((place, index) => ({ ...place, weight: received[index] })) };
+      const read = words.length < length ? [mark, ...words] : words.slice(cut);
+      const [probability, received] = attend(read);
+      const places = read.map((place, index) => ({ ...place, weight: received[index] }));
+      return { problem: null, probability, cut, places };
     },
   };
 }
@@ -160,16 +160,14 @@ function build(figure, data) {
   if (!data.model && root === undefined) {
     throw new Error(tr("run this cell to load the model"));
   }
-  const input = figure.text("text", { label: tr("Your review"), rows: 3 });
+  const input = figure.text("text", { label: tr("Your review") });
   const examples = data.examples.map((text) =>
-    figure.button(quoted(text), (state) => {
-      state.text = text;
-    }));
+    figure.button(quoted(text), (state) => Object.assign(state, { text })));
   const loading = element("button", { type: "button" }, data.model
     ? tr("Start the model")
     : tr("Load the model ({size} MB)", { size: (data.bytes / BYTES_IN_MB).toFixed(1) }));
   const verdict = element("p", {});
-  const bar = bars({ labels: [tr("positive")], label: tr("Probability"), limit: 1 });
+  const bar = bars({ labels: [tr("positive")], label: tr("Probability") });
   const skipped = element("details", {}, element("summary", {}),
     element("p", { class: "ac-text" }));
   const shaded = shadedText({ digits: 4 });
@@ -225,9 +223,8 @@ function build(figure, data) {
   loading.addEventListener("click", load);
   // The sentence stands between the box and the examples: beside each in a small window, and below
   // the box, which must not move while the reader types.
-  figure.add(loading, input, figure.sentence, element("div", {
-    class: "ac-controls", role: "group", "aria-label": tr("Examples"),
-  }, ...examples), result);
+  const group = { class: "ac-controls", role: "group", "aria-label": tr("Examples") };
+  figure.add(loading, input, figure.sentence, element("div", group, ...examples), result);
   figure.run({ text: data.proof.text }, ({ text }) => {
     const reading = reader ? reader.read(text) : { problem: notice };
     result.hidden = reading.problem !== null;
@@ -236,9 +233,9 @@ function build(figure, data) {
       return reading.problem;
     }
     result.dataset.probability = reading.probability;
-    const name = element("strong", {}, reading.probability > 0.5 ? tr("positive")
-      : tr("negative"));
-    verdict.replaceChildren(phrase(tr("Verdict: {verdict}"), { verdict: name }));
+    const name = reading.probability > 0.5 ? tr("positive") : tr("negative");
+    verdict.replaceChildren(
+      phrase(tr("Verdict: {verdict}"), { verdict: element("strong", {}, name) }));
     bar.set([reading.probability]);
     draw(text, reading);
     return sentencesFor(reading).join(" ");

@@ -84,14 +84,13 @@ function build(figure, { words, vectors, W, U, b }) {
   const step = (by) => (state) => {
     state.step = Math.min(Math.max(state.step + by, 1), count);
   };
-
   const back = figure.button(tr("Back"), step(-1));
   const forward = figure.button(tr("Forward"), step(1));
   const chain = createChain(count);
-  const terms = table({ caption: tr("This step, term by term"), columns: [tr("term"), ...neurons] });
+  const named = (caption, first) => table({ caption, columns: [first, ...neurons] });
+  const terms = named(tr("This step, term by term"), tr("term"));
   const arithmetic = neurons.map(() => note());
-  const states = table({ caption: tr("The states so far"),
-    columns: [tr("after reading"), ...neurons] });
+  const states = named(tr("The states so far"), tr("after reading"));
   figure.add(
     figure.group(back, forward, figure.slider("step", {
       label: tr("Step"), min: 1, max: count, step: 1,
@@ -100,14 +99,12 @@ function build(figure, { words, vectors, W, U, b }) {
     })),
     figure.group(...places.map((key, place) => figure.choice(key, {
       label: tr("Word {number}", { number: place + 1 }),
-      options: words.map((word, number) => [number, word]),
+      options: [...words.entries()],
     })), figure.button(tr("Exchange words 1 and 3"), (state) => {
       [state.word1, state.word3] = [state.word3, state.word1];
     })),
-    figure.group(figure.slider("factor", {
-      label: tr("All of U multiplied by"), min: 0, max: 1, step: 0.25,
-      format: (factor) => fixed(factor, 2),
-    })),
+    figure.group(figure.slider("factor", { label: tr("All of U multiplied by"),
+      min: 0, max: 1, step: 0.25, format: (factor) => fixed(factor, 2) })),
     figure.sentence, chain.node, terms.node, ...arithmetic, states.node,
   );
 

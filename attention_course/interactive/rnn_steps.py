@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from attention_course import interactive
 from attention_course.display import plots
 from attention_course.functional import gradients
 from attention_course.words import tr
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆"
 
@@ -49,14 +46,8 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
     if not np.isin(vectors, (0, 1)).all():
         raise interactive.FigureError("The vectors of the words must hold only zeros and ones.")
     first = gradients.rnn_states(vectors, W, U, b)[0]
-    alt = tr(
-        "The layer unrolled over the words “{words}”: a row of boxes, one for each word, "
-        "joined by arrows. The first box is marked: it reads “{word}” and its state is "
-        "({state}). The states after it are not known yet.",
-        words=" ".join(words),
-        word=words[0],
-        state=f"{first[0]:.4f}, {first[1]:.4f}",
-    )
+    fig, ax = plots.figure(width=1.05 * len(words) + 0.6, height=2.7)
+    _draw(ax, words, vectors, first)
     interactive.show(
         "rnn_steps",
         {"words": list(words), "vectors": vectors.astype(int), "W": W, "U": U, "b": b},
@@ -65,14 +56,20 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
             "Work out the state of the next box. Then press Forward and compare. At the end, "
             "change a word, or the strength of the memory U, and read again."
         ),
-        picture=_still(words, vectors, first),
-        alt=alt,
+        picture=fig,
+        alt=tr(
+            "The layer unrolled over the words “{words}”: a row of boxes, one for each word, "
+            "joined by arrows. The first box is marked: it reads “{word}” and its state is "
+            "({state}). The states after it are not known yet.",
+            words=" ".join(words),
+            word=words[0],
+            state=f"{first[0]:.4f}, {first[1]:.4f}",
+        ),
     )
 
 
-def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray) -> Figure:
+def _draw(ax: Any, words: Sequence[str], vectors: np.ndarray, first: np.ndarray) -> None:
     """The chain at its first step: boxes, words below, states above."""
-    fig, ax = plots.figure(width=1.05 * len(words) + 0.6, height=2.7)
     blue = plots.COLOURS["blue"]
     arrow = {"arrowstyle": "-|>", "facecolor": "black", "shrinkA": 0, "shrinkB": 0}
     arrows = (((-0.7, 0), (-0.34, 0)), ((0, -0.9), (0, -0.42)), ((0, 0.42), (0, 0.85)))
@@ -82,16 +79,12 @@ def _still(words: Sequence[str], vectors: np.ndarray, first: np.ndarray) -> Figu
         box = {"boxstyle": "round,pad=0.6", "facecolor": "none", **outline}
         ax.text(place, 0, "tanh", ha="center", va="center", bbox=box)
         for start, end in arrows:
-            ax.annotate(
-                "", (place + end[0], end[1]), (place + start[0], start[1]), arrowprops=arrow
-            )
-        entries = ", ".join(str(int(entry)) for entry in vector)
+            ax.annotate("", np.add((place, 0), end), np.add((place, 0), start), arrowprops=arrow)
         weight = "bold" if now else "normal"
         ax.text(place, -1.2, word, ha="center", va="center", weight=weight)
-        ax.text(place, -1.6, f"[{entries}]", ha="center", va="center")
+        ax.text(place, -1.6, str(vector.astype(int).tolist()), ha="center", va="center")
         state = f"{first[0]:.4f}\n{first[1]:.4f}" if now else "?"
         ax.text(place, 0.95, f"h{SUBSCRIPTS[place + 1]}\n{state}", ha="center", va="bottom")
     ax.text(-0.8, 0, "h₀\n" + tr("zeros"), ha="right", va="center")
     ax.set(xlim=(-1.3, len(words) - 0.4), ylim=(-1.9, 2.1))
     ax.set_axis_off()
-    return fig

@@ -1,9 +1,9 @@
 """Attention as Keras layers, one per score. The NumPy twin of each formula is in ``functional``.
 
 All are registered for serialization under the package name ``attention_course``, so that a saved
-model loads in Keras' safe mode once this module is imported. A mask is True where attention is
-allowed; a sequence in which nothing is allowed gets zero weights and a zero context. Settings and
-shapes that make no sense raise :class:`LayerError`.
+model loads in Keras' safe mode once this module is imported. Sequences are (batch, time, features).
+A mask (batch, time) is True where attention is allowed; a sequence in which nothing is allowed gets
+zero weights and a zero context. Settings and shapes that make no sense raise :class:`LayerError`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class _EndsMasks(keras.layers.Layer):
 class _QueryAttention(_EndsMasks):
     """What Bahdanau's and Luong's layers share: from scores to weights to context.
 
-    Their method ``score`` takes queries (batch, T_q, d_q) and keys (batch, T_k, d) and returns
-    scores (batch, T_q, T_k).
+    Their ``score`` takes queries (batch, T_q, d_q) and keys (batch, T_k, d) to (batch, T_q, T_k).
     """
 
     def call(
@@ -44,9 +43,9 @@ class _QueryAttention(_EndsMasks):
 
         Args:
             query: shape (batch, d_q), or (batch, T_q, d_q) for several queries.
-            values: shape (batch, T_k, d); they are the keys as well.
-            mask: True for values that may be attended to, shape (batch, T_k).
-            values_mask: the mask Keras passes on from an embedding; ``mask`` takes precedence.
+            values: shape (batch, T_k, d); they are the keys as well, and what the mask is about.
+            mask: takes precedence over the next one.
+            values_mask: the mask Keras passes on from an embedding.
 
         Returns:
             The context (batch, d) and the weights (batch, T_k); or (batch, T_q, d) and
@@ -66,10 +65,8 @@ class _QueryAttention(_EndsMasks):
 class BahdanauAttention(_QueryAttention):
     """Additive attention: scores v^T tanh(W s + U h) (Bahdanau et al. 2014, section 3.1).
 
-    ``units`` is the width of the hidden layer of the score.
-
-    Call arguments: ``query`` (batch, d_q) or (batch, T_q, d_q), ``values`` (batch, T_k, d) and an
-    optional ``mask`` (batch, T_k). Returns the context and the weights.
+    ``units`` is the width of the hidden layer of the score. The layer takes a query, values and an
+    optional mask, and returns the context and the weights; see :meth:`call`.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -156,10 +153,7 @@ class TimeAttention(_EndsMasks):
     Args:
         bounded: keep the tanh around the scores. It holds them between -1 and 1, so no weight can
             be more than e^2 times another.
-        return_weights: also return the weights.
-
-    Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
-    (batch, features), and the weights (batch, time) when asked for.
+        return_weights: after the sum (batch, features), also return the weights (batch, time).
     """
 
     def __init__(self, bounded: bool = True, return_weights: bool = False, **kwargs: Any) -> None:
@@ -195,14 +189,10 @@ class TimeAttention(_EndsMasks):
 
 @keras.saving.register_keras_serializable(package="attention_course")
 class SumOverTime(_EndsMasks):
-    """Sum the states of all steps, leaving out the masked ones.
-
-    Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
-    (batch, features).
-    """
+    """Sum the states of all steps, leaving out the masked ones."""
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        """Return the sum over the steps that are not masked."""
+        """Return the sum (batch, features) over the steps that are not masked."""
         if mask is not None:
             x = ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
         return ops.sum(x, axis=1)
@@ -219,11 +209,8 @@ class AdditiveSelfAttention(_EndsMasks):
     Args:
         units: width of the hidden layer of the score.
         activation: name of ``g``, or None.
-        return_weights: also return the weights.
-
-    Call arguments: ``x`` (batch, time, features) and an optional ``mask`` (batch, time). Returns
-    (batch, time, features), zero at masked steps, and the weights (batch, time, time) when asked
-    for: queries are rows, keys are columns.
+        return_weights: after the contexts (batch, time, features), which are zero at masked steps,
+            also return the weights (batch, time, time): queries are rows, keys are columns.
     """
 
     def __init__(

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from attention_course.datasets import imdb
 from attention_course.statistics import accuracy_report
 from attention_course.storage import write_json
-
-if TYPE_CHECKING:
-    from scipy import sparse
-    from sklearn.linear_model import LogisticRegression
 
 VALIDATION = 5_000
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -39,9 +36,8 @@ def ngrams(sequence: Sequence[int]) -> list[int]:
 def log_count_ratio(positive: np.ndarray, negative: np.ndarray, smoothing: float) -> np.ndarray:
     """Return the naive-Bayes log-count ratio per n-gram (Wang & Manning 2012, equation 2).
 
-    Args:
-        positive, negative: in how many reviews of either class each n-gram occurs.
-        smoothing: added to every count.
+    It is taken of the number of positive and negative reviews in which each n-gram occurs;
+    ``smoothing`` is added to every count.
     """
     p, q = positive + smoothing, negative + smoothing
     return np.log((p / p.sum()) / (q / q.sum()))
@@ -49,46 +45,45 @@ def log_count_ratio(positive: np.ndarray, negative: np.ndarray, smoothing: float
 
 def nb_logistic_regression(reviews: imdb.Reviews) -> dict[str, Any]:
     """Fit the baseline, choose C on validation reviews, and score the test reviews once."""
+    from sklearn.linear_model import LogisticRegression
+
     begun = time.process_time()
+    regression = partial(LogisticRegression, solver="liblinear", max_iter=1000, random_state=0)
     x, y, fitted = reviews.x_train, reviews.y_train, len(reviews.x_train) - VALIDATION
     weigh = _weighing(x[:fitted], y[:fitted])
     chosen, held_back = weigh(x[:fitted]), weigh(x[fitted:])
     validation = {
-        strength: float(_regression(strength).fit(chosen, y[:fitted]).score(held_back, y[fitted:]))
-        for strength in STRENGTHS
+        C: float(regression(C=C).fit(chosen, y[:fitted]).score(held_back, y[fitted:]))
+        for C in STRENGTHS
     }
     best = max(validation, key=validation.__getitem__)
     weigh = _weighing(x, y)
-    final = _regression(best).fit(weigh(x), y)
+    final = regression(C=best).fit(weigh(x), y)
     probability = final.predict_proba(weigh(reviews.x_test))[:, 1]
-    seconds = time.process_time() - begun
     return {
         "title": "Logistic regression on naive-Bayes-weighted words and word pairs",
         "features": final.n_features_in_,
         "C": best,
-        "validation_accuracy": {str(k): round(v, 5) for k, v in validation.items()},
-        "processor_seconds": round(seconds, 1),
-        "test": accuracy_report(
-            probability, reviews.y_test, [len(review) for review in reviews.x_test]
-        ),
+        "validation_accuracy": {str(C): round(score, 5) for C, score in validation.items()},
+        "processor_seconds": round(time.process_time() - begun, 1),
+        "test": _report(probability, reviews),
     }
 
 
 def constant(reviews: imdb.Reviews) -> dict[str, Any]:
     """Score the answer that is always 'positive'."""
-    probability = np.ones(len(reviews.y_test))
-    lengths = [len(review) for review in reviews.x_test]
-    return {
-        "title": "Always the same class",
-        "test": accuracy_report(probability, reviews.y_test, lengths),
-    }
+    test = _report(np.ones(len(reviews.y_test)), reviews)
+    return {"title": "Always the same class", "test": test}
+
+
+def _report(probability: np.ndarray, reviews: imdb.Reviews) -> dict[str, Any]:
+    return accuracy_report(probability, reviews.y_test, list(map(len, reviews.x_test)))
 
 
 def write(folder: Path) -> dict[str, Any]:
     """Measure both baselines on IMDB and write ``baselines.json`` into ``folder``.
 
-    Raises:
-        DataError: the IMDB reviews are not to be had.
+    ``DataError`` says that the IMDB reviews are not to be had.
     """
     reviews = imdb.load()
     content = {
@@ -106,7 +101,7 @@ def write(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _weighing(x: Sequence[Sequence[int]], y: np.ndarray) -> Callable[..., sparse.csr_matrix]:
+def _weighing(x: Sequence[Sequence[int]], y: np.ndarray) -> Callable[..., Any]:
     """Return what turns reviews into the n-grams that ``x`` has twice, each times its ratio."""
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -115,9 +110,3 @@ def _weighing(x: Sequence[Sequence[int]], y: np.ndarray) -> Callable[..., sparse
     counts = (np.asarray(found[y == label].sum(axis=0)).ravel() for label in (1, 0))
     ratio = log_count_ratio(*counts, smoothing=1.0)
     return lambda reviews: counter.transform(reviews).multiply(ratio).tocsr()
-
-
-def _regression(strength: float) -> LogisticRegression:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=strength, solver="liblinear", max_iter=1000, random_state=0)

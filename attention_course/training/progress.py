@@ -1,7 +1,6 @@
 """What a long training shows: a bar with loss and time left, and one line for every epoch."""
 
 import time
-from types import TracebackType
 from typing import Any
 
 import keras
@@ -20,17 +19,12 @@ class ShowProgress(keras.callbacks.Callback):
         title: of the run, such as ``"self_attention, seed 0 (1 of 3)"``.
         epochs: of the whole run.
         done: epochs that an earlier process has done.
-        console: where to write; standard output by default.
     """
 
-    def __init__(
-        self, title: str, epochs: int, done: int = 0, console: Console | None = None
-    ) -> None:
+    def __init__(self, title: str, epochs: int, done: int = 0) -> None:
         super().__init__()
-        self.title = title
-        self.epochs = epochs
-        self.done = done
-        console = console or Console(highlight=False)
+        self.title, self.epochs, self.done = title, epochs, done
+        console = Console(highlight=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -40,30 +34,15 @@ class ShowProgress(keras.callbacks.Callback):
             disable=not console.is_terminal,
             transient=True,
         )
-        self._console = console
-        self._task: Any = None
-        self._begun = time.monotonic()
         self._here = 0  # epochs of this process
 
     def __enter__(self) -> "ShowProgress":
         self._bar.start()
         if self.done:
-            self._say(
-                tr(
-                    "{title}: goes on after epoch {epoch} of {epochs}",
-                    title=self.title,
-                    epoch=self.done,
-                    epochs=self.epochs,
-                )
-            )
+            self._say(tr("{title}: goes on after epoch {epoch} of {epochs}", **self._told()))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._bar.stop()
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -84,16 +63,17 @@ class ShowProgress(keras.callbacks.Callback):
         self._here += 1
         self.done = epoch + 1
         seconds = (time.monotonic() - self._begun) / self._here * (self.epochs - self.done)
-        told = {"title": self.title, "epoch": self.done, "epochs": self.epochs}
-        told |= {"losses": _losses(logs), "time": _duration(seconds)}
-        self._say(
-            tr("{title}: epoch {epoch} of {epochs}: {losses}; about {time} left", **told)
-            if self.done < self.epochs
-            else tr("{title}: epoch {epoch} of {epochs}: {losses}", **told)
-        )
+        told = {**self._told(), "losses": _losses(logs), "time": _duration(seconds)}
+        if self.done < self.epochs:
+            self._say(tr("{title}: epoch {epoch} of {epochs}: {losses}; about {time} left", **told))
+        else:
+            self._say(tr("{title}: epoch {epoch} of {epochs}: {losses}", **told))
+
+    def _told(self) -> dict[str, Any]:
+        return {"title": self.title, "epoch": self.done, "epochs": self.epochs}
 
     def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+        self._bar.console.print(text, soft_wrap=True)
 
 
 def _losses(logs: dict[str, float] | None) -> str:
@@ -103,7 +83,6 @@ def _losses(logs: dict[str, float] | None) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 90:
         return tr("{seconds:.0f} s", seconds=seconds)
-    minutes = seconds / 60
-    if minutes < 90:
-        return tr("{minutes:.0f} min", minutes=minutes)
-    return tr("{hours:.1f} h", hours=minutes / 60)
+    if seconds < 90 * 60:
+        return tr("{minutes:.0f} min", minutes=seconds / 60)
+    return tr("{hours:.1f} h", hours=seconds / 3600)

@@ -119,6 +119,7 @@ def shown(folder: Path) -> str:
     return (folder / "_build" / "html" / "chapters" / "01_small.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_changed_quiz_is_executed_again_and_a_failure_stays_visible(tiny):
     assert build(tiny).returncode == 0
     assert executions(tiny) == 1
@@ -149,6 +150,7 @@ def test_a_changed_quiz_is_executed_again_and_a_failure_stays_visible(tiny):
     assert "the quiz says: third wording" in shown(moved)
 
 
+@pytest.mark.slow
 def test_the_readers_own_settings_change_nothing_in_a_build(tiny, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setenv("PYTHONOPTIMIZE", "2")
@@ -157,6 +159,7 @@ def test_the_readers_own_settings_change_nothing_in_a_build(tiny, monkeypatch):
     assert "backend tensorflow optimised 0" in shown(tiny)
 
 
+@pytest.mark.slow
 def test_a_warning_fails_the_next_strict_build_too(tiny):
     (tiny / "index.md").write_text("# Tiny\n\n[nowhere](missing.md)\n")
     for _ in range(2):

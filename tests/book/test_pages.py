@@ -10,11 +10,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from babel.messages import Catalog, mofile
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from attention_course import words
 from attention_course.book import pages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,8 +89,6 @@ def test_the_line_is_no_more_exact_than_the_estimate(words, said):
 def test_the_line_says_what_it_leaves_out():
     both = document("Quiz\n----\n\nword\n\nExercises\n---------\n\nword\n\nText\n----\n\nword")
     assert pages.reading_line(both).endswith("minute, without the quiz and the exercises.")
-    one = document("Quiz\n----\n\nword\n\nText\n----\n\nword")
-    assert pages.reading_line(one).endswith("minute, without the quiz.")
 
 
 # --- glossary ------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_definitions_are_not_words_of_the_page_in_the_search(small_book):
 def test_the_reading_time_stands_under_the_title_of_chapters_only(small_book):
     line = page(small_book, "chapters/01_one").select_one("h1 + p")
     assert line["class"] == ["reading-time"]
-    assert line.string == "Reading time: about 1 minute, without the quiz."
+    assert line.string == "Reading time: about 1 minute, without the quiz and the exercises."
     assert not page(small_book, "index").select(".reading-time")
     assert not page(small_book, "glossary").select(".reading-time")
 
@@ -339,6 +339,7 @@ def test_scripts_are_deferred(small_book):
     assert script.has_attr("defer")
 
 
+@pytest.mark.slow
 def test_pages_follow_a_change_of_the_glossary_and_of_a_quiz(tmp_path):
     write_book(tmp_path)
     build(tmp_path)
@@ -351,6 +352,7 @@ def test_pages_follow_a_change_of_the_glossary_and_of_a_quiz(tmp_path):
     assert data(tmp_path, "index")["chapters"]["01_one"]["questions"] == ["first", "second"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("anchor", "complaint"),
     [
@@ -365,6 +367,7 @@ def test_a_link_to_no_entry_stops_the_build(tmp_path, anchor, complaint):
     assert complaint in result.stderr
 
 
+@pytest.mark.slow
 def test_a_book_without_a_glossary_and_a_chapter_without_words(tmp_path):
     write_book(tmp_path, "# …\n", glossary=None)
     (tmp_path / "quizzes" / "01_one.json").unlink()
@@ -374,3 +377,39 @@ def test_a_book_without_a_glossary_and_a_chapter_without_words(tmp_path):
     assert line.string == "Reading time: about 1 minute."  # for one line of code
     assert tips(tmp_path, "chapters/01_one") == {}
     assert data(tmp_path, "index")["chapters"]["01_one"]["questions"] == []
+
+
+# --- language ------------------------------------------------------------------------------
+
+
+def test_the_book_speaks_british_english(small_book):
+    assert page(small_book, "index").html["lang"] == "en-GB"
+    scripts = page(small_book, "search").select("script")
+    assert any("const WORDS={};" in str(script) for script in scripts)
+
+
+def test_sphinx_and_the_course_speak_the_language_of_the_edition(tmp_path, monkeypatch):
+    """Each by its own catalogue, and the course's helps out where Sphinx has no translation."""
+    place = tmp_path / "locales" / "de" / "LC_MESSAGES"
+    place.mkdir(parents=True)
+    catalog = Catalog(locale="de")
+    catalog.add("Solved before", "Schon gelöst")
+    catalog.add("Link to this heading", "Zu diesem Abschnitt")
+    one = "Reading time: about {count} minute, without the quiz and the exercises."
+    catalog.add((one, one.replace("minute", "minutes")), ("Lesezeit: {count} Minute", "…"))
+    with (place / "attention_course.mo").open("wb") as file:
+        mofile.write_mo(file, catalog)
+    monkeypatch.setenv(words.LOCALES, str(tmp_path / "locales"))
+    monkeypatch.setenv(words.LANGUAGE, "de")
+    folder = tmp_path / "book"
+    folder.mkdir()
+    write_book(folder)
+    assert build(folder, "-W").returncode == 0
+    chapter = page(folder, "chapters/01_one")
+    assert chapter.html["lang"] == "de"
+    assert chapter.select_one(".reading-time").string == "Lesezeit: 1 Minute"
+    assert chapter.select_one("a.headerlink")["title"] == "Zu diesem Abschnitt"
+    assert "Schon gel" in str(chapter.select("script"))
+    assert "Suche" in page(folder, "search").get_text()  # Sphinx' own
+    translations = (folder / "_html" / "_static" / "translations.js").read_text(encoding="utf-8")
+    assert "Suchergebnisse" in translations

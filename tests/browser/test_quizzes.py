@@ -208,7 +208,19 @@ def pasting(sitting: Sitting) -> None:
             assert page.evaluate("window.courseAnswers") == [], "nonsense is no answer"
 
 
-@pytest.mark.parametrize("name", QUIZZES)
+# One quiz that has all kinds of questions; of the others, every answer in the thorough run.
+KINDS = {name: {question["type"] for question in quiz} for name, quiz in QUIZZES.items()}
+ALL_KINDS = max(QUIZZES, key=lambda name: (len(KINDS[name]), -len(QUIZZES[name])))
+one_here_and_all_there = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == ALL_KINDS else pytest.mark.thorough)
+        for name in QUIZZES
+    ],
+)
+
+
+@one_here_and_all_there
 def test_with_the_mouse(open_page, name):
     # A quiz has no formulas: its mathematics is written in HTML.
     page = open_page(f"chapters/{name}", scheme="light", width=1280, formulas=False)
@@ -283,18 +295,7 @@ def with_the_keyboard(sitting: Sitting, correct: bool) -> None:
     assert met == list(known)
 
 
-# One quiz that has all kinds of questions; of the others, every answer in the thorough run.
-KINDS = {name: {question["type"] for question in quiz} for name, quiz in QUIZZES.items()}
-ALL_KINDS = max(QUIZZES, key=lambda name: (len(KINDS[name]), -len(QUIZZES[name])))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == ALL_KINDS else pytest.mark.thorough)
-        for name in QUIZZES
-    ],
-)
+@one_here_and_all_there
 def test_with_the_keyboard_alone(open_page, name):
     page = open_page(f"chapters/{name}", scheme="dark", width=360, formulas=False)
     sitting = Sitting(page, name)

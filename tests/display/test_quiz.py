@@ -491,8 +491,8 @@ def test_contrast_function():
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
-COLOURS = quiz.COLOURS
 CSS = (ROOT / "attention_course" / "display" / "quiz.css").read_text()
+COLOURS = dict(re.findall(r"(--jq-[\w-]+): (#\w{6});", CSS))
 PAPER = re.search(r"Feedback:not\(:empty\) \{\s*background: (#\w{6})", CSS)[1]
 INK = re.search(r"MCButton \{[^}]*[^-]color: (#\w{6})", CSS)[1]
 

@@ -27,11 +27,14 @@ def test_printed_numbers_have_three_digits_and_no_power_of_ten(value, text):
 
 def test_a_spread_names_median_lowest_and_highest():
     assert report.spread(common.summary([45.33, 44.53, 60.46])) == "45.3 (44.5–60.5)"
-    assert report.spread(common.ratio([2.0, 3.0], [2.0, 3.0])) == "1.00"
+    assert (
+        report.spread(common.ratio(common.summary([2.0, 3.0]), common.summary([2.0, 3.0])))
+        == "1.00"
+    )
 
 
 def test_where_it_was_measured_is_said_in_short_lines():
-    record = {**common.surroundings(), "repeats": {"warm_rounds": 3}}
+    record = common.header("a test", warm_rounds=3)
     text = report.surroundings(record)
     for part in (record["machine"]["processor"], *record["versions"].values(), "warm rounds: 3"):
         assert part in text.replace("\n ", "")

@@ -6,6 +6,7 @@ bear out what the appendix says about them.
 """
 
 import copy
+import itertools
 import json
 import math
 import os
@@ -48,12 +49,16 @@ def test_a_summary_is_of_the_rounds():
     }
 
 
+def ratio(of, to):
+    return common.ratio(common.summary(of), common.summary(to))
+
+
 def test_a_ratio_is_taken_round_by_round():
     # Each took twice as long in the second round: the ratio does not notice.
-    found = common.ratio([6.0, 12.0, 6.0], [2.0, 4.0, 2.0])
+    found = ratio([6.0, 12.0, 6.0], [2.0, 4.0, 2.0])
     assert (found["median"], found["lowest"], found["highest"]) == (3.0, 3.0, 3.0)
     with pytest.raises(ValueError, match="shorter"):
-        common.ratio([1.0, 2.0], [1.0])
+        ratio([1.0, 2.0], [1.0])
 
 
 @pytest.mark.parametrize(
@@ -61,10 +66,6 @@ def test_a_ratio_is_taken_round_by_round():
 )
 def test_significant_digits(value, rounded):
     assert common.significant(value) == rounded
-
-
-def test_scaled_is_rounded_as_it_is_stored():
-    assert common.scaled({"a": [0.00123456, 2.0]}, 1000) == {"a": [1.235, 2000.0]}
 
 
 # --- rounds --------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def test_rounds_are_interleaved_and_turned_around():
     found = common.interleave(tasks, rounds=3, least=1e-9)
     assert "".join(called[:4]) == "aabb"  # not counted: the first call, and how long one takes
     assert "".join(called[4:]) == "abbaab"
-    assert {name: len(values) for name, values in found.items()} == {"a": 3, "b": 3}
+    assert {name: len(one["rounds"]) for name, one in found.items()} == {"a": 3, "b": 3}
 
 
 def test_a_quick_task_is_called_until_it_can_be_timed(monkeypatch):
@@ -85,7 +86,14 @@ def test_a_quick_task_is_called_until_it_can_be_timed(monkeypatch):
     calls = []
     found = common.interleave({"a": lambda: calls.append(1)}, rounds=2, least=0.05)
     assert len(calls) == 2 + 2 * 5  # one call takes 0.01 on this clock
-    assert found == {"a": pytest.approx([0.01 / 5] * 2)}
+    assert found["a"]["rounds"] == [0.01 / 5] * 2
+
+
+def test_another_unit_is_rounded_as_it_is_stored(monkeypatch):
+    clock = itertools.count(step=0.00123456)
+    monkeypatch.setattr(common.time, "perf_counter", lambda: next(clock))
+    found = common.interleave({"a": lambda: None}, rounds=2, least=1e-9, factor=1000)
+    assert found["a"] == {"median": 1.235, "lowest": 1.235, "highest": 1.235, "rounds": [1.235] * 2}
 
 
 def test_the_first_call_does_not_count(monkeypatch):
@@ -96,7 +104,7 @@ def test_the_first_call_does_not_count(monkeypatch):
     def task():
         now[0] += next(costs)
 
-    assert common.interleave({"a": task}, rounds=2, least=0.5) == {"a": [1.0, 1.0]}
+    assert common.interleave({"a": task}, rounds=2, least=0.5)["a"]["rounds"] == [1.0, 1.0]
 
 
 # --- fits ----------------------------------------------------------------------------------
@@ -209,15 +217,13 @@ def check_training(record, names):
     groups = [record["training"], record["inference"]["batch"], record["inference"]["single"]]
     for group in groups:
         assert set(group["models"]) == set(group["ratios"]) == set(names)
-        reference = group["models"]["self_attention"]["rounds"]
+        reference = group["models"]["self_attention"]
         for name, found in group["ratios"].items():
-            assert found == common.ratio(group["models"][name]["rounds"], reference)
+            assert found == common.ratio(group["models"][name], reference)
     for found in (record, record["kept"]):
         lengths = found["lengths"]
         slower, faster = (lengths["models"][name] for name in ("lstm_attention", "self_attention"))
-        assert lengths["ratios"] == [
-            common.ratio(a["rounds"], b["rounds"]) for a, b in zip(slower, faster, strict=True)
-        ]
+        assert lengths["ratios"] == list(map(common.ratio, slower, faster))
         assert len(slower) == len(lengths["lengths"])
         for layer in found["parts"]["layers"].values():
             assert len(layer["forward"]) == len(layer["both"]) == len(lengths["lengths"])
@@ -230,10 +236,7 @@ def check_implementations(record):
     reference = record["ways"][record["reference"]]["times"]
     for way in record["ways"].values():
         assert max(way["difference"]) <= record["tolerance"] == 1e-5
-        assert way["ratios"] == [
-            common.ratio(a["rounds"], b["rounds"])
-            for a, b in zip(way["times"], reference, strict=True)
-        ]
+        assert way["ratios"] == list(map(common.ratio, way["times"], reference))
         assert len(way["times"]) == len(record["lengths"])
 
 
@@ -264,6 +267,7 @@ def check_book(record):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_training_runs(same_process):
     from attention_course.experiments.benchmarks import training
 
@@ -358,6 +362,7 @@ def tiny_book(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_book_is_built_cold_and_warm_in_a_copy(tiny_book):
     record = book.measure(tiny_book, cold_rounds=1, warm_rounds=1)
     check_book(record)
@@ -392,8 +397,8 @@ def test_a_record_is_written_whole_and_under_its_settings(same_process, monkeypa
 def test_a_process_gets_its_settings_and_leaves_ours_alone():
     settings = {"TF_NUM_INTRAOP_THREADS": "3"}
     before = dict(os.environ)
-    found = common.in_fresh_process(common.settings, settings=settings)
-    assert found["TF_NUM_INTRAOP_THREADS"] == "3"
+    found = common.in_fresh_process(common.header, "a test", settings=settings)
+    assert found["settings"]["TF_NUM_INTRAOP_THREADS"] == "3"
     assert dict(os.environ) == before
 
 

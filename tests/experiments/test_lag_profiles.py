@@ -42,6 +42,11 @@ def random_start(kind, count, scale=0.7):
     return [scale * generator.normal(size=(*shape, count)) for shape in shapes]
 
 
+def network(layer, index):
+    """The weights of one network, as Keras' own model takes them."""
+    return [array[..., index] for array in layer.get_weights()]
+
+
 def model_of(layer):
     windows = keras.Input((STEPS, 1))
     return keras.Model(windows, layer(windows))
@@ -57,7 +62,7 @@ def test_each_network_is_the_course_s_keras_model(kind):
     predictions = np.asarray(model_of(layer)(windows))
     for index in range(3):
         oracle = build("single", **KINDS[kind])
-        oracle.set_weights(layer.network(index))
+        oracle.set_weights(network(layer, index))
         np.testing.assert_allclose(
             predictions[:, index], np.asarray(oracle(windows))[:, 0], atol=1e-6
         )
@@ -76,7 +81,7 @@ def test_training_side_by_side_is_training_alone(small):
     oracle = build("single", **options)
     windows, targets = data["train"]
     oracle.fit(windows, targets[:, 1], lag_profiles.BATCH_SIZE, 1, verbose=0)
-    for found, expected in zip(layer.network(1), oracle.get_weights(), strict=True):
+    for found, expected in zip(network(layer, 1), oracle.get_weights(), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
@@ -124,7 +129,7 @@ def test_an_interrupted_recording_goes_on(small, tmp_path, monkeypatch):
         return {"error": [0.1 * len(called)] * data["test"][1].shape[1]}
 
     monkeypatch.setattr(lag_profiles, "run", run)
-    options = {"pairs": [(1, 1), (2, 5)], "seeds": [0], "say": lambda _: None}
+    options = {"pairs": [(1, 1), (2, 5)], "seeds": [0]}
     with pytest.raises(KeyboardInterrupt):
         lag_profiles.record(tmp_path, **options)
     unfinished = tmp_path / f".{lag_profiles.FILE}.unfinished"

@@ -18,19 +18,11 @@ from attention_course import environment
 from attention_course.experiments.benchmarks import common
 from attention_course.storage import write_json
 
-ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-}
+THREADS = ("OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+ONE_THREAD = dict.fromkeys(THREADS, "1")
 #: Benchmark -> environment variables that its process gets, beside those of every chapter. What
 #: compares libraries uses one thread: else the number of threads would be compared.
-SETTINGS: dict[str, dict[str, str]] = {
-    "training": {},
-    "implementations": ONE_THREAD,
-    "scaling": ONE_THREAD,
-    "book": {},
-}
+SETTINGS = {"training": {}, "implementations": ONE_THREAD, "scaling": ONE_THREAD, "book": {}}
 NAMES = tuple(SETTINGS)
 
 

@@ -34,8 +34,7 @@ def measure(root: Path | None = None, cold_rounds: int = 2, warm_rounds: int = 3
         cold_rounds: builds from nothing, each in a folder of its own.
         warm_rounds: builds in the last of these folders, with nothing changed.
 
-    Raises:
-        BenchmarkError: there is no checkout, or the book does not build.
+    ``BenchmarkError`` says that there is no checkout, or that the book does not build.
     """
     root = root or assets.checkout_root()
     if root is None:

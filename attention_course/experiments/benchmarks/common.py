@@ -42,8 +42,8 @@ class BenchmarkError(CourseError, RuntimeError):
 
 def interleave(
     tasks: Mapping[Any, Callable[[], object]], rounds: int, least: float, factor: float = 1
-) -> dict[Any, list[float]]:
-    """Return the seconds of one call of each task, once per round, times ``factor`` and rounded.
+) -> dict[Any, dict[str, Any]]:
+    """Return the summary of each task: the seconds of one call times ``factor``, once per round.
 
     Every round measures every task, so that a slow minute of the machine touches all of them. The
     order is turned around from round to round. Before the first round each task is called twice:
@@ -57,8 +57,8 @@ def interleave(
     found: dict[Any, list[float]] = {name: [] for name in tasks}
     for number in range(rounds):
         for name in list(tasks)[:: -1 if number % 2 else 1]:
-            found[name].append(significant(factor * _seconds(tasks[name], calls[name])))
-    return found
+            found[name].append(factor * _seconds(tasks[name], calls[name]))
+    return {name: summary(values) for name, values in found.items()}
 
 
 def _seconds(task: Callable[[], object], calls: int) -> float:
@@ -81,13 +81,13 @@ def summary(rounds: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def ratio(of: Sequence[float], to: Sequence[float]) -> dict[str, Any]:
-    """Return the ratios of two tasks, one for each round, with their median and spread.
+def ratio(of: Mapping[str, Any], to: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary of the ratios of two tasks, one for each round of their summaries.
 
     Two measurements of one round were made within seconds of each other. So their ratio varies
     less than either of them on a machine that is busy with other things.
     """
-    return summary([a / b for a, b in zip(of, to, strict=True)])
+    return summary([a / b for a, b in zip(of["rounds"], to["rounds"], strict=True)])
 
 
 def header(what: str, **repeats: float) -> dict[str, Any]:

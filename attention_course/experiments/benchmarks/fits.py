@@ -17,13 +17,9 @@ CONFIDENCE = 0.95
 def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
     """Fit seconds = factor · length^exponent, by least squares of the logarithms.
 
-    Returns:
-        ``exponent`` and ``factor``; the ``standard_error`` of the exponent, from the scatter of
-        the points about the line; and its 95 % ``interval``, by Student's t with n - 2 degrees of
-        freedom.
-
-    Raises:
-        BenchmarkError: there are fewer than three lengths.
+    The ``standard_error`` of the exponent comes from the scatter of the points about the line, its
+    95 % ``interval`` from Student's t with n - 2 degrees of freedom. Fewer than three lengths raise
+    ``BenchmarkError``.
     """
     from scipy import stats
 
@@ -31,11 +27,11 @@ def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
     if x.size < 3:
         raise BenchmarkError("An exponent needs at least three lengths, not {count}.", count=x.size)
     line = stats.linregress(x, y)
-    low, high = stats.t.interval(CONFIDENCE, x.size - 2, loc=line.slope, scale=line.stderr)
+    margin = stats.t.ppf((1 + CONFIDENCE) / 2, x.size - 2) * line.stderr
     return {
         "exponent": significant(line.slope),
         "standard_error": significant(line.stderr),
-        "interval": [significant(low), significant(high)],
+        "interval": [significant(line.slope - margin), significant(line.slope + margin)],
         "factor": significant(np.exp(line.intercept)),
     }
 
@@ -43,11 +39,9 @@ def power_law(lengths: Any, seconds: Any) -> dict[str, Any]:
 def linear_and_quadratic(lengths: Any, seconds: Any) -> dict[str, float]:
     """Fit seconds = a · length + b · length², by least squares of the relative errors.
 
-    Relative, because the longest length would otherwise decide alone.
-
-    Returns:
-        ``a``, ``b``; ``crossing``, the length a / b at which both terms are equal (None unless
-        both are above zero); and ``misfit``, the largest relative error of the fit.
+    Relative, because the longest length would otherwise decide alone. Beside ``a`` and ``b``,
+    ``crossing`` is the length a / b at which both terms are equal (None unless both are above
+    zero), and ``misfit`` the largest relative error of the fit.
     """
     lengths, seconds = np.asarray(lengths, dtype=float), np.asarray(seconds, dtype=float)
     terms = np.stack([lengths / seconds, lengths**2 / seconds], axis=1)

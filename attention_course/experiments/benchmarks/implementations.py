@@ -36,12 +36,7 @@ TITLES = {
 def measure(
     lengths: Sequence[int] = LENGTHS, rounds: int = 7, least: float = 0.05
 ) -> dict[str, Any]:
-    """Return the record of the benchmark of implementations.
-
-    Args:
-        lengths: numbers of queries, which are as many keys.
-        rounds: measurements per way and length.
-        least: seconds that one measurement lasts at least.
+    """Return the record; ``lengths`` are numbers of queries, which are as many keys.
 
     Raises:
         BenchmarkError: two ways do not agree.
@@ -62,10 +57,8 @@ def measure(
             way: {
                 "title": title,
                 "difference": [differences[way, length] for length in lengths],
-                "times": [common.summary(ms[way, length]) for length in lengths],
-                "ratios": [
-                    common.ratio(ms[way, length], ms[REFERENCE, length]) for length in lengths
-                ],
+                "times": [ms[way, length] for length in lengths],
+                "ratios": [common.ratio(ms[way, n], ms[REFERENCE, n]) for n in lengths],
             }
             for way, title in TITLES.items()
         },
@@ -119,8 +112,9 @@ def softmax_in_kind(scores: np.ndarray) -> np.ndarray:
 
 def by_keras(query: Any, key: Any, value: Any) -> Any:
     """Attend with Keras' operations; arrays have a batch of one in front."""
-    scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))) / math.sqrt(WIDTH)
-    return keras.ops.matmul(keras.ops.softmax(scores), value)
+    scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1)))
+    weights = keras.ops.softmax(scores / math.sqrt(query.shape[-1]))
+    return keras.ops.matmul(weights, value)
 
 
 def _difference(tasks: dict[tuple[str, int], Callable], way: str, length: int) -> float:

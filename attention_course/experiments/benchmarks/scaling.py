@@ -13,6 +13,7 @@ measured apart, as ``pages``.
 from __future__ import annotations
 
 import math
+import re
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,12 @@ LONG = 1024
 #: The sum of both terms is fitted from here on: below, the cost of the call itself shows.
 CALLS_COUNT_BELOW = 256
 MEMORY_LENGTHS = (1024, 2048, 4096, 8192)
+#: The four projections; the two matrix products without what is between them; these products with
+#: scaling and softmax; and the whole layer.
+PARTS = ("projections", "products", "attention", "layer")
+
+Series = Sequence[Mapping[str, Any]]
+"""The summaries of one part, one for each length."""
 
 
 def measure(
@@ -43,30 +50,30 @@ def measure(
     rounds: int = 5,
     least: float = 0.02,
 ) -> dict[str, Any]:
-    """Return the record of the scaling benchmark.
+    """Return the record; lengths are vectors per sequence, in rising order.
 
     Args:
-        lengths: vectors per sequence, in rising order.
+        lengths: those at which time is measured.
         long: the exponent is fitted from this length on.
         fit_from: the sum of a linear and a quadratic term is fitted from this length on.
-        memory_lengths: lengths at which memory is measured, in rising order.
+        memory_lengths: those at which memory is measured.
         width: d, the width of the vectors and of the head.
-        rounds: measurements per task and length.
-        least: seconds that one measurement lasts at least.
+        rounds, least: as for :func:`common.interleave`.
     """
-    call = partial(common.in_fresh_process, settings=common.KEEP_MEMORY)
+    default = partial(common.in_fresh_process, settings={})
+    keeping = partial(common.in_fresh_process, settings=common.KEEP_MEMORY)
     times = {
-        "numpy": call(seconds, "numpy", lengths, width, rounds, least),
-        "keras": call(seconds, "keras", lengths, width, rounds, least),
+        library: keeping(seconds, library, lengths, width, rounds, least)
+        for library in ("numpy", "keras")
     }
     longer = [length for length in lengths if length >= long]
-    default = common.in_fresh_process(
-        seconds, "numpy", longer, width, rounds, least, ("attention",), settings={}
-    )
+    pages = default(seconds, "numpy", longer, width, rounds, least, ["attention"])["attention"]
     return {
-        "what": "full attention with one head and its four projections, one sequence",
-        "repeats": {"rounds": rounds, "least_seconds": least},
-        **common.surroundings(),
+        **common.header(
+            "full attention with one head and its four projections, one sequence",
+            rounds=rounds,
+            least_seconds=least,
+        ),
         "memory_kept": common.KEEP_MEMORY,
         "width": width,
         "lengths": list(lengths),
@@ -75,59 +82,50 @@ def measure(
         "unit": "seconds per call",
         "predicted_crossing": 2 * width,
         "libraries": {
-            name: _described(found, lengths, long, fit_from) for name, found in times.items()
+            library: _described(parts, np.array(lengths), long, fit_from)
+            for library, parts in times.items()
         },
         "pages": {
             "lengths": longer,
-            "times": [common.summary(values) for values in default["attention"]],
-            "fit": fits.power_law(longer, _medians(default["attention"])),
+            "times": pages,
+            "fit": fits.power_law(longer, _medians(pages)),
         },
         "memory": {
             "unit": "bytes",
             "lengths": list(memory_lengths),
-            "numpy": common.in_fresh_process(numpy_memory, memory_lengths, width, settings={}),
-            "keras": common.in_fresh_process(keras_memory, memory_lengths, width, settings={}),
+            "numpy": default(numpy_memory, memory_lengths, width),
+            "keras": default(keras_memory, memory_lengths, width),
         },
     }
 
 
 def _described(
-    found: Mapping[str, list[list[float]]], lengths: Sequence[int], long: int, fit_from: int
+    parts: Mapping[str, Series], lengths: np.ndarray, long: int, fit_from: int
 ) -> dict[str, Any]:
-    medians = {part: np.array(_medians(series)) for part, series in found.items()}
-    lengths = np.array(lengths)
     longer, fitted = lengths >= long, lengths >= fit_from
-    parts = {part: [common.summary(values) for values in series] for part, series in found.items()}
     return {
         "parts": parts,
-        "exponent": fits.power_law(lengths[longer], medians["attention"][longer]),
-        "fit": fits.linear_and_quadratic(lengths[fitted], medians["layer"][fitted]),
+        "exponent": fits.power_law(lengths[longer], _medians(parts["attention"])[longer]),
+        "fit": fits.linear_and_quadratic(lengths[fitted], _medians(parts["layer"])[fitted]),
         "crossings": crossings(parts, lengths, fitted),
     }
 
 
 def crossings(
-    parts: Mapping[str, Sequence[Mapping[str, Any]]], lengths: np.ndarray, fitted: np.ndarray
+    parts: Mapping[str, Series], lengths: np.ndarray, fitted: np.ndarray
 ) -> dict[str, dict[str, Any] | None]:
     """Return from which length on attention costs more than the projections, found in three ways.
 
     Each is found anew in every round, so it has a spread as every time has. None where a round
-    has no crossing.
-
-    Args:
-        parts: for each part, the summary of its rounds at every length.
-        lengths: vectors per sequence, shape (n,).
-        fitted: which of them the sum of a linear and a quadratic term is fitted to, shape (n,).
+    has no crossing. ``fitted`` says to which of the lengths, both of shape (n,), the sum of a
+    linear and a quadratic term is fitted.
     """
     rounds = {
-        part: np.array([summary["rounds"] for summary in series]).T
+        part: np.transpose([summary["rounds"] for summary in series])
         for part, series in parts.items()
     }
     met = {
-        part: [
-            fits.crossing(lengths, projections, times)
-            for projections, times in zip(rounds["projections"], rounds[part], strict=True)
-        ]
+        part: list(map(partial(fits.crossing, lengths), rounds["projections"], rounds[part]))
         for part in ("products", "attention")
     }
     met["fitted"] = [
@@ -137,8 +135,8 @@ def crossings(
     return {way: None if None in found else common.summary(found) for way, found in met.items()}
 
 
-def _medians(series: Sequence[Sequence[float]]) -> list[float]:
-    return [common.summary(values)["median"] for values in series]
+def _medians(series: Series) -> np.ndarray:
+    return np.array([summary["median"] for summary in series])
 
 
 # --- time ----------------------------------------------------------------------------------
@@ -150,22 +148,9 @@ def seconds(
     width: int,
     rounds: int,
     least: float,
-    parts: Sequence[str] = ("projections", "products", "attention", "layer"),
-) -> dict[str, list[list[float]]]:
-    """Return, for each part, the seconds of every round at every length.
-
-    The parts are the four ``projections``; the two matrix ``products`` without what is between
-    them; the ``attention`` part, which is these products with scaling and softmax; and the whole
-    ``layer``.
-
-    Args:
-        library: "numpy" or "keras".
-        lengths: vectors per sequence.
-        width: d.
-        rounds: measurements per task.
-        least: seconds that one measurement lasts at least.
-        parts: those to measure.
-    """
+    parts: Sequence[str] = PARTS,
+) -> dict[str, Series]:
+    """Return, for each part in "numpy" or "keras", the summary of its rounds at every length."""
     make = {"numpy": numpy_parts, "keras": keras_parts}[library]
     made = {length: make(length, width) for length in lengths}
     tasks = {(part, length): made[length][part] for length in lengths for part in parts}
@@ -196,27 +181,26 @@ def keras_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
     """Return the same parts in Keras, each as one graph; the layer is MultiHeadAttention."""
     import keras
     import tensorflow as tf
+    from keras.ops import matmul, transpose
+
+    from attention_course.experiments.benchmarks.implementations import by_keras
 
     numbers, matrices = _inputs(length, width)
     x = tf.constant(numbers[None], dtype=tf.float32)
     weights = [tf.constant(W, dtype=tf.float32) for W in matrices]
-    query, key, value = (x @ W for W in weights[:3])
     layer = keras.layers.MultiHeadAttention(1, width, use_bias=False)
     layer(x, x)
     pairs = zip(matrices, layer.weights, strict=True)
     layer.set_weights([W.reshape(weight.shape) for W, weight in pairs])
 
     def products(query: Any, key: Any, value: Any) -> Any:
-        return keras.ops.matmul(keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))), value)
+        return matmul(matmul(query, transpose(key, (0, 2, 1))), value)
 
-    def attention(query: Any, key: Any, value: Any) -> Any:
-        scores = keras.ops.matmul(query, keras.ops.transpose(key, (0, 2, 1))) / math.sqrt(width)
-        return keras.ops.matmul(keras.ops.softmax(scores), value)
-
+    projected = [x @ W for W in weights[:3]]
     return {
         "projections": partial(tf.function(lambda x: [x @ W for W in weights]), x),
-        "products": partial(tf.function(products), query, key, value),
-        "attention": partial(tf.function(attention), query, key, value),
+        "products": partial(tf.function(products), *projected),
+        "attention": partial(tf.function(by_keras), *projected),
         "layer": partial(tf.function(layer), x, x),
     }
 
@@ -261,7 +245,7 @@ def keras_memory(lengths: Sequence[int], width: int) -> list[int] | None:
 
 
 def _process_bytes(name: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    if found := re.search(rf"^{name}:\s*(\d+)", status, re.MULTILINE):
+        return int(found[1]) * 1024
     raise common.BenchmarkError("Linux does not say {name} in /proc/self/status.", name=name)

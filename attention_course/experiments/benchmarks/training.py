@@ -26,6 +26,7 @@ from attention_course.training.recipe import Splits
 from attention_course.training.recipes import recipe
 
 TRAINING_REVIEWS = 20_000
+EPOCH = f"seconds per epoch of {TRAINING_REVIEWS:,} reviews"
 BATCH_SIZE = 64
 REFERENCE = "self_attention"
 #: The pair whose ratio is published, slower one first.
@@ -45,13 +46,12 @@ def measure(
     least: float = 0.4,
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, Any]:
-    """Return the record of the training benchmark.
+    """Return the record.
 
     Args:
         names: models that read reviews; ``self_attention`` has to be among them.
         lengths: words per review in the measurements of the pair and of the parts.
-        rounds: measurements per task.
-        least: seconds that one measurement lasts at least.
+        rounds, least: as for :func:`common.interleave`.
         batch_size: the same for all models, whatever their recipe says.
     """
     run = partial(common.interleave, rounds=rounds, least=least)
@@ -60,100 +60,83 @@ def measure(
         common.in_fresh_process, measure_by_length, lengths, rounds, least, batch_size
     )
     return {
-        "what": "training and inference time of the sentiment models, on random words",
-        "repeats": {"rounds": rounds, "least_seconds": least, "batch_size": batch_size},
-        **common.surroundings(),
+        **common.header(
+            "training and inference time of the sentiment models, on random words",
+            rounds=rounds,
+            least_seconds=least,
+            batch_size=batch_size,
+        ),
         "training": _training(built, batch_size, run),
-        "inference": _inference(built, batch_size, run),
+        "inference": {
+            "unit": "milliseconds per review",
+            "reference": REFERENCE,
+            "batch": _inference(built, batch_size, run),
+            "single": _inference(built, 1, run),
+        },
         **by_length(settings={}),
         "kept": {"settings": common.KEEP_MEMORY, **by_length(settings=common.KEEP_MEMORY)},
     }
 
 
+def _training(built: dict[str, keras.Model], batch_size: int, run: Callable) -> dict[str, Any]:
+    steps = {name: _training_step(model, batch_size) for name, model in built.items()}
+    seconds = run(steps, factor=TRAINING_REVIEWS / batch_size)
+    titles = {
+        name: {"title": recipe(name).title, "length": model.inputs[0].shape[1]}
+        for name, model in built.items()
+    }
+    return {"unit": EPOCH, **_compared({name: titles[name] | seconds[name] for name in built})}
+
+
+def _inference(built: dict[str, keras.Model], count: int, run: Callable) -> dict[str, Any]:
+    calls = {
+        name: partial(model.predict_on_batch, random_words(model, count))
+        for name, model in built.items()
+    }
+    return {"reviews": count, **_compared(run(calls, factor=1000 / count))}
+
+
+def _compared(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    ratios = {name: common.ratio(summary, found[REFERENCE]) for name, summary in found.items()}
+    return {"models": found, "ratios": ratios}
+
+
 def measure_by_length(
     lengths: Sequence[int], rounds: int, least: float, batch_size: int
 ) -> dict[str, Any]:
-    """Return the parts ``lengths`` and ``parts`` of the record; see :func:`measure`."""
+    """Return the parts ``lengths`` and ``parts`` of the record.
+
+    For the first, the pair is trained on reviews of several lengths; the shorter ones are nothing
+    but shorter. For the second, single layers are timed, masked as in the models: the result alone,
+    and with all gradients.
+    """
     run = partial(common.interleave, rounds=rounds, least=least)
-    return {
-        "lengths": _lengths(lengths, batch_size, run),
-        "parts": _parts(lengths, batch_size, run),
-    }
-
-
-def _training(built: dict[str, keras.Model], batch_size: int, run: Callable) -> dict[str, Any]:
-    steps = {name: _training_step(model, batch_size) for name, model in built.items()}
-    seconds = common.scaled(run(steps), TRAINING_REVIEWS / batch_size)
-    return {
-        "unit": f"seconds per epoch of {TRAINING_REVIEWS:,} reviews",
-        "models": {
-            name: {
-                "title": recipe(name).title,
-                "length": built[name].inputs[0].shape[1],
-                **common.summary(found),
-            }
-            for name, found in seconds.items()
-        },
-        "ratios": _ratios(seconds),
-    }
-
-
-def _inference(built: dict[str, keras.Model], batch_size: int, run: Callable) -> dict[str, Any]:
-    found = {"unit": "milliseconds per review", "reference": REFERENCE}
-    for kind, count in (("batch", batch_size), ("single", 1)):
-        calls = {
-            name: partial(model.predict_on_batch, random_words(model, count))
-            for name, model in built.items()
-        }
-        ms = common.scaled(run(calls), 1000 / count)
-        found[kind] = {
-            "reviews": count,
-            "models": {name: common.summary(values) for name, values in ms.items()},
-            "ratios": _ratios(ms),
-        }
-    return found
-
-
-def _lengths(lengths: Sequence[int], batch_size: int, run: Callable) -> dict[str, Any]:
-    """Train the pair on reviews of several lengths; the shorter ones are nothing but shorter."""
     steps = {
         (name, length): _training_step(getattr(sentiment, name)(WORDS, length), batch_size)
         for name in PAIR
         for length in lengths
     }
-    seconds = common.scaled(run(steps), TRAINING_REVIEWS / batch_size)
-    slower, faster = PAIR
-    return {
-        "unit": f"seconds per epoch of {TRAINING_REVIEWS:,} reviews",
-        "lengths": list(lengths),
-        "models": {
-            name: [common.summary(seconds[name, length]) for length in lengths] for name in PAIR
-        },
-        "ratios": [
-            common.ratio(seconds[slower, length], seconds[faster, length]) for length in lengths
-        ],
-    }
-
-
-def _parts(lengths: Sequence[int], batch_size: int, run: Callable) -> dict[str, Any]:
-    """Time single layers, masked as in the models: the result alone, and with all gradients."""
+    seconds = run(steps, factor=TRAINING_REVIEWS / batch_size)
+    pair = {name: [seconds[name, length] for length in lengths] for name in PAIR}
     tasks = {
         (name, length, kind): task
         for name, width in PARTS.items()
         for length in lengths
         for kind, task in _layer_tasks(name, (batch_size, length, width)).items()
     }
-    ms = common.scaled(run(tasks), 1000)
+    ms = run(tasks, factor=1000)
+    layers = {
+        name: {kind: [ms[name, n, kind] for n in lengths] for kind in ("forward", "both")}
+        for name in PARTS
+    }
     return {
-        "unit": "milliseconds per batch",
-        "lengths": list(lengths),
-        "layers": {
-            name: {
-                kind: [common.summary(ms[name, length, kind]) for length in lengths]
-                for kind in ("forward", "both")
-            }
-            for name in PARTS
+        "lengths": {
+            "unit": EPOCH,
+            "lengths": list(lengths),
+            "models": pair,
+            "ratios": list(map(common.ratio, *pair.values())),
         },
+        "parts": {"unit": "milliseconds per batch", "lengths": list(lengths), "layers": layers},
     }
 
 
@@ -170,19 +153,15 @@ def _layer_tasks(name: str, shape: tuple[int, int, int]) -> dict[str, Callable[[
             return layer([x, x], mask=[mask, mask])
 
     call(x)  # makes the layer's weights
+    weights = [weight.value for weight in layer.trainable_weights]
 
-    @tf.function
-    def forward() -> Any:
-        return tf.reduce_sum(call(x))
-
-    @tf.function
     def both() -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
             total = tf.reduce_sum(tf.square(call(x)))
-        return tape.gradient(total, [x, *[weight.value for weight in layer.trainable_weights]])
+        return tape.gradient(total, [x, *weights])
 
-    return {"forward": forward, "both": both}
+    return {"forward": tf.function(lambda: tf.reduce_sum(call(x))), "both": tf.function(both)}
 
 
 def _training_step(model: keras.Model, batch_size: int) -> Callable[[], object]:
@@ -210,7 +189,3 @@ def random_words(model: keras.Model, count: int) -> Any:
         for tensor in model.inputs
     ]
     return arrays[0] if len(arrays) == 1 else arrays
-
-
-def _ratios(values: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    return {name: common.ratio(found, values[REFERENCE]) for name, found in values.items()}
