@@ -21,7 +21,8 @@ LANGUAGE = "ATTENTION_COURSE_LANGUAGE"
 #: Another folder of catalogues than the package's own, for a translation in the making.
 LOCALES = "ATTENTION_COURSE_LOCALES"
 DOMAIN = "attention_course"
-_FOLDER = Path(__file__).parent / "locales"
+#: The package's own catalogues; a text, since ``tr`` asks for it at every sentence.
+_FOLDER = str(Path(__file__).parent / "locales")
 
 
 def tr(text: str, /, **values: Any) -> str:
@@ -69,12 +70,12 @@ def language() -> str:
 
 def catalogue() -> gettext.NullTranslations:
     """Return the sentences of this edition; what it lacks is shown in English."""
-    return _load(str(folder()), language())
+    return _load(folder(), language())
 
 
-def folder() -> Path:
+def folder() -> str:
     """Return where the catalogues are, each as ``LANGUAGE/LC_MESSAGES/DOMAIN.mo``."""
-    return Path(os.environ.get(LOCALES) or _FOLDER)
+    return os.environ.get(LOCALES) or _FOLDER
 
 
 @functools.cache
@@ -85,4 +86,4 @@ def _load(folder: str, wanted: str) -> gettext.NullTranslations:
 @functools.cache
 def _scripts() -> dict[str, list[str | list[str]]]:
     """Return the sentences of each script, as ``make words`` has found them."""
-    return json.loads((_FOLDER / "scripts.json").read_text(encoding="utf-8"))
+    return json.loads(Path(_FOLDER, "scripts.json").read_text(encoding="utf-8"))

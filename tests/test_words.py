@@ -130,6 +130,13 @@ def test_every_marked_sentence_of_a_script_is_found(path):
     assert [text for text in marked if not any(one.startswith(text) for one in first)] == []
 
 
+def test_every_text_of_a_table_is_found(tmp_path):
+    path = tmp_path / "texts.toml"
+    path.write_text('a = "one"\n[b.c]\nd = ["two", "three"]\n["0.e".f]\ng = "four {n}"\n')
+    found = set(catalogue.sentences(path, catalogue.texts))
+    assert found == {"one", "two", "three", "four {n}"}
+
+
 def test_placeholders_are_names():
     """A translator orders names, and cannot order places without one."""
     template = pofile.read_po(io.StringIO(catalogue.collect()[0]))

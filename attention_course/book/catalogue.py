@@ -1,8 +1,9 @@
 """Collects every sentence marked for translation: ``make words``.
 
-Babel finds them in the package, its scripts, and the scripts and templates of the pages. They go
-into ``locales/attention_course.pot``, sorted and without places or dates, so that two changes of
-the course rarely meet in one line. Translations beside it are brought up to date and compiled.
+Babel finds them in the package, its scripts and texts, and the scripts and templates of the pages.
+They go into ``locales/attention_course.pot``, sorted and without places or dates, so that two
+changes of the course rarely meet in one line. Translations beside it are brought up to date and
+compiled.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import functools
 import io
 import json
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from babel.messages import Catalog, extract, mofile, pofile
 
@@ -22,9 +25,21 @@ from attention_course.words import DOMAIN
 ROOT = Path(__file__).resolve().parents[2]
 LOCALES = ROOT / "attention_course" / "locales"
 
+
+def texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple]:
+    """Yield every text of a TOML file, in the form that Babel asks of an extractor."""
+    parts = [tomllib.load(file)]
+    for part in parts:
+        if isinstance(part, str):
+            yield 0, None, part, []
+        else:
+            parts += part.values() if isinstance(part, dict) else part
+
+
 #: Where sentences are: pattern of files -> how Babel reads them.
 SOURCES = {
     "attention_course/**/*.py": "python",
+    "attention_course/**/*.toml": texts,
     "attention_course/**/*.js": "javascript",
     "theme/*.js": "javascript",
     "theme/templates/**/*.html": "jinja2",
@@ -35,7 +50,7 @@ ERROR = re.compile(r"^class (\w+Error)\(", re.MULTILINE)
 OPTIONS = {"parse_template_string": True}  # in JavaScript, also inside `...${tr("...")}...`
 
 
-def sentences(path: Path, method: str) -> Iterator[str | tuple[str, str]]:
+def sentences(path: Path, method: str | Callable) -> Iterator[str | tuple[str, str]]:
     """Yield what a file marks; a plural as its two English forms."""
     keywords = {**KEYWORDS, **dict.fromkeys(errors(), None)}
     with path.open("rb") as file:

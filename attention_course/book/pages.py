@@ -267,7 +267,7 @@ def set_language(app: Sphinx) -> None:
     ``sphinx.mo`` and a ``booktheme.mo``.
     """
     app.config.language = "en_GB" if words.language() == "en" else words.language()
-    own = str(words.folder())
+    own = words.folder()
     app.config.locale_dirs = [*app.config.locale_dirs, own]
     shipped = str(Path(sphinx.__file__).parent / "locale")
     app.translator, _ = locale.init([own, shipped], app.config.language)
@@ -312,7 +312,7 @@ def _visit_hidden_cell(self: SphinxTranslator, node: nodes.Element) -> None:
 def _changed(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     """Write every page again when glossary, questions, sentences or this file have changed."""
     digest = hashlib.sha256(Path(__file__).read_bytes() + json.dumps(_questions(app)).encode())
-    if catalogue := gettext.find(words.DOMAIN, str(words.folder()), [words.language()]):
+    if catalogue := gettext.find(words.DOMAIN, words.folder(), [words.language()]):
         digest.update(Path(catalogue).read_bytes())
     if GLOSSARY in env.found_docs:
         digest.update(env.get_doctree(GLOSSARY).pformat().encode())

@@ -13,10 +13,9 @@ from functools import partial
 import numpy as np
 
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise
+from attention_course.exercises.exercise import Exercise, texts
 from attention_course.functional import softmax
 from attention_course.functional.gradients import softmax_jacobian
-from attention_course.words import mark
 
 # --- from scores to the weighted sum ----------------------------------------------------------
 # In all of this s are the scores, m the mask, w the weights and x what they mix.
@@ -49,7 +48,7 @@ def each(part: str, *functions: Callable) -> list[dict[str, Callable]]:
 
 def variants(right: Callable, table: Table) -> dict[str, tuple[Callable, ...]]:
     """The mistakes of a table as functions: the right one with some of its parts exchanged."""
-    return {why: tuple(partial(right, **wrong) for wrong in ways) for why, ways in table.items()}
+    return {key: tuple(partial(right, **wrong) for wrong in ways) for key, ways in table.items()}
 
 
 def steepness(draw: Draw) -> str:
@@ -144,73 +143,39 @@ def _logarithm(low: float, s: np.ndarray, m: np.ndarray) -> np.ndarray:
 
 UNSHIFTED = _both(lambda s, m: np.exp(s) * m, lambda s, m: np.exp(_allowed(s, m)))
 SCORES = (lambda s, m: s, _allowed, lambda s, m: np.where(m, s, 0), lambda s, m: s - 1e9 * ~m)
-NOT_LOW = mark(
-    "The number that stands for minus infinity is not low enough: a real score may be lower, or a "
-    "masked one higher by more than that. Use -np.inf."
-)
 MASKING: Table = {
-    mark("The mask is the wrong way round: True means that attention is allowed."): each(
+    "mask_turned": each(
         "weigh",
         lambda s, m: softmax(np.where(m, -1e9, s)),
         lambda s, m: softmax(np.where(m, -np.inf, s)),
         lambda s, m: soften(s, ~m),
         lambda s, m: softmax(s) * ~m,
     ),
-    mark("The mask has no effect: masked keys are weighted like all others."): each(
-        "weigh", lambda s, m: softmax(s)
-    ),
-    mark(
-        "The mask comes after the softmax, so the weights of a query no longer sum to 1; mask the "
-        "scores before it."
-    ): each("weigh", lambda s, m: softmax(s) * m),
-    mark(
-        "The mask comes after the softmax, or after its largest score was taken, and the rest is "
-        "divided by its sum again: where the score of a masked key is far higher than the others, "
-        "nothing is left to divide. Mask the scores first."
-    ): each("weigh", *_both(lambda s, m: softmax(s) * m)),
-    mark(
-        "The masked scores are set to 0, but exp(0) = 1, so those keys still get weight; use "
-        "-np.inf."
-    ): each("weigh", lambda s, m: softmax(np.where(m, s, 0))),
-    NOT_LOW: each("weigh", *map(late, LOW)),
+    "mask_ignored": each("weigh", lambda s, m: softmax(s)),
+    "masked_late": each("weigh", lambda s, m: softmax(s) * m),
+    "masked_late_then_divided": each("weigh", *_both(lambda s, m: softmax(s) * m)),
+    "zero_for_masked": each("weigh", lambda s, m: softmax(np.where(m, s, 0))),
+    "not_low": each("weigh", *map(late, LOW)),
 }
 WEIGHING: Table = {
-    mark(
-        "The softmax runs over the queries; the weights of one query are shared out among the "
-        "keys, the last axis."
-    ): _over(-2),
-    mark("The softmax runs over the batch (axis 0), which mixes different sentences."): _over(0),
-    mark(
-        "The softmax runs over all pairs at once; each query has a budget of 1 of its own, so use "
-        "axis=-1."
-    ): _over((-2, -1)),
-    mark("You take exp of the scores but do not divide by the sum over the keys."): each(
+    "over_queries": _over(-2),
+    "over_batch": _over(0),
+    "over_all_pairs": _over((-2, -1)),
+    "not_divided": each(
         "weigh",
         lambda s, m: np.exp(_allowed(s, m)),
         lambda s, m: np.exp(_allowed(s, m) - _top(s, m)),
     ),
-    mark(
-        "The weights of a query sum to a little less than 1: something is added to the sum that "
-        "you divide by."
-    ): each(
+    "sum_enlarged": each(
         "weigh",
         *(
             _shares(lambda s, m: np.exp(_allowed(s, m) - _top(s, m)), eps)
             for eps in (1, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
         ),
     ),
-    mark(
-        "Scores of some hundreds overflow in exp; subtract each row's largest score first, which "
-        "leaves the weights as they are."
-    ): each("weigh", *UNSHIFTED),
-    mark(
-        "The weights are right, but the weighted sum comes from an exp without each row's largest "
-        "score subtracted, and that overflows: use the weights."
-    ): [{"weigh": unshifted, "tell": soften} for unshifted in UNSHIFTED],
-    mark(
-        "One largest score is taken off several rows, so rows far below it underflow to 0/0: each "
-        "row needs its own."
-    ): each(
+    "overflow": each("weigh", *UNSHIFTED),
+    "sum_overflows": [{"weigh": unshifted, "tell": soften} for unshifted in UNSHIFTED],
+    "one_largest_for_all": each(
         "weigh",
         *_less(
             lambda s, m: s.max(),
@@ -219,10 +184,7 @@ WEIGHING: Table = {
             lambda s, m: _allowed(s, m).max(axis=(-2, -1), keepdims=True),
         ),
     ),
-    mark(
-        "What you take off is not the row's largest score but its largest size, or 0 where all "
-        "scores are negative, so rows of large negative scores underflow to 0/0."
-    ): each(
+    "largest_size_off": each(
         "weigh",
         *_less(
             lambda s, m: abs(s).max(axis=-1, keepdims=True),
@@ -231,50 +193,30 @@ WEIGHING: Table = {
             lambda s, m: np.maximum(s.max(axis=-1, keepdims=True), 0),
         ),
     ),
-    mark(
-        "You clip the scores, so that far ones get too much weight or too little; subtract each "
-        "row's largest score instead."
-    ): each("weigh", *(wrong for most in (20, 30, 50) for wrong in _clipped(most))),
-    mark(
-        "All the weight of a query lies on one key: that is a hard choice (argmax); a softmax "
-        "gives every allowed key a share."
-    ): each("weigh", _hard, late(_hard), lambda s, m: (_allowed(s, m) == _top(s, m)) * 1.0),
-    mark("All allowed keys get the same weight: the scores never reach the softmax."): each(
-        "weigh", lambda s, m: soften(0 * s, m)
-    ),
-    mark("You return the scores in the place of the weights: the softmax is missing."): [
-        *each("weigh", *SCORES),
-        *each("tell", *SCORES),
-    ],
-    mark("You return the logarithm of the softmax; the weights are the softmax itself."): [
+    "clipped": each("weigh", *(wrong for most in (20, 30, 50) for wrong in _clipped(most))),
+    "hard": each("weigh", _hard, late(_hard), lambda s, m: (_allowed(s, m) == _top(s, m)) * 1.0),
+    "uniform": each("weigh", lambda s, m: soften(0 * s, m)),
+    "scores_returned": [*each("weigh", *SCORES), *each("tell", *SCORES)],
+    "logarithm": [
         {"weigh": partial(_logarithm, low), "mix": mix}
         for low in (-1e3, -1e9, -np.inf)
         for mix in (lambda w, x, m: np.exp(w) @ x, lambda w, x, m: np.maximum(w, -1e9) @ x)
     ],
-    mark("The weights are right, but you return the plain mean of what they should mix."): each(
-        "mix",
-        lambda w, x, m: soften(0 * w, m) @ x,
-        lambda w, x, m: softmax(0 * w) @ x,
+    "plain_mean": each(
+        "mix", lambda w, x, m: soften(0 * w, m) @ x, lambda w, x, m: softmax(0 * w) @ x
     ),
-    mark("The weights are right, but you add up what they should mix without using them."): each(
-        "mix", lambda w, x, m: (0 * w + 1) @ x, lambda w, x, m: (0 * w + m) @ x
+    "plain_sum": each("mix", lambda w, x, m: (0 * w + 1) @ x, lambda w, x, m: (0 * w + m) @ x),
+    "divided_by_keys": each("mix", lambda w, x, m: w @ x / x.shape[-2]),
+    "largest_only": each(
+        "mix", lambda w, x, m: _hard(w, True) @ x, lambda w, x, m: _hard(w, True) * m @ x
     ),
-    mark("The weighted sum is divided by the number of keys; the weights sum to 1 already."): each(
-        "mix", lambda w, x, m: w @ x / x.shape[-2]
-    ),
-    mark(
-        "The weights are right, but only the key with the largest weight is taken; every key "
-        "counts by its weight."
-    ): each("mix", lambda w, x, m: _hard(w, True) @ x, lambda w, x, m: _hard(w, True) * m @ x),
-    mark("The weights are right, but every query gets the weighted sum of the first one."): each(
+    "first_query_for_all": each(
         "mix", lambda w, x, m: np.repeat(w[..., :1, :] @ x, w.shape[-2], axis=-2)
     ),
-    mark("The weighted sum of one query comes back; there is one for each query."): each(
+    "one_query_only": each(
         "mix", lambda w, x, m: (w @ x)[..., 0, :], lambda w, x, m: (w @ x)[..., -1, :]
     ),
-    mark("Your weights have keys as rows; queries are rows and keys are columns."): each(
-        "tell", lambda s, m: np.swapaxes(soften(s, m), -1, -2)
-    ),
+    "weights_turned": each("tell", lambda s, m: np.swapaxes(soften(s, m), -1, -2)),
 }
 
 
@@ -323,36 +265,22 @@ def _additive(
 
 
 ADDITIVE_SCORES: Table = {
-    mark(
-        "The tanh between the sum of the two projections and v is missing; without it the query "
-        "cancels in the softmax."
-    ): each("score", lambda s, h, v: (s + h) @ v),
-    mark("You multiply the two projections; the additive score adds them."): each(
-        "score", lambda s, h, v: np.tanh(s * h) @ v
-    ),
-    mark("v is not used: the hidden units are only summed."): each(
+    "no_tanh": each("score", lambda s, h, v: (s + h) @ v),
+    "multiplied": each("score", lambda s, h, v: np.tanh(s * h) @ v),
+    "no_v": each(
         "score",
         lambda s, h, v: np.tanh(s + h).sum(axis=-1),
         lambda s, h, v: np.tanh(s + h).mean(axis=-1),
     ),
-    mark("v sits inside the tanh; it has to weigh the hidden units after it."): each(
-        "score", lambda s, h, v: np.tanh((s + h) @ v)
-    ),
+    "v_inside": each("score", lambda s, h, v: np.tanh((s + h) @ v)),
     # tanh(s) + tanh(h) ends here too: its first term is the same for all keys.
-    mark(
-        "The scores depend on the keys alone: either the query is missing, or tanh is taken of "
-        "each part before the sum, and then the query cancels in the softmax."
-    ): each("score", lambda s, h, v: np.tanh(0 * s + h) @ v),
-    mark("The scores are dot products of the two projections, which is another attention."): each(
-        "score", lambda s, h, v: (s * h).sum(axis=-1)
-    ),
-    mark(
-        "The scores are divided by √d before the softmax; the additive score is not scaled."
-    ): each("score", lambda s, h, v: np.tanh(s + h) @ v / np.sqrt(len(v))),
-    mark("The score has the wrong sign: the words that fit best get the least weight."): each(
+    "query_lost": each("score", lambda s, h, v: np.tanh(0 * s + h) @ v),
+    "dot_products": each("score", lambda s, h, v: (s * h).sum(axis=-1)),
+    "scaled": each("score", lambda s, h, v: np.tanh(s + h) @ v / np.sqrt(len(v))),
+    "negated": each(
         "score", lambda s, h, v: -np.tanh(s + h) @ v, lambda s, h, v: np.tanh(s - h) @ v
     ),
-    mark("The hidden units go through another function than tanh."): each(
+    "other_function": each(
         "score",
         lambda s, h, v: 1 / (1 + np.exp(-s - h)) @ v,
         lambda s, h, v: np.maximum(s + h, 0) @ v,
@@ -418,48 +346,32 @@ def _some(*changes: Callable) -> tuple[Callable, ...]:
 
 
 LUONG_MISTAKES = {
-    mark("One score stands in the place of another; the order is dot, general, concat."): tuple(
+    "exchanged": tuple(
         _one(place, lambda *case, other=other: luong_scores(*case)[other])
         for place, other in itertools.permutations(range(3), 2)
     ),
-    mark("A score of yours went through a softmax; return all three as they are."): _some(
-        lambda score, query: softmax(score)
-    ),
-    mark("A score of yours has keys as rows; queries are rows and keys are columns."): _some(
-        lambda score, query: score.T
-    ),
-    mark("A score is divided by √d; that came in 2017, Luong's scores are not scaled."): _some(
-        lambda score, query: score / np.sqrt(query.shape[1])
-    ),
-    mark("The dot score is divided by the lengths: that is the cosine."): _one(
+    "softmax": _some(lambda score, query: softmax(score)),
+    "transposed": _some(lambda score, query: score.T),
+    "scaled": _some(lambda score, query: score / np.sqrt(query.shape[1])),
+    "cosine": _one(
         0,
         lambda query, keys, *_: (
             query @ keys.T / np.linalg.norm(query, axis=1)[:, None] / np.linalg.norm(keys, axis=1)
         ),
     ),
-    mark("The general score uses the transpose of W: it is sᵀ W h, with W next to the query."): (
-        _one(1, lambda query, keys, W, *_: query @ W.T @ keys.T)
-    ),
-    mark("The general score goes through a tanh; only concat has one."): _one(
-        1, lambda query, keys, W, *_: np.tanh(query @ W @ keys.T)
-    ),
-    mark("The concat score lacks its tanh."): _concat(lambda s, h, v: (s + h) @ v),
-    mark("The concat score has the key above the query: in [s; h] the query comes first."): _one(
+    "general_transposed": _one(1, lambda query, keys, W, *_: query @ W.T @ keys.T),
+    "general_tanh": _one(1, lambda query, keys, W, *_: np.tanh(query @ W @ keys.T)),
+    "concat_no_tanh": _concat(lambda s, h, v: (s + h) @ v),
+    "concat_key_first": _one(
         2,
         lambda query, keys, _, W, v: (
             np.tanh((query @ W[len(W) // 2 :])[:, None] + keys @ W[: len(W) // 2]) @ v
         ),
     ),
-    mark("The concat score sums its hidden units without v."): _concat(
-        lambda s, h, v: np.tanh(s + h).sum(axis=-1)
-    ),
-    mark("The concat score takes tanh of the two parts one by one; add them first."): _concat(
-        lambda s, h, v: (np.tanh(s) + np.tanh(h)) @ v
-    ),
-    mark("The concat score has v inside the tanh."): _concat(lambda s, h, v: np.tanh((s + h) @ v)),
-    mark("The concat score multiplies its two parts; add them."): _concat(
-        lambda s, h, v: np.tanh(s * h) @ v
-    ),
+    "concat_no_v": _concat(lambda s, h, v: np.tanh(s + h).sum(axis=-1)),
+    "concat_two_tanhs": _concat(lambda s, h, v: (np.tanh(s) + np.tanh(h)) @ v),
+    "concat_v_inside": _concat(lambda s, h, v: np.tanh((s + h) @ v)),
+    "concat_multiplied": _concat(lambda s, h, v: np.tanh(s * h) @ v),
 }
 
 
@@ -489,100 +401,36 @@ def _gradient_case(draw: Draw) -> tuple:
 
 
 GRADIENT_MISTAKES = {
-    mark("That is ∂L/∂α; the step through the softmax to the scores is missing."): (
-        lambda weights, values, g: values @ g
-    ),
-    mark(
-        "The context is not subtracted: only the first part of αⱼ(gᵀhⱼ − gᵀc) is there."
-    ): lambda weights, values, g: weights * (values @ g),
-    mark("The factor αⱼ is missing in front of gᵀ(hⱼ − c)."): lambda weights, values, g: (
-        (values - weights @ values) @ g
-    ),
-    mark(
-        "Only the diagonal αⱼ(1 − αⱼ) is used; a score also changes the weights of other words."
-    ): lambda weights, values, g: weights * (1 - weights) * (values @ g),
-    mark(
-        "You subtract the plain mean of the values; the context is the weighted mean."
-    ): lambda weights, values, g: weights * ((values - values.mean(axis=0)) @ g),
-    mark("The context is added where it must be subtracted."): lambda weights, values, g: (
-        weights * ((values + weights @ values) @ g)
-    ),
-    mark("The factor αⱼ stands there twice."): lambda weights, values, g: (
-        weights**2 * ((values - weights @ values) @ g)
-    ),
-    mark(
-        "You return a matrix, the Jacobian of the softmax; multiply it with ∂L/∂α to get one "
-        "number for each score."
-    ): lambda weights, values, g: softmax_jacobian(weights),
-    mark("You return one row for each score; sum over the features, which g weighs."): (
-        lambda weights, values, g: weights[:, None] * (values - weights @ values) * g
-    ),
+    "no_softmax": lambda weights, values, g: values @ g,
+    "no_context": lambda weights, values, g: weights * (values @ g),
+    "no_weight": lambda weights, values, g: (values - weights @ values) @ g,
+    "diagonal_only": lambda weights, values, g: weights * (1 - weights) * (values @ g),
+    "mean_subtracted": lambda weights, values, g: weights * ((values - values.mean(axis=0)) @ g),
+    "context_added": lambda weights, values, g: weights * ((values + weights @ values) @ g),
+    "weight_twice": lambda weights, values, g: weights**2 * ((values - weights @ values) @ g),
+    "jacobian": lambda weights, values, g: softmax_jacobian(weights),
+    "not_summed": lambda weights, values, g: weights[:, None] * (values - weights @ values) * g,
 }
 
 
+TEXTS = texts("alignment")
 EXERCISES = {
     "03.additive": Exercise(
-        name="03.additive",
-        question=mark(
-            "Write additive_attention(query, keys, W, U, v, mask): Bahdanau's attention for a "
-            "batch with a padding mask. Return the context and the weights."
-        ),
+        **TEXTS["03.additive"],
         solve=additive_attention,
         case=_additive_case,
-        results=(mark("the context"), mark("the array of weights")),
         mistakes=variants(
-            _additive,
-            ADDITIVE_SCORES | MASKING | WEIGHING | {NOT_LOW: each("weigh", *LOW)},
+            _additive, ADDITIVE_SCORES | MASKING | WEIGHING | {"not_low": each("weigh", *LOW)}
         ),
-        hints=(
-            mark(
-                "Start from the chapter's `attend`; a batch needs the axes (B, T_q, 1, d_a) and "
-                "(B, 1, T_k, d_a)."
-            ),
-            mark("The mask has no axis for the queries: give it one with mask[:, None, :]."),
-            mark(
-                "np.where(mask[:, None, :], scores, -np.inf) before the softmax; subtract each "
-                "row's largest score before exp; weights @ keys is the context."
-            ),
-        ),
-        praise=mark("Shapes, weights, mask and context are right, for large scores too."),
         seconds=30.0,  # an answer may import Keras
     ),
     "03.luong": Exercise(
-        name="03.luong",
-        question=mark(
-            "Write luong_scores(query, keys, W_general, W_concat, v): the scores dot, general "
-            "and concat, each (T_q, T_k), before any softmax."
-        ),
-        solve=luong_scores,
-        case=_luong_case,
-        results=(mark("the dot score"), mark("the general score"), mark("the concat score")),
-        mistakes=LUONG_MISTAKES,
-        hints=(
-            mark("Two of them are matrix products; queries are rows, so the keys are transposed."),
-            mark("You need not build the pairs: cut W_concat after its first d rows."),
-            mark("np.tanh((query @ W_concat[:d])[:, None] + keys @ W_concat[d:]) @ v"),
-        ),
-        praise=mark("All three scores are right."),
+        **TEXTS["03.luong"], solve=luong_scores, case=_luong_case, mistakes=LUONG_MISTAKES
     ),
     "03.gradient": Exercise(
-        name="03.gradient",
-        question=mark(
-            "Write score_gradient(weights, values, g): the gradient of the loss with respect "
-            "to the scores of one query, when g is its gradient with respect to the context."
-        ),
+        **TEXTS["03.gradient"],
         solve=score_gradient,
         case=_gradient_case,
-        results=(mark("the gradient"),),
         mistakes=GRADIENT_MISTAKES,
-        hints=(
-            mark(
-                "The scores reach the loss through the weights, the weights through the context: "
-                "what is ∂L/∂αᵢ?"
-            ),
-            mark("∂L/∂αᵢ = gᵀhᵢ; multiply with the Jacobian of the softmax."),
-            mark("It comes down to αⱼ gᵀ(hⱼ − c); the entries must sum to zero."),
-        ),
-        praise=mark("The gradient is right, and it vanishes where the softmax is saturated."),
     ),
 }

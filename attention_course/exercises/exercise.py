@@ -1,19 +1,29 @@
 """What an exercise is, what a check of it gives, and how one is written.
 
-**How an exercise is written.** A chapter's module holds ``EXERCISES``, a dictionary of them::
+**How an exercise is written.** A chapter's module holds ``EXERCISES``, a dictionary of them. What a
+student reads stands beside it in a TOML file of the same name, say ``doubling.toml``::
+
+    ["99.double"]
+    question = "Write double(x): ..."
+    hints = ["Multiply.", "Multiply by 2."]
+    praise = "Every number is twice as large."
+    results = ["the doubled array"]
+
+    ["99.double".mistakes]
+    added = "You add 2; multiply by it."
+
+Its functions stand in ``doubling.py``::
+
+    TEXTS = texts("doubling")
 
     def double(x):                       # its source is what ``solution`` shows
         return 2 * x
 
     Exercise(
-        name="99.double",
-        question=mark("Write double(x): ..."),
-        hints=(mark("Multiply."), mark("Multiply by 2.")),
-        praise=mark("Every number is twice as large."),
+        **TEXTS["99.double"],
         solve=double,
         case=lambda draw: (draw.numbers(draw.size(), draw.size()),),
-        results=(mark("the doubled array"),),
-        mistakes={mark("You add 2; multiply by it."): lambda x: x + 2},
+        mistakes={"added": lambda x: x + 2},
     )
 
 * ``case(draw)`` returns one tuple of inputs. ``draw.size()``, ``draw.length()`` (may be long),
@@ -24,10 +34,11 @@
   parts; where it returns a list, a list of as many arrays is expected; where it returns whole
   numbers, whole numbers are. Tolerance is relative to every single number, and grows where single
   precision itself would not know better (see `judging.slack`).
-* ``mistakes`` maps a sentence to the function that a student with this mistake has written, shape
-  and NaN included, or to a tuple of such functions. It is named only if one of them gives the
-  answer's results in *all* cases, so order matters little and one function serves both "wrong
-  axis" and "wrong shape". What every exercise shares needs no entry: results in another order or
+* ``mistakes`` maps the key of a sentence to the function that a student with this mistake has
+  written, shape and NaN included, or to a tuple of such functions. It is named only if one of them
+  gives the answer's results in *all* cases, so order matters little and one function serves both
+  "wrong axis" and "wrong shape". Sentences for several exercises stand in a table ``[mistakes]`` of
+  their file. What every exercise shares needs no entry: results in another order or
   with axes exchanged, the wrong sign, rounding, a constant, None, NaN, a wrong shape, inputs
   changed in place, whole numbers cut off, memory of earlier calls.
 * ``view(inputs, results)`` turns results into what is to be compared, where several are right.
@@ -49,8 +60,10 @@ import html
 import inspect
 import sys
 import textwrap
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from attention_course.errors import ExerciseError
@@ -65,6 +78,22 @@ LOOKS = {
 }
 
 
+def read(name: str) -> dict[str, Any]:
+    """What stands in the TOML file of a module of this room; `tr` translates it when shown."""
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def texts(*modules: str) -> dict[str, dict[str, Any]]:
+    """What students read of the exercises in these modules, by name, as `Exercise` takes it."""
+    tables = [read(module) for module in modules]
+    shared = {key: text for one in tables for key, text in one.pop("mistakes", {}).items()}
+    return {
+        name: {"name": name, "sentences": shared | text.pop("mistakes", {}), **text}
+        for table in tables
+        for name, text in table.items()
+    }
+
+
 def call(answer, *inputs):
     """The probe of an answer that is a function."""
     return answer(*inputs)
@@ -76,11 +105,12 @@ class Exercise:
 
     name: str
     question: str
-    hints: tuple[str, ...]
+    hints: Sequence[str]
     praise: str
     solve: Callable
     case: Callable
-    results: tuple[str, ...] | dict[str, str] = (mark("the result"),)
+    results: Sequence[str] | dict[str, str] = (mark("the result"),)
+    sentences: Mapping[str, str] = field(default_factory=dict)
     mistakes: Mapping[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)
     view: Callable | None = None
     demands: Callable | None = None
@@ -108,8 +138,8 @@ class Exercise:
     def known(self) -> list[tuple[str, Callable]]:
         """Every mistake with its sentence."""
         return [
-            (sentence, one)
-            for sentence, several in self.mistakes.items()
+            (self.sentences[key], one)
+            for key, several in self.mistakes.items()
             for one in (several if isinstance(several, tuple) else (several,))
         ]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise, source
+from attention_course.exercises.exercise import Exercise, source, texts
 from attention_course.exercises.judging import kind_of, numbers, plain
 from attention_course.words import mark, tr
 
@@ -93,28 +93,13 @@ def _places(*where: int, scale: float = 2.0) -> Callable:
 
 
 WHY_MISTAKES = {
-    mark(
-        "The weights sum to 2: attention weights sum to 1, and the factor belongs into the scale."
-    ): (lambda window: (2 * look_back(window)[0], 1.0)),
-    mark(
-        "The last value times the golden ratio holds only after many steps; a sequence that begins "
-        "with any two numbers is continued wrongly."
-    ): _places(-1, scale=GOLDEN),
-    mark("The weight lies on the first values; the newest are at the end of the window."): (
-        _places(0, 1)
-    ),
-    mark("All the weight lies on the last value; the rule adds two of them."): (
-        _places(-1, scale=1.0)
-    ),
-    mark("The prediction is half of what it should be: a mean is not yet a sum."): (
-        _places(-2, -1, scale=1.0)
-    ),
-    mark("All weights are equal; the rule singles out two places of the window."): (
-        lambda window: (np.full(len(window), 1 / len(window)), 2.0)
-    ),
-    mark("A weight is negative; attention weights never are, so the sign has to come later."): (
-        lambda window: (2 * _places(-1)(window)[0] - _places(-2)(window)[0], 2.0)
-    ),
+    "sum_of_two": lambda window: (2 * look_back(window)[0], 1.0),
+    "golden_ratio": _places(-1, scale=GOLDEN),
+    "first_values": _places(0, 1),
+    "last_value": _places(-1, scale=1.0),
+    "half": _places(-2, -1, scale=1.0),
+    "all_equal": lambda window: (np.full(len(window), 1 / len(window)), 2.0),
+    "negative": lambda window: (2 * _places(-1)(window)[0] - _places(-2)(window)[0], 2.0),
 }
 
 
@@ -179,81 +164,32 @@ def _flat_weights(_: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarra
 
 #: What goes wrong in NumPy and in the layer alike.
 MISTAKES: dict[str, dict[str, Callable]] = {
-    mark(
-        "The softmax runs over an axis of length 1, so that every weight is 1; let it run over "
-        "time."
-    ): {"soften": np.ones_like},
-    mark("The softmax runs over the batch: the answer to one window depends on the others."): {
-        "soften": lambda scores: _softmax(scores, 0)
-    },
-    mark("All weights of the batch together sum to one: give softmax an axis."): {
-        "soften": lambda scores: _softmax(scores, None)
-    },
-    mark("The exponentials are there, but they are not divided by their sum over time."): {
-        "soften": np.exp
-    },
-    mark("The softmax is missing: the scores themselves multiply the input."): {
-        "soften": lambda scores: scores
-    },
-    mark("A sigmoid takes the place of the softmax; weights must sum to one over time."): {
-        "soften": _sigmoid
-    },
-    mark(
-        "The largest score gets all the weight (a hard argmax): no gradient flows through that."
-    ): {"soften": _hard},
-    mark("All weights are equal, whatever the input: the scores do not reach the softmax."): {
-        "soften": lambda scores: np.ones_like(scores) / scores.shape[1]
-    },
-    mark("The weights have the wrong sign; those of a softmax are never negative."): {
-        "soften": lambda scores: -_softmax(scores)
-    },
-    mark("The scores are multiplied by two before the softmax."): {
-        "soften": lambda scores: _softmax(2 * scores)
-    },
-    mark("The sign of the scores is turned round."): {"soften": lambda scores: _softmax(-scores)},
-    mark("The scores lack the tanh around x W + b."): {
-        "scores": lambda x, W, b: (x @ W + b)[..., 0]
-    },
-    mark("The scores lack the bias b."): {"scores": lambda x, W, b: np.tanh(x @ W)[..., 0]},
-    mark("The bias is outside the tanh; E = tanh(x W + b) has it inside."): {
-        "scores": lambda x, W, b: (np.tanh(x @ W) + b)[..., 0]
-    },
-    mark("One bias serves all time steps; b has one entry for each step."): {
-        "scores": lambda x, W, b: np.tanh(x @ W + b[0])[..., 0]
-    },
-    mark("The bias is used in reversed order of time."): {
-        "scores": lambda x, W, b: np.tanh(x @ W + b[::-1])[..., 0]
-    },
-    mark("The scores use a sigmoid; the formula asks for tanh."): {
-        "scores": lambda x, W, b: _sigmoid(x @ W + b)[..., 0]
-    },
-    mark("The scores use relu; the formula asks for tanh."): {
-        "scores": lambda x, W, b: ((x @ W + b) * ((x @ W + b).real > 0))[..., 0]
-    },
-    mark("The time axis is still there: the weighted vectors have not been summed over time."): {
-        "reduce": lambda weights, x: weights[..., None] * x
-    },
-    mark("The context keeps a time axis of length 1: sum over it without keepdims."): {
-        "reduce": lambda weights, x: _sum(weights, x)[:, None]
-    },
-    mark("The context is a mean over time; the weights sum to one already, so add."): {
-        "reduce": lambda weights, x: _sum(weights, x) / x.shape[1]
-    },
-    mark("The context is the plain sum of the inputs: the weights are not used."): {
-        "reduce": lambda weights, x: x.sum(axis=1)
-    },
-    mark("The context is the plain mean of the inputs: the weights are not used."): {
-        "reduce": lambda weights, x: x.mean(axis=1)
-    },
-    mark("The context is only the last weighted vector; add all of them."): {
-        "reduce": lambda weights, x: (weights[..., None] * x)[:, -1]
-    },
-    mark("The context is the input with the largest weight: a hard choice, not a weighted sum."): {
-        "reduce": lambda weights, x: _sum(_hard(weights), x)
-    },
-    mark("The weights meet the inputs in reversed order of time."): {
-        "reduce": lambda weights, x: _sum(weights[:, ::-1], x)
-    },
+    "axis_of_one": {"soften": np.ones_like},
+    "over_batch": {"soften": lambda scores: _softmax(scores, 0)},
+    "over_all": {"soften": lambda scores: _softmax(scores, None)},
+    "not_divided": {"soften": np.exp},
+    "no_softmax": {"soften": lambda scores: scores},
+    "sigmoid_for_softmax": {"soften": _sigmoid},
+    "hard": {"soften": _hard},
+    "uniform": {"soften": lambda scores: np.ones_like(scores) / scores.shape[1]},
+    "weights_negated": {"soften": lambda scores: -_softmax(scores)},
+    "scores_doubled": {"soften": lambda scores: _softmax(2 * scores)},
+    "scores_negated": {"soften": lambda scores: _softmax(-scores)},
+    "no_tanh": {"scores": lambda x, W, b: (x @ W + b)[..., 0]},
+    "no_bias": {"scores": lambda x, W, b: np.tanh(x @ W)[..., 0]},
+    "bias_outside": {"scores": lambda x, W, b: (np.tanh(x @ W) + b)[..., 0]},
+    "one_bias": {"scores": lambda x, W, b: np.tanh(x @ W + b[0])[..., 0]},
+    "bias_reversed": {"scores": lambda x, W, b: np.tanh(x @ W + b[::-1])[..., 0]},
+    "sigmoid_scores": {"scores": lambda x, W, b: _sigmoid(x @ W + b)[..., 0]},
+    "relu_scores": {"scores": lambda x, W, b: ((x @ W + b) * ((x @ W + b).real > 0))[..., 0]},
+    "not_summed": {"reduce": lambda weights, x: weights[..., None] * x},
+    "axis_kept": {"reduce": lambda weights, x: _sum(weights, x)[:, None]},
+    "mean_over_time": {"reduce": lambda weights, x: _sum(weights, x) / x.shape[1]},
+    "plain_sum": {"reduce": lambda weights, x: x.sum(axis=1)},
+    "plain_mean": {"reduce": lambda weights, x: x.mean(axis=1)},
+    "last_alone": {"reduce": lambda weights, x: (weights[..., None] * x)[:, -1]},
+    "hard_choice": {"reduce": lambda weights, x: _sum(_hard(weights), x)},
+    "time_reversed": {"reduce": lambda weights, x: _sum(weights[:, ::-1], x)},
 }
 
 
@@ -638,123 +574,41 @@ def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> str | 
     return None
 
 
-RNN_RESULTS = {
-    "output": mark("the output with given weights"),
-    "before": mark("the squared error before training"),
-    "after": mark("the squared error after a step of training"),
-    "trained": mark("the list of all 11 weights after two steps of training"),
-}
-LAYER_RESULTS = {
-    "output": mark("the output"),
-    "other": mark("the output of a second layer"),
-    "again": mark("the output when it is called again"),
-    "loss": mark("the squared error of a model with this layer"),
-    "W": mark("W after a step of training"),
-    "b": mark("b after a step of training"),
-}
+TEXTS = texts("fibonacci")
 EXERCISES = {
     exercise.name: exercise
     for exercise in (
         Exercise(
-            name="06.why",
-            question=mark(
-                "Write look_back(window): return attention weights over the window (one for each "
-                "value, not negative, summing to 1) and one number, the scale, so that "
-                "scale * sum(weights * window) is the next number. It must hold for any sequence "
-                "in which each number is the sum of the two before it, and for any window of at "
-                "least three values."
-            ),
+            **TEXTS["06.why"],
             solve=look_back,
             case=_window,
-            results=(mark("the weights"), mark("the scale")),
             view=_continued,
             demands=_one_scale,
             mistakes=WHY_MISTAKES,
-            hints=(
-                mark(
-                    "Which values of the window does the rule use? Are they the same places each "
-                    "time?"
-                ),
-                mark(
-                    "Attention weights make a weighted mean. How do you get from the mean of two "
-                    "numbers to their sum?"
-                ),
-                mark(
-                    "Put one half on each of the last two places and 0 elsewhere; the scale is 2."
-                ),
-            ),
-            praise=mark(
-                "Two places, always the same, and a factor: weights over time can hold this rule."
-            ),
         ),
         Exercise(
-            name="06.rnn",
-            question=mark(
-                "Write build_rnn(time_steps): return a compiled model with SimpleRNN(2, tanh) and "
-                "Dense(1, tanh) for windows of shape (time_steps, 1), with mean squared error and "
-                "adam."
-            ),
+            **TEXTS["06.rnn"],
             answer="build_rnn",
             text=source(build_rnn),
             solve=_rnn,
             case=_rnn_case,
             probe=probe_model,
             takes=1,
-            results=RNN_RESULTS,
             demands=_explain_model,
-            hints=(
-                mark(
-                    "Three layers: an Input with the shape of one window, the recurrent one, the "
-                    "dense one."
-                ),
-                mark(
-                    "SimpleRNN returns its last state unless you ask for sequences. Both "
-                    'activations are given as activation="tanh".'
-                ),
-                mark(
-                    "keras.Sequential([Input((time_steps, 1)), SimpleRNN(2, …), Dense(1, …)]), then"
-                    " compile(optimizer=…, loss=…), then return the model."
-                ),
-            ),
-            praise=mark("11 parameters, tanh twice, mean squared error, adam."),
             seconds=60.0,
             imports=("keras",),
             count=8,
             single=True,
         ),
         Exercise(
-            name="06.attention",
-            question=mark(
-                "Write time_attention(x, W, b) in NumPy for x (batch, time, features), "
-                "W (features, 1), b (time, 1): scores E = tanh(x W + b), weights = softmax of E "
-                "over time, context = sum over time of weights times x. Return context "
-                "(batch, features) and weights (batch, time)."
-            ),
+            **TEXTS["06.attention"],
             solve=time_attention,
             case=_attention_case,
-            results=(mark("the context"), mark("the weights")),
             view=_flat_weights,
-            mistakes={why: partial(_attend, **how) for why, how in MISTAKES.items()},
-            hints=(
-                mark("Write the shape of every step beside it: x @ W is (batch, time, 1)."),
-                mark(
-                    "Which axis is time? The exponentials are divided by their sum over that axis, "
-                    "kept as an axis of length 1."
-                ),
-                mark(
-                    "weights[..., np.newaxis] * x has the shape (batch, time, features); sum it "
-                    "over axis 1."
-                ),
-            ),
-            praise=mark("The weights sum to one over time and the context is their weighted sum."),
+            mistakes={key: partial(_attend, **how) for key, how in MISTAKES.items()},
         ),
         Exercise(
-            name="06.layer",
-            question=mark(
-                "Write the same as a Keras layer: class AttentionLayer with the weights W "
-                "(features, 1) and b (time, 1), created in build, and call(x) that returns the "
-                "context (batch, features)."
-            ),
+            **TEXTS["06.layer"],
             answer="AttentionLayer",
             text=LAYER,
             wants="class",
@@ -762,24 +616,8 @@ EXERCISES = {
             case=_layer_case,
             probe=probe_layer,
             takes=1,
-            results=LAYER_RESULTS,
             demands=_explain_layer,
-            mistakes={why: partial(_layer, **how) for why, how in MISTAKES.items()},
-            hints=(
-                mark(
-                    "build(self, input_shape) knows the lengths: input_shape is (batch, time, "
-                    "features)."
-                ),
-                mark(
-                    'self.add_weight(shape=(features, 1), name="W") makes a trainable weight; b '
-                    "has one entry for each time step."
-                ),
-                mark(
-                    "call(self, x) is your NumPy function with keras.ops in place of np: ops.tanh, "
-                    "ops.matmul, ops.softmax(…, axis=1), ops.sum(…, axis=1)."
-                ),
-            ),
-            praise=mark("W and b are trained, and the whole model has 8 + 22 + 3 = 33 parameters."),
+            mistakes={key: partial(_layer, **how) for key, how in MISTAKES.items()},
             seconds=60.0,
             imports=("keras",),
             count=13,

@@ -18,148 +18,40 @@ from typing import Any, NoReturn
 import numpy as np
 
 from attention_course.exercises.drawing import draw_cases
-from attention_course.exercises.exercise import Exercise, Verdict
+from attention_course.exercises.exercise import Exercise, Verdict, read
 from attention_course.exercises.process import pack
-from attention_course.words import mark, tr
+from attention_course.words import tr
 
 Parts = dict[str, np.ndarray]  # the arrays of one result, by name
 LONGEST_QUOTE = 160
 MOST_SHOWN = 12  # numbers of one input that a sentence quotes in full
 
-#: Everything that the judge says of an answer, apart from the mistakes that an exercise lists.
-SENTENCES = {
-    # nothing written yet
-    "missing": mark("write `{name}`, then pass it to the check."),
-    "empty": mark("your function returns {value}; replace the placeholder and end with `return`."),
-    "undefined": mark("the file defines no `{name}`."),
-    # nothing that could be run
-    "undefined, stopped": mark("The file defines no `{name}`; {where} stops with {problem}."),
-    "unloaded": mark("Your answer cannot be taken to a process of its own: {problem}."),
-    "parameters": mark(
-        "Your function is declared with the parameters {given}; it must take {count} in all."
-    ),
-    "kind": mark(
-        "Your answer is not a function, but: {kind}. Pass the function's name without brackets "
-        "after it."
-    ),
-    "interrupted": mark("The check was interrupted before it was finished."),
-    # running
-    "stopped": mark(
-        "Your answer was still running after {seconds} seconds, so it was stopped: it is too slow "
-        "for inputs as small as these, or a loop in it never ends."
-    ),
-    "ended": mark("Your answer ended Python (exit status {status}) before it could be checked."),
-    "garbled": mark("What your answer's process sent is no result, so nothing can be checked."),
-    "borrowed": mark(
-        "Your answer calls {name}, which is the course's own; write its steps yourself."
-    ),
-    "changed": mark(
-        "Your function changes its input {name} in place; work on a new array, so that the "
-        "caller's data stay as they were."
-    ),
-    "stops": mark("Your function stops with {problem}, given {inputs}."),
-    "stops at": mark("Your function stops with {problem} at the line `{line}`, given {inputs}."),
-    "memory": mark(
-        "Called twice with the same inputs, your function gives two results: it keeps something "
-        "from one call to the next."
-    ),
-    # results that are no numbers
-    "none": mark(
-        "For {inputs}, your function returns {value}: every way through it must end with `return` "
-        "and the result, and a method that changes a list returns None."
-    ),
-    "none inside": mark("Your answer leaves {what} at {value}; compute it too."),
-    "parts": mark("Return {count} things, in this order: {names}; you return {given}."),
-    "list": mark("Return a list of {count} arrays, one for each array given."),
-    "generator": mark(
-        "Your function uses `yield`, so it hands out a generator; use `return` instead."
-    ),
-    "asyncgen": mark(
-        "Your function is declared with `async def` and uses `yield`; use a plain `def` with "
-        "`return`."
-    ),
-    "coroutine": mark("Your function is declared with `async def`; use a plain `def`."),
-    "brackets": mark(
-        "Your answer gives a generator for {what}, which round brackets around `… for …` make; use "
-        "np.array([… for …])."
-    ),
-    "no numbers": mark("Where {what} should be, as an array of numbers, your answer has: {kind}."),
-    "complex": mark(
-        "There are complex numbers in {what}; every step here stays real, so take `.real`."
-    ),
-    "whole": mark(
-        "There is {entry} in {what}; only whole numbers (int) can be looked up in a table."
-    ),
-    "mixed": mark(
-        "Where {what} should be, lists stand beside numbers: `+` and `extend` join lists, while "
-        "`append` and square brackets put one into the other."
-    ),
-    "ragged": mark("The parts of {what} differ in shape: {shapes}."),
-    # results that are wrong
-    "shape": mark("For {inputs}, {what} should have the shape {wanted}, not {found}."),
-    "nan": mark(
-        "For {inputs}, there is NaN (not a number) in {what}: look for 0/0, inf - inf and the root "
-        "or logarithm of a negative number."
-    ),
-    "infinite": mark(
-        "For {inputs}, there is an infinite number in {what}: look for an overflow and for a "
-        "division by 0."
-    ),
-    "value": mark("For {inputs}, {what} should be {wanted}, not {found}."),
-    "entry": mark("For {inputs}, entry {place} of {what} should be {wanted}, not {found}."),
-    "constant": mark(
-        "Your answer gives one and the same number for {what}, whatever the inputs are."
-    ),
-    "equal": mark(
-        "Your answer gives equal numbers at every place of {what}; each place has its own."
-    ),
-    "again": mark("(Inputs are drawn anew each time; `seed={seed}` in the check repeats these.)"),
-}
+#: What the judge says of an answer, apart from the mistakes that an exercise lists.
+SENTENCES = read("judging")
 #: What the inputs of all wrong cases may have in common, the most telling first.
 TRAITS = {
-    mark(
-        "Only inputs with whole numbers go wrong: an array made by zeros_like, or with the dtype "
-        "of an input, cuts off what stands behind the point."
-    ): lambda array: array.dtype.kind == "i",
-    mark("Only inputs in single precision (float32) go wrong."): (
-        lambda array: array.dtype == np.float32
-    ),
-    mark("Only arrays that are views, with gaps or another order in memory, go wrong."): (
-        lambda array: not array.flags.c_contiguous
-    ),
-    mark("Only long inputs go wrong."): lambda array: max(array.shape, default=0) > 10,
-    mark("Only large numbers go wrong."): lambda array: np.abs(array).max(initial=0) > 30,
-    mark("Only small numbers go wrong."): lambda array: 0 < np.abs(array).max(initial=0) < 1e-3,
-    mark("Only inputs with zeros go wrong."): (
-        lambda array: array.dtype.kind != "b" and (array == 0).any()
-    ),
-    mark("Only inputs with an axis of length 1 go wrong."): lambda array: 1 in array.shape,
-    mark("Only an axis of length 0 goes wrong."): lambda array: 0 in array.shape,
-    mark("Only a mask without any True goes wrong."): (
-        lambda array: array.dtype.kind == "b" and not array.any(axis=-1).all()
-    ),
+    "only_whole": lambda array: array.dtype.kind == "i",
+    "only_single": lambda array: array.dtype == np.float32,
+    "only_views": lambda array: not array.flags.c_contiguous,
+    "only_long": lambda array: max(array.shape, default=0) > 10,
+    "only_large": lambda array: np.abs(array).max(initial=0) > 30,
+    "only_small": lambda array: 0 < np.abs(array).max(initial=0) < 1e-3,
+    "only_zeros": lambda array: array.dtype.kind != "b" and (array == 0).any(),
+    "only_length_one": lambda array: 1 in array.shape,
+    "only_length_zero": lambda array: 0 in array.shape,
+    "only_without_true": lambda array: array.dtype.kind == "b" and not array.any(axis=-1).all(),
 }
 #: What an answer to any exercise may have done to the right results. Arrays in, arrays out.
 COMMON = {
-    mark("The numbers are right, but the results come in another order than {names}."): (
-        lambda parts: itertools.permutations(parts)
+    "other_order": lambda parts: itertools.permutations(parts),
+    "wrong_sign": lambda parts: itertools.product(*((part, -part) for part in parts)),
+    "axes_exchanged": lambda parts: (
+        [np.transpose(part, order[: part.ndim]) for part in parts]
+        for order in itertools.permutations(range(max(part.ndim for part in parts)))
+        if all(max(order[: part.ndim], default=0) < part.ndim for part in parts)
     ),
-    mark("The numbers are right, but they have the wrong sign."): (
-        lambda parts: itertools.product(*((part, -part) for part in parts))
-    ),
-    mark("The numbers are right, but axes have changed places; the right order is asked for."): (
-        lambda parts: (
-            [np.transpose(part, order[: part.ndim]) for part in parts]
-            for order in itertools.permutations(range(max(part.ndim for part in parts)))
-            if all(max(order[: part.ndim], default=0) < part.ndim for part in parts)
-        )
-    ),
-    mark("The result is rounded; return all digits."): (
-        lambda parts: ([np.round(part, digits) for part in parts] for digits in range(8))
-    ),
-    mark("An axis of length 1 is lost: np.squeeze takes away every one, even the batch's."): (
-        lambda parts: itertools.product(*((part, np.squeeze(part)) for part in parts))
-    ),
+    "rounded": lambda parts: ([np.round(part, digits) for part in parts] for digits in range(8)),
+    "squeezed": lambda parts: itertools.product(*((part, np.squeeze(part)) for part in parts)),
 }
 
 
@@ -171,9 +63,14 @@ class Unanswered(Exception):
     """The answer is still the empty place left for the student."""
 
 
+def say(key: str, /, **values: Any) -> str:
+    """One of the judge's own `SENTENCES`."""
+    return tr(SENTENCES[key], **values)
+
+
 def fail(key: str, /, **values: Any) -> NoReturn:
     """End the check with one of the judge's own `SENTENCES`."""
-    raise Rejected(tr(SENTENCES[key], **values))
+    raise Rejected(say(key, **values))
 
 
 # --- the course of a check --------------------------------------------------------------------
@@ -199,7 +96,7 @@ def judge(
         except Rejected as reason:
             status, message = "wrong", str(reason)
         except KeyboardInterrupt:
-            status, message = "wrong", tr(SENTENCES["interrupted"])
+            status, message = "wrong", say("interrupted")
     return Verdict(exercise.name, status, message)
 
 
@@ -253,10 +150,10 @@ def _refuse(exercise: Exercise, reason: dict) -> NoReturn:
     values = {"name": exercise.called, "kind": kind_of(reason)} | reason
     if stopped:
         fail(
-            "undefined, stopped", **values | {"where": stopped["where"], "problem": _words(stopped)}
+            "undefined_stopped", **values | {"where": stopped["where"], "problem": _words(stopped)}
         )
     if why in ("missing", "empty", "undefined"):
-        raise Unanswered(tr(SENTENCES[why], **values))
+        raise Unanswered(say(why, **values))
     fail(why, **values, problem=_words(reason))
 
 
@@ -271,7 +168,7 @@ def _tell(sentence: str, cases: list[tuple], wrong: list[int], seed: int) -> NoR
             shares[note] = len(marked) - len(wrong)
     note = min(shares, key=shares.get, default=None)
     rare = note and shares[note] < (len(cases) - len(wrong)) / 3
-    parts = [sentence, tr(note) if rare else "", tr(SENTENCES["again"], seed=seed)]
+    parts = [sentence, say(note) if rare else "", say("again", seed=seed)]
     raise Rejected(" ".join(part for part in parts if part))
 
 
@@ -292,7 +189,7 @@ def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
         if "problem" in outcome:
             problem = outcome["problem"]
             line = _short(str(problem.get("line", "")))
-            key = "stops at" if line else "stops"
+            key = "stops_at" if line else "stops"
             fail(key, inputs=inputs, problem=_words(problem), line=line)
         tree = outcome["result"]
         if isinstance(tree, dict) and "empty" in tree:
@@ -358,11 +255,11 @@ def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
     elif isinstance(tree, dict) and "array" in tree:
         array = _decoded(tree)
     elif isinstance(tree, dict) and "empty" in tree:
-        fail("none inside", what=what, value=tree["empty"])
+        fail("none_inside", what=what, value=tree["empty"])
     else:
         odd = tree.get("odd") if isinstance(tree, dict) else None
         named = [key for key in ("generator", "asyncgen", "coroutine", "brackets") if key == odd]
-        fail(named[0] if named else "no numbers", what=what, kind=kind_of(tree))
+        fail(named[0] if named else "no_numbers", what=what, kind=kind_of(tree))
     if array.dtype.kind == "c":
         fail("complex", what=what)
     if whole and array.size and array.dtype.kind not in "iuO":
@@ -532,7 +429,7 @@ def recognise(
             mine, theirs = ([p[name] for p in parts if name in p] for parts in (found, right))
             # In lists, whose length differs from case to case, one place says too little.
             if len(mine) == len(found) and uniform(mine) and not uniform(theirs):
-                return tr(SENTENCES[key], what=_called(exercise, name))
+                return say(key, what=_called(exercise, name))
     return None
 
 
@@ -573,9 +470,9 @@ def _common(exercise: Exercise, case: tuple) -> Iterator[tuple[str, Callable]]:
         return
     parts = result if isinstance(result, tuple) else [result]
     parts = [*map(np.asarray, result[:1] if _is_list_of_arrays(result) else parts)]
-    for sentence, variants in COMMON.items():
+    for key, variants in COMMON.items():
         for number in range(len([*variants(parts)])):
-            yield sentence, whole(variants, number)
+            yield SENTENCES[key], whole(variants, number)
 
 
 def _identical(one: Parts, other: Parts) -> bool:
@@ -590,24 +487,24 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
         n for n in wanted if n not in found or not agree({n: found[n]}, {n: wanted[n]}, {n: off[n]})
     )
     if name not in found:
-        return tr(SENTENCES["none inside"], what=_called(exercise, name), value=None)
+        return say("none_inside", what=_called(exercise, name), value=None)
     one, other = found[name], wanted[name]
     values = {"inputs": _inputs(exercise, case), "what": _called(exercise, name)}
     if one.shape != other.shape:
-        return tr(SENTENCES["shape"], found=one.shape, wanted=other.shape, **values)
+        return say("shape", found=one.shape, wanted=other.shape, **values)
     if ((one != one) & (other == other)).any():
-        return tr(SENTENCES["nan"], **values)
+        return say("nan", **values)
     if (abs(one) == np.inf).any():
-        return tr(SENTENCES["infinite"], **values)
+        return say("infinite", **values)
     far = _differs(one, other, off[name]) * abs(one.astype(float) - other) / (abs(other) + 1e-300)
     place = np.unravel_index(int(far.argmax()), far.shape)
     digits = next(n for n in range(4, 18) if f"{one[place]:.{n}g}" != f"{other[place]:.{n}g}")
     if one.size <= MOST_SHOWN:
         both = {"found": _quote(one, digits), "wanted": _quote(other, digits)}
-        return tr(SENTENCES["value"], **values, **both)
+        return say("value", **values, **both)
     both = {"found": f"{one[place]:.{digits}g}", "wanted": f"{other[place]:.{digits}g}"}
     where = "[" + ", ".join(str(int(i)) for i in place) + "]"
-    return tr(SENTENCES["entry"], place=where, **values, **both)
+    return say("entry", place=where, **values, **both)
 
 
 def _names(exercise: Exercise) -> list[str]:

@@ -24,11 +24,8 @@ from attention_course.exercises.alignment import (
     variants,
 )
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise
+from attention_course.exercises.exercise import Exercise, texts
 from attention_course.functional import softmax
-from attention_course.words import mark
-
-RESULTS = (mark("the output"), mark("the array of weights"))
 
 
 def _draw_inputs(draw: Draw, query: tuple, key: tuple, value: tuple) -> tuple[np.ndarray, ...]:
@@ -52,30 +49,17 @@ def _root(query: np.ndarray, *_: np.ndarray) -> float:
 
 
 SCALES: Table = {
-    mark("The scores are not divided by √d_k: the scaling is missing."): each(
-        "scale", lambda query, key, value: 1
-    ),
-    mark("You divide the scores by d_k; divide by its square root."): each(
-        "scale", lambda query, key, value: 1 / query.shape[-1]
-    ),
-    mark("You multiply the scores by √d_k instead of dividing."): each(
-        "scale", lambda query, key, value: np.sqrt(query.shape[-1])
-    ),
-    mark("You divide by the number of keys or its square root; d_k is the width of a key."): each(
+    "no_scale": each("scale", lambda query, key, value: 1),
+    "divided_by_width": each("scale", lambda query, key, value: 1 / query.shape[-1]),
+    "multiplied_by_root": each("scale", lambda query, key, value: np.sqrt(query.shape[-1])),
+    "root_of_keys": each(
         "scale",
         lambda query, key, value: 1 / np.sqrt(key.shape[-2]),
         lambda query, key, value: 1 / key.shape[-2],
     ),
-    mark("You divide by the square root of the values' width; d_k is the width of a key."): each(
-        "scale", lambda query, key, value: 1 / np.sqrt(value.shape[-1])
-    ),
-    mark("The scores have the wrong sign: the best key gets the least weight."): each(
-        "scale", lambda query, key, value: -_root(query)
-    ),
-    mark(
-        "The scores are far too large before the softmax, which then is nearly a hard choice: "
-        "divide by √d_k and do nothing else."
-    ): each(
+    "root_of_values_width": each("scale", lambda query, key, value: 1 / np.sqrt(value.shape[-1])),
+    "negated": each("scale", lambda query, key, value: -_root(query)),
+    "too_large": each(
         "scale", *(lambda query, *_, by=by: by * _root(query) for by in (2, 10, 100, 1e3, 1e4))
     ),
 }
@@ -123,31 +107,20 @@ def _first(array: np.ndarray) -> np.ndarray:
 
 
 ATTENTION_MISTAKES: Table = {
-    mark(
-        "A query that may attend to nothing gets NaN: all its scores are -inf, and 0/0 is no "
-        "number. Give it weights of zero."
-    ): each("weigh", lambda s, m: softmax(np.where(m, s, -np.inf))),
-    mark(
-        "A query that may attend to nothing gets equal weights, so it reads forbidden keys, and a "
-        "real score may be lower than the number that you give to those. Use -np.inf, and weights "
-        "of zero for that query."
-    ): each(
+    "nan_without_key": each("weigh", lambda s, m: softmax(np.where(m, s, -np.inf))),
+    "equal_without_key": each(
         "weigh",
         *LOW,
         *low_masks(-1e30, -3.4028235e38, -1.79e308),
         lambda s, m: np.where(m.any(axis=-1, keepdims=True), soften(s, m), 1 / s.shape[-1]),
     ),
-    mark("Every query gets the weights of the first one: only one query is used."): each(
+    "first_weights_for_all": each(
         "prepare",
         lambda query, mask: (_first(query), _first(mask)),
         lambda query, mask: (_first(query), mask),
     ),
-    mark("The weights mix the keys; they have to mix the values."): each(
-        "finish", lambda output, weights, query, key: (weights @ key, weights)
-    ),
-    mark(
-        "You return the queries as they came; the output is the weighted sum of the values."
-    ): each("finish", lambda output, weights, query, key: (query, weights)),
+    "keys_mixed": each("finish", lambda output, weights, query, key: (weights @ key, weights)),
+    "queries_returned": each("finish", lambda output, weights, query, key: (query, weights)),
 }
 
 
@@ -233,149 +206,73 @@ def _all_alike(of: Callable) -> Callable:
 
 
 HEADS_MISTAKES: Table = {
-    mark("You scale by the width of all heads together; each head has keys of width d / heads."): (
-        each("scale", lambda query, *_: 1 / np.sqrt(query.shape[1] * query.shape[3]))
+    "scaled_by_whole_width": each(
+        "scale", lambda query, *_: 1 / np.sqrt(query.shape[1] * query.shape[3])
     ),
-    mark(
-        "You reshape straight to (batch, heads, T, d / heads), which mixes different words; "
-        "reshape to (batch, T, heads, d / heads) first, then swap the two axes."
-    ): [
+    "reshaped_straight": [
         {"cut": _straight, "cut_values": _straight, "join": _join_straight},
         {"cut": _straight, "cut_values": _straight},
         {"cut": _straight},
     ],
-    mark(
-        "The values are reshaped straight to (batch, heads, T, d / heads), which mixes different "
-        "words; split them like queries and keys."
-    ): each("cut_values", _straight),
-    mark(
-        "Head i takes every heads-th feature; it should take one slice of neighbouring features."
-    ): [
+    "values_reshaped_straight": each("cut_values", _straight),
+    "features_strided": [
         {"cut": _strided, "cut_values": _strided, "join": _join_strided},
         {"cut": _strided, "cut_values": _strided},
         {"cut": _strided},
     ],
-    mark(
-        "All heads have the same weights, those of the whole width: split queries and keys first."
-    ): each("cut", _whole),
-    mark("Every head uses the whole width of the values; each gets its own slice."): [
-        {"cut_values": _whole},
-        {"cut": _whole, "cut_values": _whole},
-    ],
-    mark("All heads have the weights of one head; each uses its own slice."): each(
+    "weights_of_whole_width": each("cut", _whole),
+    "values_whole": [{"cut_values": _whole}, {"cut": _whole, "cut_values": _whole}],
+    "weights_of_one_head": each(
         "weigh",
         _all_alike(lambda weights: weights[:, :1]),
         _all_alike(lambda weights: weights[:, -1:]),
     ),
-    mark("All heads have the same weights, their average; each keeps its own."): each(
+    "average_weights": each(
         "weigh", _all_alike(lambda weights: weights.mean(axis=1, keepdims=True))
     ),
-    mark("Every slice of the values is mixed with the first head's weights."): each(
-        "mix", lambda weights, values, mask: weights[:, :1] @ values
-    ),
-    mark("The heads stand in the wrong order, from the last to the first."): [
+    "values_by_first_head": each("mix", lambda weights, values, mask: weights[:, :1] @ values),
+    "heads_backwards": [
         {"cut": _backwards, "cut_values": _backwards},
         {"tell": lambda scores, mask: softmax(scores)[:, ::-1]},
         {"join": lambda found: _join(found[:, ::-1])},
     ],
-    mark("The softmax runs over the heads; in each head it runs over the keys."): each(
-        "weigh", lambda scores, mask: softmax(scores, axis=1)
-    ),
-    mark("In your weights the heads come after the queries; the heads are axis 1."): each(
-        "tell", lambda scores, mask: softmax(scores).swapaxes(1, 2)
-    ),
-    mark(
-        "You return one matrix of weights per sentence, an average of the heads'; return all."
-    ): each("tell", lambda scores, mask: softmax(scores).mean(axis=1)),
-    mark(
-        "You reshape the heads' results without moving the axis of heads back, which mixes "
-        "different words; swap heads and time first."
-    ): each("join", _join_straight),
-    mark("The heads' features are interleaved; put the heads side by side, one slice each."): each(
-        "join", _join_strided
-    ),
-    mark("The heads are added or averaged; put their results side by side instead."): each(
+    "over_heads": each("weigh", lambda scores, mask: softmax(scores, axis=1)),
+    "heads_behind_queries": each("tell", lambda scores, mask: softmax(scores).swapaxes(1, 2)),
+    "weights_averaged": each("tell", lambda scores, mask: softmax(scores).mean(axis=1)),
+    "joined_straight": each("join", _join_straight),
+    "joined_interleaved": each("join", _join_strided),
+    "heads_added": each(
         "join",
         lambda found: found.sum(axis=1),
         lambda found: found.mean(axis=1),
         lambda found: np.tile(found.mean(axis=1), found.shape[1]),
         lambda found: np.tile(found.sum(axis=1), found.shape[1]),
     ),
-    mark("Only one head's result comes back; put those of all heads side by side."): each(
-        "join", lambda found: found[:, 0], lambda found: found[:, -1]
-    ),
-    mark("One head's result is repeated; each head contributes its own slice."): each(
+    "one_head_returned": each("join", lambda found: found[:, 0], lambda found: found[:, -1]),
+    "one_head_repeated": each(
         "join",
         lambda found: np.tile(found[:, 0], found.shape[1]),
         lambda found: np.tile(found[:, -1], found.shape[1]),
     ),
-    mark("The output still has an axis of heads; put the heads side by side."): each(
-        "join", lambda found: found, lambda found: found.swapaxes(1, 2)
-    ),
+    "heads_kept": each("join", lambda found: found, lambda found: found.swapaxes(1, 2)),
 }
 
 
+TEXTS = texts("alignment", "qkv")
 EXERCISES = {
     "04.attention": Exercise(
-        name="04.attention",
-        question=mark(
-            "Write attention(query, key, value, mask): scaled dot-product attention over a "
-            "batch. query (batch, T_q, d_k), key (batch, T_k, d_k), value (batch, T_k, d_v), "
-            "mask (batch, T_q, T_k), True where attention is allowed. Return output and "
-            "weights. A query that may attend to nothing gets zeros."
-        ),
+        **TEXTS["04.attention"],
         solve=attention,
         case=_attention_case,
-        results=RESULTS,
         mistakes=variants(_attention, ATTENTION_MISTAKES | SCALES | MASKING | WEIGHING),
-        hints=(
-            mark(
-                "Four steps in this order: scores, mask, softmax, weighted sum. `key.T` would "
-                "turn round the batch as well; swap only the last two axes."
-            ),
-            mark(
-                "`np.where(mask, scores, -np.inf)` before exp. Subtract the largest score of each "
-                "row first, but where that largest score is -inf subtract 0: -inf - (-inf) is NaN."
-            ),
-            mark(
-                "After exp, a row without any allowed key sums to 0. Divide by "
-                "`np.where(total == 0, 1, total)` and its weights stay 0."
-            ),
-        ),
-        praise=mark("Weights, mask, output and the query without any key are all right."),
     ),
     "04.heads": Exercise(
-        name="04.heads",
-        question=mark(
-            "Write attend_in_heads(query, key, value, heads) for projected arrays: query "
-            "(batch, T_q, d), key (batch, T_k, d), value (batch, T_k, d_v). Split each into "
-            "heads, attend in each head, put the heads side by side. Return the output "
-            "(batch, T_q, d_v) and the weights (batch, heads, T_q, T_k). No mask, no W_o."
-        ),
+        **TEXTS["04.heads"],
         solve=attend_in_heads,
         case=_heads_case,
-        results=RESULTS,
         mistakes={
-            mark("You attend once, over the whole width; every head has its own weights."): (
-                _without_heads
-            ),
+            "attended_once": _without_heads,
             **variants(_heads, HEADS_MISTAKES | SCALES | WEIGHING),
         },
-        hints=(
-            mark(
-                "Head i takes the i-th slice of the features. Which array shape has time and "
-                "slice as separate axes?"
-            ),
-            mark(
-                "`x.reshape(batch, T, heads, -1).transpose(0, 2, 1, 3)` puts the heads next to "
-                "the batch. From there on it is attention as before, scaled by the width of one "
-                "head."
-            ),
-            mark(
-                "The way back undoes both steps in reverse order: transpose(0, 2, 1, 3), then "
-                "reshape to (batch, T_q, d_v)."
-            ),
-        ),
-        praise=mark("Every head has its own weights, and the heads stand side by side in order."),
     ),
 }

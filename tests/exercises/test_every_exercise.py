@@ -3,8 +3,9 @@
 import pytest
 from proof import examine, published
 
-from attention_course.exercises import EXERCISES, judging
+from attention_course.exercises import EXERCISES, MODULES, judging
 from attention_course.exercises.drawing import KINDS, draw_cases
+from attention_course.exercises.exercise import read
 
 NAMES = [name for name in EXERCISES if isinstance(EXERCISES[name], judging.Exercise)]
 NUMPY = [name for name in NAMES if not EXERCISES[name].imports]
@@ -41,6 +42,22 @@ def test_an_exercise_is_complete(name):
     assert len(exercise.hints) == 3
     assert exercise.called in exercise.question
     assert exercise.called in exercise.solution
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mistake_has_a_sentence(name):
+    exercise = EXERCISES[name]
+    assert exercise.mistakes.keys() - exercise.sentences.keys() == set()
+
+
+@pytest.mark.parametrize("module", MODULES.values())
+def test_a_sentence_has_a_mistake(module):
+    texts = read(module)
+    shared = texts.pop("mistakes", {}).keys()
+    assert shared - {key for name in NAMES for key in EXERCISES[name].mistakes} == set()
+    for name, text in texts.items():
+        assert text.get("mistakes", {}).keys() - EXERCISES[name].mistakes.keys() == set()
+        assert text.get("mistakes", {}).keys() & shared == set()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,13 +4,14 @@ import json
 import re
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from proof import examine
 
 from attention_course.errors import ExerciseError
-from attention_course.exercises import EXERCISES, judging
+from attention_course.exercises import EXERCISES, answering, judging
 from attention_course.exercises.exercise import Exercise, Verdict, give_hint, source
 from attention_course.exercises.judging import judge
 
@@ -35,7 +36,8 @@ DOUBLE = Exercise(
     solve=double,
     case=lambda draw: (draw.numbers(draw.size(), draw.length()),),
     results=("the doubled array",),
-    mistakes={"You add 2; multiply by it.": lambda x: x + 2},
+    sentences={"added": "You add 2; multiply by it."},
+    mistakes={"added": lambda x: x + 2},
 )
 PAIR = Exercise(
     name="99.pair",
@@ -330,9 +332,12 @@ def test_source_gives_text_that_runs_by_itself():
     assert namespace["of_ones"]() == 4.0
 
 
-def test_all_sentences_of_the_judge_can_be_filled():
-    for text in [*judging.SENTENCES.values(), *judging.TRAITS, *judging.COMMON]:
+def test_all_sentences_of_the_judge_are_used_and_can_be_filled():
+    code = "".join(Path(module.__file__).read_text("utf-8") for module in (judging, answering))
+    for key, text in judging.SENTENCES.items():
+        assert f'"{key}"' in code
         text.format_map(dict.fromkeys(re.findall(r"{(\w+)}", text), 1))
+    assert {*judging.TRAITS, *judging.COMMON} <= judging.SENTENCES.keys()
 
 
 @pytest.mark.parametrize("name", ["07.none", "nonsense", "", None, 3, ["06.rnn"], "06.attenion"])
