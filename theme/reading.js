@@ -292,27 +292,23 @@
     if (pages.front) {
       showInCards();
     }
-    if (pages.page) {
-      showSolvedBefore();
-    }
+    showSolvedBefore();
     showInPanel();
   }
 
-  function setUpProgress() {
-    const article = document.querySelector(".bd-article");
-    if (pages.page) {
-      article.append(panel);
-      // Quizzes build their questions after this script has run.
-      const observer = new MutationObserver(showSolvedBefore);
-      for (const quiz of document.querySelectorAll(".ac-quiz")) {
-        observer.observe(quiz, { childList: true, subtree: true });
-      }
-    } else if (pages.front) {
-      panel.querySelector("label").remove();
-      [...article.querySelectorAll(".sd-container-fluid")].at(-1).after(panel); // below the cards
+  const article = document.querySelector(".bd-article");
+  if (pages.page) {
+    article.append(panel);
+    // Quizzes build their questions after this script has run.
+    const observer = new MutationObserver(showSolvedBefore);
+    for (const quiz of document.querySelectorAll(".ac-quiz")) {
+      observer.observe(quiz, { childList: true, subtree: true });
     }
-    show();
+  } else if (pages.front) {
+    panel.querySelector("label").remove();
+    [...article.querySelectorAll(".sd-container-fluid")].at(-1).after(panel); // below the cards
   }
+  show();
 
   // --- definitions of terms (WCAG 1.4.13) -------------------------------------------------------
 
@@ -456,7 +452,6 @@
     });
   }
 
-  setUpProgress();
   setUpDefinitions();
   setUpSectionLinks();
   // After sphinx_copybutton, which makes its buttons at the same event and was loaded earlier.

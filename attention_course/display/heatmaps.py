@@ -102,8 +102,7 @@ def draw_heatmap(
     Args:
         ax: axes made by :func:`figure`.
         weights: array of shape (T_q, T_k).
-        queries: the tokens of the rows; None numbers them from 0.
-        keys: the tokens of the columns; None numbers them from 0.
+        queries: as for :func:`heatmaps`, and so are ``keys``.
         title: heading of the panel.
         limit: the absolute value shown by the strongest colour; None takes the largest present.
         digits: decimals of the printed numbers.

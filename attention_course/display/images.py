@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import re
 import xml.etree.ElementTree as ElementTree
-from collections import Counter
 from pathlib import Path
 
 from attention_course.assets import fetch
-from attention_course.display.svg import display, drawn
+from attention_course.display import svg
 from attention_course.errors import AssetError
 from attention_course.words import tr
 
@@ -25,8 +24,6 @@ _REFUSED = frozenset(
     | {"title", "desc"}
 )
 _LOCAL_URL = re.compile(r"url\(\s*['\"]?#([^)'\"\s]+)['\"]?\s*\)")
-
-_times_shown: Counter[str] = Counter()
 
 
 def show_image(name: str) -> None:
@@ -41,12 +38,8 @@ def show_image(name: str) -> None:
         AssetError: There is no such diagram, it cannot be downloaded, or it is damaged.
     """
     path = fetch(f"images/{name}.svg")
-    _times_shown[name] += 1
-    prefix = re.sub(r"\W", "-", name)
-    if _times_shown[name] > 1:
-        prefix += f"-{_times_shown[name]}"
-    markup, description = inline_svg(path, prefix)
-    display(drawn(markup, description, "ac-plot"), description)
+    markup, description = inline_svg(path, svg.numbered(re.sub(r"\W", "-", name)))
+    svg.display(svg.drawn(markup, description, "ac-plot"), description)
 
 
 def inline_svg(path: Path, prefix: str) -> tuple[str, str]:

@@ -63,8 +63,6 @@ _RULES = {
     "maxItems": mark("{key} has {given} entries instead of at most {wanted}"),
 }
 
-_times_shown: Counter[str] = Counter()
-
 
 def load_quiz(name: str) -> list[dict[str, Any]]:
     """Return the questions of a chapter's quiz; the errors are those of ``show_quiz``."""
@@ -124,10 +122,7 @@ def show_quiz(name: str) -> None:
         QuizError: The file is damaged, or a question breaks the schema.
     """
     questions = load_quiz(name)
-    _times_shown[name] += 1
-    element = "quiz_" + re.sub(r"\W", "_", name)
-    if _times_shown[name] > 1:
-        element += f"_{_times_shown[name]}"
+    element = svg.numbered("quiz_" + re.sub(r"\W", "_", name), "_")
     summary = trn(
         "Quiz {name}: {count} question.",
         "Quiz {name}: {count} questions.",

@@ -12,6 +12,7 @@ import html
 import io
 import re
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from attention_course.display.style import STYLE, require_description
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 # A notebook that is not trusted loses SVG, style sheets and empty attributes; what is hidden stays
 # hidden in it.
 _STYLE = "<style>.ac-untrusted { display: none } .ac-drawn { display: block !important }</style>"
+
+_times_shown: Counter[str] = Counter()
+
+
+def numbered(name: str, joint: str = "-") -> str:
+    """Return an id for a page: the name, with a number from the second time on."""
+    _times_shown[name] += 1
+    times = _times_shown[name]
+    return f"{name}{joint}{times}" if times > 1 else name
 
 
 def svg(fig: Figure, alt: str) -> str:

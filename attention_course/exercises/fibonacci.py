@@ -40,7 +40,7 @@ def _window(draw: Draw) -> tuple:
     first = draw.random.integers(-3, 4, 2) if draw.kind == "whole" else draw.numbers(2)
     values = [first[0], first[1]]
     if draw.kind == "small":  # the one that falls: its old values are the large ones
-        values = [1.0, (1 - 5**0.5) / 2]
+        values, steps = [1.0, (1 - 5**0.5) / 2], 20
     if draw.kind == "zeros":  # one that ends with 0, or has the mean 0
         values = [[1.0, -1.0], [0.0, 0.0]][draw.random.integers(2)]
         steps = 3
@@ -276,11 +276,10 @@ def probe_model(build, steps, weights, windows, targets, rate):
     model.run_eagerly = True
     windows, targets = windows.astype("float32"), targets.astype("float32")
     seen["output"] = model(windows)
-    seen["losses"] = []
-    for _ in range(2):
+    for key in ("before", "after"):
         model.reset_metrics()  # else the mean of all steps comes back
         loss = model.train_on_batch(windows, targets)
-        seen["losses"].append(loss[0] if isinstance(loss, list) else loss)
+        seen[key] = loss[0] if isinstance(loss, list) else loss
     trained = [np.ravel(by_shape()[weight.shape]) for weight in weights]
     return seen | {"trained": np.concatenate(trained)}
 
@@ -325,7 +324,7 @@ def _rnn(
             for w, m, v in zip(weights, first, second, strict=True)
         ]
     trained = np.concatenate([weight.ravel() for weight in weights])
-    return seen | {"losses": np.array(losses), "trained": trained}
+    return seen | {"before": losses[0], "after": losses[1], "trained": trained}
 
 
 def _explain_model(cases: Sequence[tuple], results: list, wrong: bool) -> Told:

@@ -356,7 +356,7 @@ def slack(exercise: Exercise, function: Callable, case: tuple, values: Parts) ->
 
 def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
     """The difference that any answer may have."""
-    return 0.1 * _most(value) if exercise.single else 1e-6 * abs(value) + 1e-30
+    return 0.1 * _most(value) if exercise.single else 1e-5 * abs(value) + 1e-30
 
 
 def _most(value: np.ndarray) -> np.ndarray:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _KIT = ("kit.js", "figure.js")
-
-_times_shown: Counter[str] = Counter()
 
 
 class FigureError(CourseError):
@@ -49,10 +46,7 @@ def show(name: str, data: Mapping[str, Any], picture: Figure, alt: str, **texts:
         alt: the same in words, at least a full sentence.
         **texts: ``title`` and ``instructions``.
     """
-    _times_shown[name] += 1
-    element = "fig-" + name.replace("_", "-")
-    if _times_shown[name] > 1:
-        element += f"-{_times_shown[name]}"
+    element = svg.numbered("fig-" + name.replace("_", "-"))
     output = markup(name, data, element, svg.svg(picture, alt), alt, **texts)
     svg.display(output, tr("Interactive figure: {title}. {alt}", title=texts["title"], alt=alt))
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 NAME = "self_attention"
 SCRIPT = "review_model.js"
-_LARGEST = 32_767  # of a 16-bit integer
 _ARRAYS = ("embedding/vars/0", "dense/vars/0", "dense/vars/1")
 
 
@@ -93,8 +92,7 @@ def _arrays(path: Path) -> list[np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             content = io.BytesIO(archive.read("model.weights.h5"))
         with h5py.File(content) as file:
-            layers = file["layers"]
-            return [layers[name][()] for name in _ARRAYS]
+            return [file[f"layers/{name}"][()] for name in _ARRAYS]
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(
             "{file} is damaged or holds another network; bring it back with: "
@@ -109,15 +107,13 @@ def pack(model: ReviewModel) -> dict[str, Any]:
     Every number of the embedding is rounded to a multiple of one step. That changes the
     probability of the course's reviews by less than 1e-4 (tests/interactive/test_export.py).
     """
-    step = float(np.abs(model.embedding).max()) / _LARGEST
+    step = float(np.abs(model.embedding).max()) / 32_767  # the largest integer of 16 bits
     integers = np.round(model.embedding / step).astype("<i2")
-    words = model.vocabulary.decode(range(OFFSET + 1, len(model.embedding)))
-    # Every character that ends a word, asked of the vocabulary itself. White space and
-    # punctuation beyond these 65,536 characters: none.
-    separators = "".join(sign for sign in map(chr, range(0x10000)) if not tokens(sign))
     return {
-        "words": words,
-        "separators": separators,
+        "words": model.vocabulary.decode(range(OFFSET + 1, len(model.embedding))),
+        # Every character that ends a word, asked of the vocabulary itself. White space and
+        # punctuation beyond these 65,536 characters: none.
+        "separators": "".join(sign for sign in map(chr, range(0x10000)) if not tokens(sign)),
         "length": model.length,
         "width": model.embedding.shape[1],
         "step": step,

@@ -21,8 +21,7 @@ function threeDigits(value) {
   return value.toPrecision(3);
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
+function middleOf(sorted) {
   const middle = (sorted.length - 1) / 2;
   return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 }
@@ -32,13 +31,9 @@ function look(data, kind, seed, pair, count) {
   const run = data.runs[`${kind}_${seed}`];
   const weights = run.weights[pair].map((value) => value / 1000);
   const effects = run.effects[pair].map((value) => value / 100);
-  return {
-    seed, weights, effects,
-    error: run.error[pair],
-    without: data.runs[`without_${seed}`].error[pair],
-    peaks: largestLags(weights, count, data.large),
-    moved: largestLags(effects, count, data.large),
-  };
+  const [error, without] = [run, data.runs[`without_${seed}`]].map((one) => one.error[pair]);
+  const [peaks, moved] = [weights, effects].map((all) => largestLags(all, count, data.large));
+  return { seed, weights, effects, error, without, peaks, moved };
 }
 
 function describe(run, truth, zero, partly) {
@@ -122,14 +117,15 @@ function build(figure, data) {
       chosen);
     errors.set(runs.map((one) => [String(one.seed), threeDigits(one.error),
       threeDigits(one.without)]), chosen);
-    const range = (values) => tr("{least} to {most}, median {median}", {
-      least: threeDigits(Math.min(...values)), most: threeDigits(Math.max(...values)),
-      median: threeDigits(median(values)) });
+    const range = (key) => {
+      const values = runs.map((one) => one[key]).sort((a, b) => a - b);
+      const [least, median, most] = [values[0], middleOf(values), values.at(-1)].map(threeDigits);
+      return tr("{least} to {most}, median {median}", { least, most, median });
+    };
     spread.textContent = tr("Test error of the {count} runs: {with}. Without attention: " +
       "{without}. Always answering 0: {zero}. “Largest” means: as many as there are lags. One " +
       "that is below half of the maximum is left out.", { count: runs.length,
-      with: range(runs.map((one) => one.error)), without: range(runs.map((one) => one.without)),
-      zero: threeDigits(zero) });
+      with: range("error"), without: range("without"), zero: threeDigits(zero) });
     numbers.set(run.weights.map((weight, place) => [
       truth.includes(place + 1) ? tr("{lag} (true)", { lag: place + 1 }) : String(place + 1),
       fixed(weight, 3), fixed(run.effects[place], 2)]));

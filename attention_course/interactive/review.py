@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from attention_course import environment, interactive
 from attention_course.datasets.vocabulary import tokens
@@ -37,6 +36,12 @@ def show_review() -> None:
     places = ["[start]", *tokens(text)]
     proof = {"text": text, "probability": probability}
     largest, word = max(zip(weights, places, strict=True))
+    if os.environ.get(environment.BOOK_VARIABLE):
+        script = export.script(model)
+        # The version in its address keeps a browser from showing an older model from its cache.
+        source = {"script": f"{export.SCRIPT}?v={export.version(script)}", "bytes": len(script)}
+    else:
+        source = {"model": export.pack(model)}
     fig, ax = plots.figure(width=4.6, height=3.2)
     ax.barh(range(len(places)), weights, color=plots.COLOURS["blue"])
     ax.set_yticks(range(len(places)), places)
@@ -45,7 +50,7 @@ def show_review() -> None:
     ax.set_title(tr("probability of positive: {probability}", probability=f"{probability:.3f}"))
     interactive.show(
         "review",
-        {"examples": EXAMPLES, "proof": proof, **_model_or_its_place(model)},
+        {"examples": EXAMPLES, "proof": proof, **source},
         title=tr("Type your own review"),
         instructions=tr(
             "Load the model, then type, or take an example. All of it happens on this page: what "
@@ -61,11 +66,3 @@ def show_review() -> None:
             probability=f"{probability:.3f}",
         ),
     )
-
-
-def _model_or_its_place(model: export.ReviewModel) -> dict[str, Any]:
-    if not os.environ.get(environment.BOOK_VARIABLE):
-        return {"model": export.pack(model)}
-    script = export.script(model)
-    # The version in its address keeps a browser from showing an older model from its cache.
-    return {"script": f"{export.SCRIPT}?v={export.version(script)}", "bytes": len(script)}

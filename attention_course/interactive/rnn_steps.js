@@ -52,25 +52,22 @@ function createChain(count) {
         const before = place ? pitch : 1.1 * pitch; // to the box before, or to the beginning
         const read = place < current;
         const now = place === current - 1;
-        const text = (y, content, look) => label(content, { y, ...look });
         return at(pitch * (place + 1.1), 0,
           // From the edge of one box to the edge of the next, however far that is.
           drawing("svg", { x: `${-before}%`, y: 150, width: `${before}%`, overflow: "visible" },
             ...arrow(place ? 2 * box : box, 0, "100%", 0, 0, now, -box)),
           ...arrow(0, 216, 0, 181, -90, now),
           ...arrow(0, 120, 0, 86, -90, false),
-          drawing("rect", {
-            x: -box, y: 122, width: 2 * box, height: 57, rx: 7,
+          drawing("rect", { x: -box, y: 122, width: 2 * box, height: 57, rx: 7,
             fill: now ? paint("blue") : "none", "fill-opacity": 0.25,
             stroke: paint(now ? "blue" : "text"), "stroke-width": now ? 3.5 : 1.3,
-            "stroke-dasharray": read ? null : "5 4",
-          }),
-          text(155, "tanh"),
-          text(25, `h${"₀₁₂₃₄₅₆₇₈₉"[place + 1]}`),
-          ...(read ? state.map((value, neuron) => text(50 + 20 * neuron, fixed(value, 4)))
-            : [text(61, "?")]),
-          text(236, words[place], { "font-weight": now ? 700 : 400 }),
-          text(259, `[${x.join(", ")}]`));
+            "stroke-dasharray": read ? null : "5 4" }),
+          label("tanh", { y: 155 }),
+          label(`h${"₀₁₂₃₄₅₆₇₈₉"[place + 1]}`, { y: 25 }),
+          ...(read ? state.map((value, neuron) => label(fixed(value, 4), { y: 50 + 20 * neuron }))
+            : [label("?", { y: 61 })]),
+          label(words[place], { y: 236, "font-weight": now ? 700 : 400 }),
+          label(`[${x.join(", ")}]`, { y: 259 }));
       }));
     },
   };
@@ -92,14 +89,11 @@ function build(figure, { words, vectors, W, U, b }) {
   const arithmetic = neurons.map(() => note());
   const states = named(tr("The states so far"), tr("after reading"));
   figure.add(
-    figure.group(back, forward, figure.slider("step", {
-      label: tr("Step"), min: 1, max: count, step: 1,
-      format: (number) => tr("{step} of {count}: {word}",
-        { step: number, count, word: quoted(words[figure.state[places[number - 1]]]) }),
-    })),
+    figure.group(back, forward, figure.slider("step", { label: tr("Step"), min: 1, max: count,
+      step: 1, format: (step) => tr("{step} of {count}: {word}",
+        { step, count, word: quoted(words[figure.state[places[step - 1]]]) }) })),
     figure.group(...places.map((key, place) => figure.choice(key, {
-      label: tr("Word {number}", { number: place + 1 }),
-      options: [...words.entries()],
+      label: tr("Word {number}", { number: place + 1 }), options: [...words.entries()],
     })), figure.button(tr("Exchange words 1 and 3"), (state) => {
       [state.word1, state.word3] = [state.word3, state.word1];
     })),
@@ -130,10 +124,9 @@ function build(figure, { words, vectors, W, U, b }) {
       row(tr("tanh: new h"), now.state),
     ], 4);
     arithmetic.forEach((line, neuron) => {
-      line.textContent = tr("Into neuron {neuron}: x W is {word}; h {matrix} is {memory}.", {
-        neuron, word: written(now.x, 0, W, neuron), matrix: memory,
-        memory: written(now.old, 4, scaled, neuron),
-      });
+      line.textContent = tr("Into neuron {neuron}: x W is {word}; h {matrix} is {memory}.",
+        { neuron, word: written(now.x, 0, W, neuron), matrix: memory,
+          memory: written(now.old, 4, scaled, neuron) });
     });
     states.set([
       row(tr("nothing"), b.map(() => 0)),

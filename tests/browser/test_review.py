@@ -15,6 +15,7 @@ from figure_reading import afresh, alone, output_of
 from attention_course import environment, interactive
 from attention_course.datasets import reviews
 from attention_course.datasets.vocabulary import START, UNKNOWN, Vocabulary, tokens
+from attention_course.display import svg
 from attention_course.interactive import export, review
 
 CHAPTER = "05_keras_attention"
@@ -84,7 +85,7 @@ def output_elsewhere():
     bundles = []
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(environment.BOOK_VARIABLE, raising=False)
-        patch.setattr(interactive, "_times_shown", interactive.Counter())
+        patch.setattr(svg, "_times_shown", svg.Counter())
         patch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
         review.show_review()
     return bundles[0]["text/html"]

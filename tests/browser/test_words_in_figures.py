@@ -9,8 +9,9 @@ import pseudo
 import pytest
 from figure_reading import alone
 
-from attention_course import environment, interactive
+from attention_course import environment
 from attention_course.datasets.vocabulary import tokens
+from attention_course.display import svg
 from attention_course.interactive import (
     alignment,
     four_words,
@@ -44,7 +45,7 @@ def outputs(tmp_path_factory):
         for name, value in pseudo.write_catalogues(tmp_path_factory.mktemp("locales")).items():
             patch.setenv(name, value)
         patch.delenv(environment.BOOK_VARIABLE, raising=False)
-        patch.setattr(interactive, "_times_shown", interactive.Counter())
+        patch.setattr(svg, "_times_shown", svg.Counter())
         patch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
         for show in SHOW.values():
             show()

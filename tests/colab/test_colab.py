@@ -44,6 +44,7 @@ RUNNER = Path(__file__).with_name("run_notebook.py")
 VISITOR = Path(__file__).with_name("use_outputs.py")
 # What Colab has, as far as this course touches it. It has neither jupyterquiz nor this package.
 PACKAGES = [
+    "cloudpickle",
     "h5py",
     "ipykernel",
     "ipython",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from attention_course.display import images
+from attention_course.display import images, svg
 from attention_course.errors import AssetError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,9 +43,9 @@ def drawing(tmp_path):
 def shown(monkeypatch):
     bundles = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: bundles.append(data))
-    images._times_shown.clear()
+    svg._times_shown.clear()
     yield bundles
-    images._times_shown.clear()
+    svg._times_shown.clear()
 
 
 def ids_in(markup):
@@ -136,7 +136,7 @@ def test_shown_twice(monkeypatch, drawing, shown):
         images.show_image("box")
     ids = [ids_in(bundle["text/html"]) for bundle in shown]
     assert len({name for group in ids for name in group}) == 3 * len(ids[0])
-    images._times_shown.clear()
+    svg._times_shown.clear()
     images.show_image("box")
     assert shown[3] == shown[0], "a fresh kernel gives the same output"
 

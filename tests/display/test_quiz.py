@@ -11,7 +11,7 @@ import pytest
 import samples
 from bs4 import BeautifulSoup
 
-from attention_course.display import quiz
+from attention_course.display import quiz, svg
 from attention_course.errors import AssetError, QuizError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,9 +31,9 @@ def shown(monkeypatch):
     """Collect what is displayed, and count ids from the start."""
     bundles = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: bundles.append(data))
-    quiz._times_shown.clear()
+    svg._times_shown.clear()
     yield bundles
-    quiz._times_shown.clear()
+    svg._times_shown.clear()
 
 
 # --- the course's own quizzes -----------------------------------------------------------------
@@ -383,7 +383,7 @@ def here(monkeypatch, tmp_path, good):
 
 def test_output_is_repeatable(here, shown):
     quiz.show_quiz("00_test")
-    quiz._times_shown.clear()
+    svg._times_shown.clear()
     random.seed(5)
     quiz.show_quiz("00_test")
     assert shown[0] == shown[1]

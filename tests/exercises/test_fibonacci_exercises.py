@@ -31,7 +31,7 @@ def test_why():
         return weights, numbers[-1]
 
     def leaking(window):
-        scores = np.where(np.arange(len(window)) < len(window) - 2, -12.0, 0.0)
+        scores = np.where(np.arange(len(window)) < len(window) - 2, -16.0, 0.0)
         weights = np.exp(scores) / np.exp(scores).sum()
         return weights, 1 / weights[-1]
 
@@ -170,8 +170,8 @@ def test_rnn():
             "not compiled": (rnn(optimizer=None), "not compiled"),
             "sgd": (rnn(optimizer="sgd"), "optimiser SGD"),
             "clipped": (clipped, "should be"),
-            "absolute error": (rnn(loss="mae"), "the squared error before and after"),
-            "huber": (rnn(loss=half_squared), "the squared error before and after"),
+            "absolute error": (rnn(loss="mae"), "the squared error before training"),
+            "huber": (rnn(loss=half_squared), "the squared error before training"),
             "regularised": (
                 rnn(lambda: layers.SimpleRNN(2, kernel_regularizer="l2")),
                 "regulariser",
@@ -436,7 +436,7 @@ def test_layer():
             "a model with three weights": (lambda: layers.SimpleRNN(2), "has 3 weights"),
             "weights in __init__": (Early, "in __init__"),
             "call returns nothing": (layer_of(lambda x, W, b: None), "returns None"),
-            "an error in __init__": (Raising, "at the line `self.units = unit`"),
+            "an error in __init__": (Raising, "at the line `self.units = unit"),
             "numpy in call": (
                 layer_of(lambda x, W, b: summed(np.exp(scored(x, W, b)), x)),
                 "np.exp(scored(x, W, b))",

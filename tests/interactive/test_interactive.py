@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from attention_course import interactive, words
-from attention_course.display import plots, style
+from attention_course.display import plots, style, svg
 from attention_course.display.plots import PlotError
 from attention_course.interactive import FigureError
 
@@ -23,7 +23,7 @@ def scripts(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes((interactive._FOLDER / name).read_bytes())
     (tmp_path / "probe.js").write_text('function build(figure, data) { /* "</script>" */ }')
     monkeypatch.setattr(interactive, "_FOLDER", tmp_path)
-    monkeypatch.setattr(interactive, "_times_shown", interactive.Counter())
+    monkeypatch.setattr(svg, "_times_shown", svg.Counter())
     return tmp_path
 
 

@@ -1,5 +1,7 @@
 """Recipes: found by name, of the models that ``models`` builds; those of the recall task."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,15 @@ from attention_course.training.recipes import recall, recipe
 
 @pytest.mark.parametrize("name", models.NAMES)
 def test_a_recipe_trains_the_model_of_its_name(name):
+    family = import_module(f"attention_course.models.{models.family(name)}")
     found = recipe(name)
-    built, same = found.build(), models.build(name)
-    assert found.name == built.name == same.name == name
-    assert [w.shape for w in built.weights] == [w.shape for w in same.weights]
-    assert built.get_compile_config() == same.get_compile_config()
+    assert found.name == name
+    if family.__name__.endswith("ngram"):  # whose recipe says the sizes, for the search
+        built, same = found.build(), models.build(name)
+        assert built.name == same.name == name
+        assert built.to_json() == same.to_json()
+    else:
+        assert found.build is family.BUILDERS[name]
 
 
 def test_an_unknown_name_is_answered_with_a_suggestion():
