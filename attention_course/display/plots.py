@@ -7,6 +7,6 @@
 # ruff: noqa: F401
 from attention_course.display.charts import bars, lines
 from attention_course.display.heatmaps import draw_heatmap, heatmap, heatmaps
-from attention_course.display.style import COLOURS, PlotError, figure, line_style
+from attention_course.display.style import COLOURS, DASHES, PlotError, figure, line_style
 from attention_course.display.svg import show, svg
 from attention_course.display.tokens import token_weights
