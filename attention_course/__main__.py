@@ -66,9 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 
     train = _add(commands, "train", _train, tr("train a model again and write it with its card"))
     train.add_argument("name", metavar="NAME", help=tr("model, such as simple_rnn"))
-    train.add_argument(
-        "--seed", type=_count, help=tr("train this one seed (default: the recipe's)")
-    )
+    seed = tr("train this one seed (default: the recipe's)")
+    train.add_argument("--seed", type=_count, help=seed)
     _add_training(train)
 
     summary = tr("train seeds and models side by side, here or on many machines")
@@ -77,11 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_number(sweep, "--seeds", _count, tr("such as 0 1 2 (default: the recipe's)"), nargs="+")
     _add_training(sweep)
     place = sweep.add_mutually_exclusive_group()
-    place.add_argument(
-        "--address",
-        metavar="tcp://HOST:PORT",
-        help=tr("a running Dask scheduler, whose workers train"),
-    )
+    scheduler = tr("a running Dask scheduler, whose workers train")
+    place.add_argument("--address", metavar="tcp://HOST:PORT", help=scheduler)
     workers = tr("processes on this machine (default: one for each core)")
     _add_number(place, "--workers", _positive, workers)
 
@@ -129,9 +125,8 @@ def _add(
     run: Callable[[argparse.Namespace], int],
     summary: str,
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name, help=summary, description=summary[:1].upper() + summary[1:] + "."
-    )
+    described = summary[:1].upper() + summary[1:] + "."
+    parser = commands.add_parser(name, help=summary, description=described)
     parser.set_defaults(run=run)
     return parser
 

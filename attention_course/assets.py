@@ -7,6 +7,7 @@ pip installed, checks its sha256 against the packaged registry, and keeps it in 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import difflib
 import functools
@@ -14,6 +15,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import ssl
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -108,12 +110,8 @@ def registry_text(root: Path) -> str:
 def write_registry(root: Path) -> int:
     """Write the registry of a checkout and return how many files it lists.
 
-    Args:
-        root: The checkout, as ``checkout_root`` returns it.
-
     Raises:
-        AssetError: A file name holds a space.
-        StorageError: The registry cannot be written.
+        AssetError, StorageError: A file name holds a space, or the registry cannot be written.
     """
     text = registry_text(root)
     write_text(root / "attention_course" / REGISTRY.name, text)
@@ -152,14 +150,14 @@ def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
     names = known()
     if name not in names:
         near = difflib.get_close_matches(name, sorted(names), n=1)
-        raise AssetError(
-            tr("This course has no file {name!r}; did you mean {near!r}?", name=name, near=near[0])
-            if near
-            else tr(
-                "This course has no file {name!r}; its files are in {folders}.",
-                name=name,
-                folders=folders,
+        if near:
+            raise AssetError(
+                "This course has no file {name!r}; did you mean {near!r}?", name=name, near=near[0]
             )
+        raise AssetError(
+            "This course has no file {name!r}; its files are in {folders}.",
+            name=name,
+            folders=folders,
         )
 
 
@@ -169,8 +167,7 @@ def _from_cache_or_web(name: str, sha256: str) -> Path:
     with contextlib.suppress(OSError):  # not there, or in a folder that this user may not enter
         if _sha256(cached) == sha256:
             return cached
-    folder = _writable(cache, cached.parent)
-    return _download(name, sha256, folder)
+    return _download(name, sha256, _writable(cache, cached.parent))
 
 
 def _cache_folder() -> Path:
@@ -219,19 +216,15 @@ def _writable(cache: Path, parent: Path) -> Path:
 def _temporary_cache() -> Path:
     """Return a folder that serves as cache for as long as this process runs."""
     try:
-        folder = tempfile.TemporaryDirectory(prefix="attention-course-", ignore_cleanup_errors=True)
+        folder = tempfile.mkdtemp(prefix="attention-course-")
     except OSError as error:
         raise AssetError(
             "Neither the cache folder nor the temporary folder can be written to; set "
             "{variable} to a folder that can.",
             variable=CACHE_VARIABLE,
         ) from error
-    _KEPT.append(folder)
-    return Path(folder.name)
-
-
-# A TemporaryDirectory is deleted with its object: this keeps it to the end of the process.
-_KEPT: list[tempfile.TemporaryDirectory] = []
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def raw_base() -> str:

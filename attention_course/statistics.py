@@ -90,13 +90,8 @@ def unpack_answers(report: dict[str, Any]) -> np.ndarray:
     try:
         packed = base64.b64decode(report["right"], validate=True)
         if len(packed) != -(-report["examples"] // 8):
-            raise ValueError(
-                tr(
-                    "{bytes} bytes for {count} examples",
-                    bytes=len(packed),
-                    count=report["examples"],
-                )
-            )
+            told = {"bytes": len(packed), "count": report["examples"]}
+            raise ValueError(tr("{bytes} bytes for {count} examples", **told))
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise ModelError(
             "The answers of a card are missing or damaged ({reason}): restore the card with "
@@ -125,12 +120,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> dict[str, Any]:
 
     first, second = np.ravel(first).astype(bool), np.ravel(second).astype(bool)
     if first.size != second.size or not first.size:
+        sizes = {"first": first.size, "second": second.size}
         raise ValueError(
-            tr(
-                "{first} and {second} answers are not about the same examples.",
-                first=first.size,
-                second=second.size,
-            )
+            tr("{first} and {second} answers are not about the same examples.", **sizes)
         )
     total = first.size
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())

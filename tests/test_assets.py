@@ -518,7 +518,7 @@ def test_nowhere_to_write(installed, tmp_path, monkeypatch):
     monkeypatch.delenv("ATTENTION_COURSE_CACHE")
     monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path)
     monkeypatch.setattr("tempfile.TemporaryFile", refuse_to_write)
-    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse_to_write)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse_to_write)
     assets._temporary_cache.cache_clear()
     with pytest.raises(AssetError) as error:
         assets.fetch(NAME)

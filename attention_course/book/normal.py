@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def dumps(notebook: nbformat.NotebookNode) -> str:
 
 def write(notebook: nbformat.NotebookNode, path: Path) -> bool:
     """Write the file whole or not at all; True if it changed."""
-    data = dumps(notebook).encode("utf-8")
-    if path.exists() and path.read_bytes() == data:
+    text = dumps(notebook)
+    if path.exists() and path.read_bytes() == text.encode():
         return False
-    storage.write_whole(path, lambda partial: partial.write_bytes(data))
+    storage.write_text(path, text)
     return True
 
 
@@ -84,14 +85,12 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
 
 def _cell_id(stem: str, kind: str, source: str, taken: set[str]) -> str:
     """Twelve hexadecimal digits from the content; equal cells are told apart by their order."""
-    repeat = 0
-    while True:
+    for repeat in itertools.count():
         text = "\0".join((stem, kind, source, str(repeat)))
         cell_id = hashlib.sha256(text.encode()).hexdigest()[:12]
         if cell_id not in taken:
             taken.add(cell_id)
             return cell_id
-        repeat += 1
 
 
 def outputs(stored: Iterable[dict], count: int | None) -> Iterator[dict]:

@@ -49,18 +49,14 @@ def update(paths: Iterable[Path]) -> bool:
     failed = []
 
     def store(path: Path, problem: str | None, seconds: float) -> None:
+        told = {"name": path.stem, "seconds": seconds}
         if problem:
             failed.append(path)
             print(problem, file=sys.stderr)
-            return
-        changed = write(normalise(notebooks[path], path.stem), path)
-        told = {"name": path.stem, "seconds": seconds}
-        print(
-            tr("{name}: stored ({seconds:.1f} s)", **told)
-            if changed
-            else tr("{name}: unchanged ({seconds:.1f} s)", **told),
-            flush=True,
-        )
+        elif write(normalise(notebooks[path], path.stem), path):
+            print(tr("{name}: stored ({seconds:.1f} s)", **told), flush=True)
+        else:
+            print(tr("{name}: unchanged ({seconds:.1f} s)", **told), flush=True)
 
     execution.run(notebooks, store)
     return not failed

@@ -248,12 +248,9 @@ def _json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _chapters(env: BuildEnvironment) -> list[str]:
-    return sorted(page for page in env.found_docs if env.doc2path(page).endswith(".ipynb"))
-
-
 def _questions(app: Sphinx) -> dict[str, list[str]]:
-    return chapter_questions(_chapters(app.env), Path(app.srcdir) / "quizzes")
+    pages = [page for page in app.env.found_docs if app.env.doc2path(page).endswith(".ipynb")]
+    return chapter_questions(pages, Path(app.srcdir) / "quizzes")
 
 
 # --- language ------------------------------------------------------------------------------

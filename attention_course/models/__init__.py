@@ -46,17 +46,15 @@ def family(name: str) -> str:
     if name not in NAMES:
         close = difflib.get_close_matches(str(name), NAMES, n=1)
         if close:
-            told = tr(
+            raise ModelError(
                 "There is no model called {name!r}: did you mean {close}?",
                 name=name,
                 close=close[0],
             )
-        else:
-            known = ", ".join(NAMES)
-            told = tr(
-                "There is no model called {name!r}: known are {known}.", name=name, known=known
-            )
-        raise ModelError(told)
+        known = ", ".join(NAMES)
+        raise ModelError(
+            "There is no model called {name!r}: known are {known}.", name=name, known=known
+        )
     return NAMES[name]
 
 

@@ -24,8 +24,13 @@ def load_card(name: str) -> dict[str, Any]:
         AssetError: there is no such card, or it cannot be fetched.
         ModelError: the file is not a card (damaged JSON, or a part is missing).
     """
-    path = assets.fetch(f"models/{name}.json")
-    return read_card(path)
+    return read_card(assets.fetch(f"models/{name}.json"))
+
+
+def epoch_seconds(run: dict[str, Any]) -> list[float]:
+    """Return what every epoch of a card's run took, those on all training data included."""
+    refit = run.get("refit", {})
+    return [*run.get("seconds_per_epoch", []), *refit.get("seconds_per_epoch", [])]
 
 
 def read_card(path: Path) -> dict[str, Any]:

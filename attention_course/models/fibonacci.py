@@ -85,14 +85,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 """Model -> what :func:`build` is given for it."""
 
 
-def _builder(name: str) -> Callable[[], keras.Model]:
-    # An epoch has 826 steps in the first task and 125 in the second.
-    fast = (
-        {"rolled": False, "steps_per_execution": 118}
-        if name.startswith("fibonacci")
-        else {"rolled": True, "steps_per_execution": 25}
-    )
-    return partial(build, name, **OPTIONS[name], **fast)
-
-
-BUILDERS: dict[str, Callable[[], keras.Model]] = {name: _builder(name) for name in OPTIONS}
+# An epoch has 826 steps in the first task, and 125 in the second.
+_FIRST = {"rolled": False, "steps_per_execution": 118}
+BUILDERS: dict[str, Callable[[], keras.Model]] = {
+    name: partial(build, name, **options, **(_FIRST if name.startswith("fibonacci") else {}))
+    for name, options in OPTIONS.items()
+}

@@ -4,7 +4,6 @@ All take int32 word numbers ``(batch, length)`` and return the probability of a 
 ``(batch, 1)``. Number 0 is padding and is masked in every one of them.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -90,17 +89,16 @@ def _classifier(name: str, tokens: Any, features: Any) -> keras.Model:
 
 _BRIEF = {"num_words": 10_000, "length": 200}
 _LONG = {"num_words": 5_000, "length": 400}
-READS: dict[Callable[..., keras.Model], dict[str, int]] = {
-    simple_rnn: _BRIEF,
-    rnn_attention: _BRIEF,
-    self_attention: _LONG,
-    word_average: _LONG,
-    lstm: _LONG,
-    lstm_attention: _LONG,
-    bilstm_attention: _BRIEF,
+BUILDERS: dict[str, partial[keras.Model]] = {
+    build.__name__: partial(build, **reads)
+    for build, reads in (
+        (simple_rnn, _BRIEF),
+        (rnn_attention, _BRIEF),
+        (self_attention, _LONG),
+        (word_average, _LONG),
+        (lstm, _LONG),
+        (lstm_attention, _LONG),
+        (bilstm_attention, _BRIEF),
+    )
 }
-"""Builder -> how many words its model knows, and how many of a review it reads."""
-
-BUILDERS: dict[str, Callable[[], keras.Model]] = {
-    build.__name__: partial(build, **reads) for build, reads in READS.items()
-}
+"""Name -> builder, with how many words its model knows, and how many of a review it reads."""

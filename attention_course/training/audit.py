@@ -6,12 +6,7 @@ from typing import Any
 
 from attention_course import assets, models
 from attention_course.models import cards
-from attention_course.statistics import (
-    accuracy,
-    mean_interval,
-    unpack_answers,
-    wilson_interval,
-)
+from attention_course.statistics import accuracy, mean_interval, unpack_answers, wilson_interval
 from attention_course.training.recipes import recipe as find_recipe
 from attention_course.words import tr
 
@@ -78,12 +73,8 @@ def differences(
                 yield from differences(measured[key], stored[key], allowed, inner)
     elif isinstance(stored, list) and isinstance(measured, list):
         if len(stored) != len(measured):
-            yield tr(
-                "{place}: {found} values measured, {card} on the card",
-                place=place,
-                found=len(measured),
-                card=len(stored),
-            )
+            numbers = {"place": place, "found": len(measured), "card": len(stored)}
+            yield tr("{place}: {found} values measured, {card} on the card", **numbers)
         for index, (one, other) in enumerate(zip(measured, stored, strict=False)):
             yield from differences(one, other, tolerance, f"{place}[{index}]")
     elif isinstance(stored, float) or isinstance(measured, float):
@@ -91,9 +82,8 @@ def differences(
             numbers = {"place": place, "found": measured, "card": stored}
             yield tr("{place}: measured {found:.5g}, card {card:.5g}", **numbers)
     elif measured != stored:
-        yield tr(
-            "{place}: measured {found!r}, card {card!r}", place=place, found=measured, card=stored
-        )
+        both = {"place": place, "found": measured, "card": stored}
+        yield tr("{place}: measured {found!r}, card {card!r}", **both)
 
 
 def contradictions(card: dict[str, Any]) -> Iterator[str]:
@@ -126,11 +116,7 @@ def contradictions(card: dict[str, Any]) -> Iterator[str]:
     if "baseline" in card:
         for told in _accuracy_faults(card["baseline"]["test"]):
             yield tr("baseline: {told}", told=told)
-    seconds = sum(
-        sum(part.get("seconds_per_epoch", []))
-        for run in card["runs"]
-        for part in (run, run.get("refit", {}))
-    )
+    seconds = sum(sum(cards.epoch_seconds(run)) for run in card["runs"])
     if abs(seconds - card["training"]["seconds_total"]) > 0.06:
         yield tr("the seconds of the epochs do not add up to those of the training")
 
@@ -138,21 +124,15 @@ def contradictions(card: dict[str, Any]) -> Iterator[str]:
 def _accuracy_faults(report: dict[str, Any]) -> Iterator[str]:
     for key, value in accuracy(unpack_answers(report)).items():
         if report[key] != value:
-            yield tr(
-                "{key} {card} does not follow from the answers, which give {value}",
-                key=key,
-                card=report[key],
-                value=value,
-            )
+            told = {"key": key, "card": report[key], "value": value}
+            yield tr("{key} {card} does not follow from the answers, which give {value}", **told)
     groups = report.get("by_length")
     for group in groups or []:
         right = round(group["accuracy"] * group["examples"])
         ends = [round(end, 5) for end in wilson_interval(right, group["examples"])]
         if group["interval"] != ends:
-            yield tr(
-                "the interval of {words} words does not follow from its accuracy",
-                words=group["words"],
-            )
+            words = group["words"]
+            yield tr("the interval of {words} words does not follow from its accuracy", words=words)
     if groups is not None:
         share = sum(g["accuracy"] * g["examples"] for g in groups) / report["examples"]
         if abs(share - report["score"]) > 2e-5:

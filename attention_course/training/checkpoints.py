@@ -86,7 +86,18 @@ class Checkpoints:
                 state, identity = _read(path)
             except _DAMAGED:
                 continue
-            self._check(identity)
+            different = [
+                tr("{key} {then!r} then, {now!r} now", key=key, then=then, now=now)
+                for key in sorted(identity | self.identity)
+                if (then := identity.get(key)) != (now := self.identity.get(key))
+            ]
+            if different:
+                raise CheckpointError(
+                    "The unfinished run in {folder} is another one ({told}): go on with its "
+                    "settings, or delete that folder to start anew.",
+                    folder=self.folder,
+                    told=", ".join(different),
+                )
             return state
         if paths:
             raise CheckpointError(
@@ -100,24 +111,6 @@ class Checkpoints:
         """The checkpoints, newest first."""
         found = [path for path in self.folder.glob("*.npz") if _NAME.fullmatch(path.name)]
         return sorted(found, reverse=True)
-
-    def _check(self, identity: dict[str, Any]) -> None:
-        both = (
-            (key, identity.get(key), self.identity.get(key))
-            for key in sorted(identity | self.identity)
-        )
-        different = [
-            tr("{key} {then!r} then, {now!r} now", key=key, then=then, now=now)
-            for key, then, now in both
-            if then != now
-        ]
-        if different:
-            raise CheckpointError(
-                "The unfinished run in {folder} is another one ({told}): go on with its "
-                "settings, or delete that folder to start anew.",
-                folder=self.folder,
-                told=", ".join(different),
-            )
 
 
 def _read(path: Path) -> tuple[State, dict[str, Any]]:

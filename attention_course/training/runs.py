@@ -150,54 +150,24 @@ def finish(plan: Plan, splits: Splits, finished: Sequence[Result]) -> dict[str, 
         plan, splits: what was trained.
         finished: the result of every seed, in the order of ``plan.seeds``.
     """
-    card = write_model(plan.recipe, splits, finished, plan.epochs, plan.folder, plan.unfinished)
+    recipe, runs = plan.recipe, [run for _, run in finished]
+    # What takes long comes first, so that model and card are renamed right after each other.
+    further = recipe.further(recipe.name, runs, plan.epochs) if recipe.further else {}
+    model = recipe.build()
+    model.set_weights(finished[0][0])
+    path = plan.folder / f"{recipe.name}.keras"
+    # A copy made from the configuration holds no optimiser: the file is a third of the size.
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    write_whole(path, copy.save, plan.unfinished)
+    card = _card(plan, splits, model, runs, path) | further
+    write_json(path.with_suffix(".json"), card, plan.unfinished)
     for seed in plan.seeds:
         shutil.rmtree(plan.seed_folder(seed), ignore_errors=True)
     for folder in (plan.unfinished, plan.unfinished.parent):
         with contextlib.suppress(OSError):  # not empty: other seeds or models wait there
             folder.rmdir()
     return card
-
-
-def write_model(
-    recipe: Recipe,
-    splits: Splits,
-    finished: Sequence[Result],
-    epochs: int,
-    folder: Path,
-    scratch: Path,
-) -> dict[str, Any]:
-    """Write the model file and the card of finished seeds, and return the card.
-
-    Args:
-        recipe, splits, epochs: what was trained.
-        finished: what :func:`run_seed` returned for each seed; the file holds the first.
-        folder: where to write.
-        scratch: where files are made before they are renamed; on the same file system.
-    """
-    runs = [run for _, run in finished]
-    # What takes long comes first, so that model and card are renamed right after each other.
-    further = recipe.further(recipe.name, runs, epochs) if recipe.further else {}
-    model = recipe.build()
-    model.set_weights(finished[0][0])
-    path = folder / f"{recipe.name}.keras"
-    # A copy made from the configuration holds no optimiser: the file is a third of the size.
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
-    write_whole(path, copy.save, scratch)
-    card = _card(recipe, splits, model, runs, epochs, path) | further
-    write_json(folder / f"{recipe.name}.json", card, scratch)
-    return card
-
-
-def fit(
-    recipe: Recipe, splits: Splits, seed: int, epochs: int
-) -> tuple[keras.Model, dict[str, Any]]:
-    """Fit one seed of ``recipe``, leaving nothing on disk.
-
-    Returns the model with the weights that are kept, and what the card says of this run.
-    """
-    return _fit(recipe, splits, seed, epochs)
 
 
 def run_seed(
@@ -224,7 +194,7 @@ def run_seed(
     this = identity(recipe, splits, seed, epochs)
     result = load_result(folder, this)
     if result is None:
-        model, run = _fit(recipe, splits, seed, epochs, folder, title, alone)
+        model, run = fit(recipe, splits, seed, epochs, folder, title, alone)
         result = model.get_weights(), run
         store_result(folder, this, result)
     return result
@@ -248,7 +218,7 @@ def store_result(folder: Path, identity: dict[str, Any], result: Result) -> None
         shutil.rmtree(folder / part, ignore_errors=True)
 
 
-def _fit(
+def fit(
     recipe: Recipe,
     splits: Splits,
     seed: int,
@@ -257,6 +227,10 @@ def _fit(
     title: str | None = None,
     alone: Callable[[], AbstractContextManager] = nullcontext,
 ) -> tuple[keras.Model, dict[str, Any]]:
+    """Fit one seed; without a folder nothing is left on disk. The rest is as in :func:`run_seed`.
+
+    Returns the model with the weights that are kept, and what the card says of this run.
+    """
     model, recorder = _run_epochs(recipe, splits, seed, epochs, folder, "choose", title, alone)
     run = {
         "seed": seed,
@@ -312,20 +286,17 @@ def _run_epochs(
     recorder.set_model(model)
     done = recorder.restore(checkpoints.load() if checkpoints else None)
     if done < epochs and not recorder.out_of_patience(done):
-        callbacks: list[keras.callbacks.Callback] = [recorder]
-        options = {
-            "epochs": epochs,
-            "initial_epoch": done,
-            "batch_size": recipe.batch_size,
-            "validation_data": (splits.x_val, splits.y_val) if choosing else None,
-            "verbose": 0,
-        }
-        if title is None:
-            model.fit(splits.x_train, splits.y_train, callbacks=callbacks, **options)
-        else:
-            with ShowProgress(title, epochs, done) as progress:
-                callbacks.append(progress)
-                model.fit(splits.x_train, splits.y_train, callbacks=callbacks, **options)
+        with ShowProgress(title, epochs, done) if title else nullcontext() as progress:
+            model.fit(
+                splits.x_train,
+                splits.y_train,
+                epochs=epochs,
+                initial_epoch=done,
+                batch_size=recipe.batch_size,
+                validation_data=(splits.x_val, splits.y_val) if choosing else None,
+                callbacks=[recorder, progress] if progress else [recorder],
+                verbose=0,
+            )
     return model, recorder
 
 
@@ -347,6 +318,9 @@ def _seeded(recipe: Recipe, seed: int) -> keras.Model:
         "Keras alone, and nothing else in this process while it builds.",
         model=recipe.name,
     )
+
+
+_RECORDED = ("history", "seconds", "best_value", "best_epoch")
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -381,7 +355,7 @@ class _Recorder(keras.callbacks.Callback):
         for variable, array in zip(variables, state.arrays, strict=False):
             variable.assign(array)
         self.best_weights = list(state.arrays[len(variables) :])
-        for name in ("history", "seconds", "best_value", "best_epoch"):
+        for name in _RECORDED:
             setattr(self, name, state.record[name])
         return state.epoch
 
@@ -407,7 +381,9 @@ class _Recorder(keras.callbacks.Callback):
                 self.best_value, self.best_epoch = value, epoch + 1
                 self.best_weights = self.model.get_weights()
         if self.checkpoints:
-            self.checkpoints.save(self._state(epoch + 1))
+            arrays = [np.asarray(variable) for variable in self._variables()]
+            record = {name: getattr(self, name) for name in _RECORDED}
+            self.checkpoints.save(State(epoch + 1, [*arrays, *self.best_weights], record))
         if self.out_of_patience(epoch + 1):
             self.model.stop_training = True
 
@@ -421,13 +397,6 @@ class _Recorder(keras.callbacks.Callback):
         metrics = {id(variable) for variable in self.model.metrics_variables}
         own = [variable for variable in self.model.variables if id(variable) not in metrics]
         return [*own, *self.model.optimizer.variables]
-
-    def _state(self, epoch: int) -> State:
-        arrays = [np.asarray(variable) for variable in self._variables()]
-        record = {
-            name: getattr(self, name) for name in ("history", "seconds", "best_value", "best_epoch")
-        }
-        return State(epoch, [*arrays, *self.best_weights], record)
 
 
 def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str, Any]:
@@ -503,36 +472,17 @@ def _models_folder() -> Path:
     return root / "models"
 
 
-def _describe(operation: keras.Operation) -> dict[str, Any]:
-    """Return name, type, output shape and parameter count of a layer or a bare operation."""
-    is_layer = isinstance(operation, keras.Layer)
-    return {
-        "name": operation.name,
-        "type": type(operation).__name__,
-        "output_shape": list(operation.output.shape),
-        "parameters": operation.count_params() if is_layer else 0,
-    }
-
-
 def _card(
-    recipe: Recipe,
-    splits: Splits,
-    model: keras.Model,
-    runs: list[dict[str, Any]],
-    epochs: int,
-    path: Path,
+    plan: Plan, splits: Splits, model: keras.Model, runs: list[dict[str, Any]], path: Path
 ) -> dict[str, Any]:
-    seconds = [
-        s
-        for run in runs
-        for part in (run, run.get("refit", {}))
-        for s in part.get("seconds_per_epoch", [])
-    ]
+    recipe = plan.recipe
+    seconds = [s for run in runs for s in cards.epoch_seconds(run)]
+    scores = [run["test"]["score"] for run in runs]
     return {
         "name": recipe.name,
         "title": recipe.title,
         "recipe": {
-            "epochs": epochs,
+            "epochs": plan.epochs,
             "batch_size": recipe.batch_size,
             "optimizer": model.optimizer.name if model.optimizer else None,
             "learning_rate": round(float(model.optimizer.learning_rate), 8),
@@ -540,7 +490,15 @@ def _card(
             "epoch_kept": f"lowest {recipe.monitor}" if recipe.restore_best else "last",
             "patience_after_first_seed": recipe.patience,
             "refit_on_all_training_data": recipe.refit,
-            "layers": [_describe(operation) for operation in model.operations],
+            "layers": [
+                {
+                    "name": part.name,
+                    "type": type(part).__name__,
+                    "output_shape": list(part.output.shape),
+                    "parameters": part.count_params() if isinstance(part, keras.Layer) else 0,
+                }
+                for part in model.operations  # layers and bare operations
+            ],
             "parameters": model.count_params(),
             **recipe.settings,
         },
@@ -549,10 +507,7 @@ def _card(
         "versions": environment.versions(),
         "runs": runs,
         "test": runs[0]["test"],
-        "scores": {
-            "by_seed": [run["test"]["score"] for run in runs],
-            **mean_interval([run["test"]["score"] for run in runs]),
-        },
+        "scores": {"by_seed": scores, **mean_interval(scores)},
         "training": {
             "seconds_per_epoch_median": round(float(np.median(seconds)), 2),
             "seconds_total": round(float(np.sum(seconds)), 1),

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attention_course import environment
 from attention_course.errors import CourseError, DataError
+from attention_course.models import cards
 from attention_course.words import tr, trn
 
 if TYPE_CHECKING:
@@ -171,14 +172,8 @@ class _Collected:
         if len(self.results) == len(self.units):
             in_order = [self.results[unit] for unit in self.units]
             training.finish(self.plan, _data(self.plan.recipe.name), in_order)
-            print(
-                tr(
-                    "{model}: model and card are in {folder}",
-                    model=self.plan.recipe.name,
-                    folder=self.plan.folder,
-                ),
-                flush=True,
-            )
+            told = {"model": self.plan.recipe.name, "folder": self.plan.folder}
+            print(tr("{model}: model and card are in {folder}", **told), flush=True)
 
 
 def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
@@ -356,9 +351,8 @@ def _check_machines(client: Client, address: str) -> None:
             "'TF_ENABLE_ONEDNN_OPTS=0 dask worker {address} --nworkers auto --nthreads 1'.",
             address=address,
         ) from error
-    package = __package__
-    found = {"the scheduler": client.run_on_scheduler(find_spec, package)}
-    found |= client.run(find_spec, package)
+    found = {"the scheduler": client.run_on_scheduler(find_spec, __package__)}
+    found |= client.run(find_spec, __package__)
     lacking = [place for place, spec in found.items() if spec is None]
     if lacking:
         raise SweepError(
@@ -381,7 +375,5 @@ def _engine() -> ModuleType:
 
 def _told(result: Result) -> str:
     _, run = result
-    parts = (run, run.get("refit", {}))
-    seconds = sum(sum(part.get("seconds_per_epoch", [])) for part in parts)
-    score = run["test"]["score"]
+    seconds, score = sum(cards.epoch_seconds(run)), run["test"]["score"]
     return tr("score {score:.4g} after {seconds:.0f} s of training", score=score, seconds=seconds)

@@ -301,14 +301,14 @@ def test_no_checkpoints_are_left_on_the_worker(tmp_path, monkeypatch, address, t
 def test_a_failing_unit_does_not_stop_the_others(tmp_path, address, tiny, capsys):
     seeds = [3, 4, 5]
     with pytest.MonkeyPatch.context() as patch:
-        fit = training._fit
+        fit = training.fit
 
         def failing(recipe, splits, seed, *arguments):
             if seed == 4:
                 raise DataError("The reviews are gone: bring them back.")
             return fit(recipe, splits, seed, *arguments)
 
-        patch.setattr(training, "_fit", failing)
+        patch.setattr(training, "fit", failing)
         with pytest.raises(SweepError) as error:
             sweep.sweep(["tiny"], seeds, output=tmp_path, address=address)
     assert str(error.value).startswith(
@@ -331,7 +331,7 @@ def test_a_unit_that_failed_by_accident_is_tried_once_more(
     tmp_path, monkeypatch, address, tiny, capsys
 ):
     tries = Counter()
-    fit = training._fit
+    fit = training.fit
 
     def failing(recipe, splits, seed, *arguments):
         tries[seed] += 1
@@ -339,7 +339,7 @@ def test_a_unit_that_failed_by_accident_is_tried_once_more(
             raise RuntimeError("dictionary changed size during iteration")
         return fit(recipe, splits, seed, *arguments)
 
-    monkeypatch.setattr(training, "_fit", failing)
+    monkeypatch.setattr(training, "fit", failing)
     sweep.sweep(["tiny"], [3, 4], output=tmp_path, address=address)
     assert tries == {3: 1, 4: 2}
     assert_each_once(capsys.readouterr().out, "tiny", [3, 4])

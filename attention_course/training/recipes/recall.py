@@ -28,9 +28,8 @@ MODEL_LAG = 40
 
 def load_splits(lag: int = MODEL_LAG) -> Splits:
     """Return the recall task at one lag; training, validation and test have their own seeds."""
-    parts = {
-        part: recall(size, lag, seed) for seed, (part, size) in enumerate(SIZES.items(), start=1)
-    }
+    seeds = {part: seed for seed, part in enumerate(SIZES, start=1)}
+    parts = {part: recall(size, lag, seeds[part]) for part, size in SIZES.items()}
     return Splits(
         x_train=one_hot(parts["train"][0]),
         y_train=parts["train"][1],
@@ -43,7 +42,7 @@ def load_splits(lag: int = MODEL_LAG) -> Splits:
             "lag": lag,
             "cues": CUES,
             "symbols": SYMBOLS,
-            "data_seeds": {part: seed for seed, part in enumerate(SIZES, start=1)},
+            "data_seeds": seeds,
             **SIZES,
         },
     )
@@ -57,10 +56,7 @@ def evaluate(model: keras.Model, splits: Splits) -> dict[str, Any]:
 
 
 def by_lag(
-    build: Callable[[], keras.Model],
-    lags: Sequence[int] = LAGS,
-    seeds: Sequence[int] = SEEDS,
-    epochs: int = EPOCHS,
+    build: Callable[[], keras.Model], lags: Sequence[int], seeds: Sequence[int], epochs: int
 ) -> list[dict[str, Any]]:
     """Train ``build()`` anew for every lag and seed; one row per lag, for the card.
 
@@ -120,11 +116,7 @@ def _recipe(build: Callable[[], keras.Model], title: str, lag: int = MODEL_LAG) 
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
         seeds=SEEDS,
-        settings={
-            "units": UNITS,
-            "lag": lag,
-            "high_forget_bias": HIGH_FORGET_BIAS,
-        },
+        settings={"units": UNITS, "lag": lag, "high_forget_bias": HIGH_FORGET_BIAS},
         further=sweep,
     )
 

@@ -1,6 +1,5 @@
 """Recipes that trained the models of film reviews on IMDB."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -51,19 +50,20 @@ def evaluate(model: keras.Model, splits: Splits, batch_size: int = 250) -> dict[
 
 
 def _recipe(
-    build: Callable[..., keras.Model],
+    name: str,
     title: str,
-    *,
     epochs: int,
-    batch_size: int,
-    keep: str,
+    *,
+    keep: str = "last",
+    batch_size: int = 128,
     patience: int | None = None,
 ) -> Recipe:
-    settings = {**sentiment.READS[build], "keep": keep}
+    build = sentiment.BUILDERS[name]
+    settings = {**build.keywords, "keep": keep}
     return Recipe(
-        name=build.__name__,
+        name=name,
         title=title,
-        build=sentiment.BUILDERS[build.__name__],
+        build=build,
         load_data=partial(load_splits, **settings),
         evaluate=evaluate,
         epochs=epochs,
@@ -79,34 +79,12 @@ def _recipe(
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        _recipe(
-            sentiment.simple_rnn,
-            "SimpleRNN, last state",
-            epochs=50,
-            batch_size=128,
-            patience=10,
-            keep="first",
-        ),
-        _recipe(
-            sentiment.rnn_attention,
-            "SimpleRNN + attention",
-            epochs=5,
-            batch_size=128,
-            patience=2,
-            keep="first",
-        ),
-        _recipe(sentiment.self_attention, "Self-attention", epochs=10, batch_size=64, keep="last"),
-        _recipe(sentiment.word_average, "Average of words", epochs=30, batch_size=64, keep="last"),
-        _recipe(sentiment.lstm, "LSTM, last state", epochs=5, batch_size=128, keep="last"),
-        _recipe(
-            sentiment.lstm_attention, "LSTM + attention", epochs=5, batch_size=128, keep="last"
-        ),
-        _recipe(
-            sentiment.bilstm_attention,
-            "Bidirectional LSTM + attention",
-            epochs=4,
-            batch_size=128,
-            keep="last",
-        ),
+        _recipe("simple_rnn", "SimpleRNN, last state", 50, keep="first", patience=10),
+        _recipe("rnn_attention", "SimpleRNN + attention", 5, keep="first", patience=2),
+        _recipe("self_attention", "Self-attention", 10, batch_size=64),
+        _recipe("word_average", "Average of words", 30, batch_size=64),
+        _recipe("lstm", "LSTM, last state", 5),
+        _recipe("lstm_attention", "LSTM + attention", 5),
+        _recipe("bilstm_attention", "Bidirectional LSTM + attention", 4),
     )
 }
