@@ -191,10 +191,10 @@ def test_the_appendix_shows_what_its_code_gives(site):
 def test_the_quiz_stands_in_its_page(stem, site):
     html = (site / "chapters" / f"{stem}.html").read_text(encoding="utf-8")
     assert html.count(f'<div id="quiz_{stem}"') == 1
+    shown = html.replace("\\u003c", "<")  # so written in a script, where "</" has a meaning
     for question in json.loads((ROOT / "quizzes" / f"{stem}.json").read_text(encoding="utf-8")):
-        assert json.dumps(question["answers"][0]["feedback"])[1:-1][:40] in html or (
-            question["answers"][0]["feedback"][:40] in html
-        ), question["id"]
+        for answer in question["answers"]:
+            assert json.dumps(answer["feedback"]) in shown, question["id"]
 
 
 @pytest.mark.parametrize("name", PAGES)
