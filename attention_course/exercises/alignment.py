@@ -170,7 +170,7 @@ WEIGHING: Table = {
         "weigh",
         *(
             _shares(lambda s, m: np.exp(_allowed(s, m) - _top(s, m)), eps)
-            for eps in (1, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+            for eps in (1, 0.1, 0.01, 1e-3, 1e-4)
         ),
     ),
     "overflow": each("weigh", *UNSHIFTED),

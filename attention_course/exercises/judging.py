@@ -8,6 +8,7 @@ solution's by one function, `agree`; a mistake is named only if it explains all 
 from __future__ import annotations
 
 import base64
+import copy
 import inspect
 import itertools
 import secrets
@@ -103,10 +104,12 @@ def judge(
 def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed: int) -> None:
     """Return when every result of every case is right; else raise with the sentence."""
     outcomes = _outcomes(exercise, messages)
-    found = [_found(exercise, *pair) for pair in zip(outcomes, cases, strict=True)]
-    wrong = [
-        i for i in range(len(cases)) if not gives(exercise, exercise.solve, cases[i], found[i])
-    ]
+    found, wrong = [], []
+    for i, (outcome, case) in enumerate(zip(outcomes, cases, strict=True)):
+        wanted = exercise.solve(*map(double, case))
+        found.append(_found(exercise, outcome, case, wanted))
+        if not gives(exercise, exercise.solve, case, found[i], wanted):
+            wrong.append(i)
     wrong.sort(key=lambda i: len(pack(cases[i])))  # the smallest shows it best
     results = [outcome.get("result", {"empty": None}) for outcome in outcomes]
     none = [found[i] for i in wrong if isinstance(results[i], dict) and "empty" in results[i]]
@@ -183,19 +186,18 @@ def _arrays(case: Any) -> list[np.ndarray]:
 # --- reading results --------------------------------------------------------------------------
 
 
-def _found(exercise: Exercise, outcome: dict, case: tuple) -> Parts | str:
+def _found(exercise: Exercise, outcome: dict, case: tuple, wanted: Any) -> Parts | str:
     """The results of a case by name, or a sentence on why they cannot be compared."""
-    inputs = _inputs(exercise, case)
     try:
         if "problem" in outcome:
             problem = outcome["problem"]
             line = _short(str(problem.get("line", "")))
             key = "stops_at" if line else "stops"
-            fail(key, inputs=inputs, problem=_words(problem), line=line)
+            fail(key, inputs=_inputs(exercise, case), problem=_words(problem), line=line)
         tree = outcome["result"]
         if isinstance(tree, dict) and "empty" in tree:
-            fail("none", inputs=inputs, value=tree["empty"])
-        parts = _read(tree, exercise.solve(*map(double, case)), exercise.results)
+            fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
+        parts = _read(tree, wanted, exercise.results)
         return exercise.view(case, parts) if exercise.view else parts
     except Rejected as reason:
         return str(reason)
@@ -324,9 +326,15 @@ def _short(text: str) -> str:
 # --- comparing --------------------------------------------------------------------------------
 
 
-def gives(exercise: Exercise, function: Callable, case: tuple, found: Parts | str) -> bool:
-    """Whether an answer's results are what ``function`` gives for a case."""
-    values = _results(exercise, function, case, double)
+def gives(
+    exercise: Exercise, function: Callable, case: tuple, found: Parts | str, result: Any = None
+) -> bool:
+    """Whether an answer's results are what ``function`` gives for a case: ``result``, if known."""
+    if isinstance(found, str):
+        return False
+    if result is None:
+        result = function(*map(double, case))
+    values = _by_name(exercise, case, result)
     if agree(found, values, {name: _least(exercise, value) for name, value in values.items()}):
         return True
     if not agree(found, values, {name: _most(value) for name, value in values.items()}):
@@ -366,7 +374,10 @@ def _most(value: np.ndarray) -> np.ndarray:
 
 
 def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
-    result = function(*(change(value) for value in case))
+    return _by_name(exercise, case, function(*map(change, case)))
+
+
+def _by_name(exercise: Exercise, case: tuple, result: Any) -> Parts:
     if not isinstance(result, dict):
         parts = result if isinstance(result, tuple) or _is_list_of_arrays(result) else [result]
         names = _places(parts) if _is_list_of_arrays(result) else exercise.results
@@ -391,16 +402,12 @@ def _nudged(value: Any, random: np.random.Generator) -> Any:
     return value
 
 
-def agree(found: Parts | str, wanted: Parts, slack: Parts) -> bool:
+def agree(found: Parts, wanted: Parts, slack: Parts) -> bool:
     """Whether all results of a case are the wanted ones: shapes, NaN and infinities included."""
-    return (
-        not isinstance(found, str)
-        and found.keys() == wanted.keys()
-        and all(
-            found[name].shape == wanted[name].shape
-            and not _differs(found[name], wanted[name], slack[name]).any()
-            for name in wanted
-        )
+    return found.keys() == wanted.keys() and all(
+        found[name].shape == wanted[name].shape
+        and not _differs(found[name], wanted[name], slack[name]).any()
+        for name in wanted
     )
 
 
@@ -420,7 +427,7 @@ def recognise(
     order = wrong + [i for i in range(len(cases)) if i not in {*wrong}]
     for sentence, mistake in itertools.chain(exercise.known, _common(exercise, cases[0])):
         try:
-            if all(gives(exercise, mistake, cases[i], found[i]) for i in order):
+            if all(_explains(exercise, mistake, cases[i], found[i]) for i in order):
                 return tr(sentence, names=", ".join(tr(name) for name in exercise.results))
         except Exception:  # a mistake that stops gives no results
             continue
@@ -432,6 +439,16 @@ def recognise(
             if len(mine) == len(found) and uniform(mine) and not uniform(theirs):
                 return say(key, what=_called(exercise, name))
     return None
+
+
+def _explains(exercise: Exercise, mistake: Callable, case: tuple, found: Parts) -> bool:
+    """Whether a mistake gives these results, in double precision or in that of the inputs."""
+    if gives(exercise, mistake, case, found):
+        return True
+    if all(array.dtype != np.float32 for array in _arrays(case)):
+        return False
+    values = _results(exercise, mistake, case, copy.deepcopy)
+    return agree(found, values, {name: _least(exercise, value) for name, value in values.items()})
 
 
 def _one_number(arrays: list[np.ndarray]) -> bool:

@@ -391,7 +391,7 @@ def test_a_name_means_one_thing_through_a_chapter(stem):
 
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_solution_leaves_the_answer_of_the_student_alone(stem):
-    answers = {exercise.answer for exercise in EXERCISES.values()}
+    answers = {exercise.called for exercise in EXERCISES.values()}
     cells = [cell for cell in read(CHAPTERS / f"{stem}.ipynb").cells if cell.cell_type == "code"]
     asked = {name for cell in cells for name in Cell(cell.source, {}).binds if name in answers}
     assert asked, f"{stem} has no exercise"

@@ -28,6 +28,7 @@ OTHERWISE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not FILES, reason="the samples are not beside this checkout")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path, monkeypatch):

@@ -112,7 +112,7 @@ def fills_memory(x, h, W, U, b):
 
 
 def returns_much(x, h, W, U, b):
-    return np.ones(10**8)
+    return np.ones(10**7)
 
 
 def borrows(x, h, W, U, b):
@@ -174,7 +174,7 @@ FORCED = {
     "ends Python": (ends, "ended Python (exit status 7)"),
     "crashes": (crashes, "ended Python"),
     "fills the memory": (fills_memory, "Error"),
-    "returns a hundred million numbers": (returns_much, ""),
+    "returns ten million numbers": (returns_much, "sent is no result"),
     "imports the solution": (borrows, "stops with ModuleNotFoundError"),
     "asks for the solution": (asks_for_the_solution, "solutions are closed"),
     "reads the solution's file": (reads_the_solution, "solutions are closed"),
