@@ -447,7 +447,8 @@ def _layer_case(draw: Draw) -> tuple:
     steps, features = [(20, 2), (3, 1), (1, 2), (6, 3), (2, 5)][draw.random.integers(5)]
     x = draw.numbers(draw.size(), steps, features)
     W, b = draw.random.normal(size=(features, 1)), draw.random.normal(size=(steps, 1))
-    rate = 0.5 if draw.kind in ("plain", "part", "large", "long") else 0.0  # training takes time
+    # Training takes time, and on large numbers 1 - tanh² is lost in single precision.
+    rate = 0.5 if draw.kind in ("plain", "part", "long") else 0.0
     return x, W, b, draw.random.normal(size=(len(x), features)), rate
 
 
