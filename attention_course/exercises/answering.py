@@ -34,6 +34,8 @@ COURSE = "attention_course"
 # What an answer may call of the course: a chapter defines it long before it is used.
 ALLOWED = ("softmax",)
 MEMORY = 8 * 2**30  # bytes; a loop that fills the memory must not take the machine with it
+MOST_AXES = 16  # of an array, or lists in lists
+MOST_BYTES = 2**24  # of one array
 #: Files whose lines are never quoted to a student: Python's, those of packages, and this one.
 NOT_THEIRS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
@@ -96,25 +98,31 @@ def placeholder(function):
 # --- results as data --------------------------------------------------------------------------
 
 
-def encode(value):
+def encode(value, depth=0):
     """A result as JSON: numbers, arrays and lists of them; of anything else only its kind."""
+    if depth > MOST_AXES:
+        return odd(value)
     if any(value is unfilled for unfilled in UNFILLED):
         return {"empty": repr(value)}
+    if isinstance(value, int) and value.bit_length() > 1023:  # more than a float can be
+        return float("inf") if value > 0 else -float("inf")
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple | range):
-        return [encode(item) for item in value]
+        return [encode(item, depth + 1) for item in value]
     if isinstance(value, numbers.Real) and not isinstance(value, np.generic):
         return float(value)
     if inspect.isclass(value) or not (isinstance(value, complex) or hasattr(value, "__array__")):
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-            return {"dict": {key: encode(item) for key, item in value.items()}}
+            return {"dict": {key: encode(item, depth + 1) for key, item in value.items()}}
         return odd(value)
     array = np.asarray(value)
     if array.dtype.kind == "O" and array.ndim:
-        return [encode(item) for item in array]
+        return [encode(item, depth + 1) for item in array]
     if array.dtype.kind not in "biufc":
         return {"odd": "entries", "type": str(array.dtype)}
+    if array.ndim > MOST_AXES or array.nbytes > MOST_BYTES:
+        return odd(array)
     data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
     return {"array": data, "dtype": array.dtype.str, "shape": array.shape}
 
