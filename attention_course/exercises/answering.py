@@ -6,7 +6,8 @@ the verdict stay with the judge, and what comes from this process is read as JSO
 unpickled. An answer may do what it likes; all that it can send is a result.
 
 A message is one line of JSON: ``{"refused": ...}`` or ``{"ready": true}``, then one line for each
-case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"`` and ``"borrowed"`` added.
+case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"``, ``"borrowed"`` and
+``"overwritten"`` added.
 """
 
 import base64
@@ -23,6 +24,7 @@ import re
 import sys
 import sysconfig
 import tempfile
+import threading
 import traceback
 import types
 import warnings
@@ -189,37 +191,53 @@ def run(answer, request):
     exec(request["probe"], namespace)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for case in cases:
-            yield _run_case(answer, namespace["probe"], case)
+        kept = []
+        for number, case in enumerate(cases, start=1):
+            outcome = _run_case(answer, namespace["probe"], case, kept)
+            yield outcome | {"overwritten": number == len(cases) and not all(map(_still, kept))}
 
 
-def _run_case(answer, probe, inputs):
+def _run_case(answer, probe, inputs, kept):
     before = [pickle.dumps(value) for value in inputs]
     borrowed = []
     earlier = sys.getprofile()
     try:
+        threading.setprofile(_watch(borrowed))
         sys.setprofile(_watch(borrowed))
         result = probe(answer, *inputs)
-        sys.setprofile(earlier)
-        outcome = {"result": encode(result)}
+        outcome = {"result": encode(result)}  # watched too: an object may compute when it is read
+        kept.append((result, json.dumps(outcome["result"])))
     except BaseException as problem:  # SystemExit and KeyboardInterrupt are answers' mistakes too
-        sys.setprofile(earlier)
         outcome = {"problem": describe(problem)}
+    finally:
+        sys.setprofile(earlier)
+        threading.setprofile(None)
     after = [pickle.dumps(value) for value in inputs]
     changed = [i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
     return outcome | {"changed": changed, "borrowed": borrowed}
+
+
+def _still(kept):
+    """Whether a result is what it was when it was returned: no later call has written to it."""
+    result, before = kept
+    try:
+        return json.dumps(encode(result)) == before
+    except BaseException:
+        return False
 
 
 def _watch(borrowed):
     """Note the first function of the course that the answer calls, apart from `ALLOWED`."""
 
     def of_course(frame):
-        return frame.f_globals.get("__name__", "").split(".")[0] == COURSE
+        return bool(frame) and str(frame.f_globals.get("__name__")).split(".")[0] == COURSE
 
     def watch(frame, event, _):
         if event == "call" and not borrowed and of_course(frame) and not of_course(frame.f_back):
             name = frame.f_code.co_qualname
-            if name not in (*ALLOWED, "<module>"):
+            real = getattr(frame.f_globals.get(name), "__code__", None)  # a name alone can be given
+            allowed = name in ALLOWED and real is frame.f_code
+            if not allowed and name != "<module>":
                 borrowed.append(f"{frame.f_globals['__name__']}.{name}")
 
     return watch

@@ -53,8 +53,8 @@ def _continued(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarra
     """What the weights and the scale must give, whichever places they choose."""
     weights, scale = parts.values()
     window = case[0].astype(float)
-    for name, part, fits in zip(parts, (weights, scale), (window.shape, (1,) * scale.ndim)):
-        if part.shape != fits:
+    for name, part in parts.items():
+        if part.shape != window.shape if part is weights else part.size != 1:
             kind = tr("an array of shape {shape}", shape=part.shape)
             fail("no_numbers", what=tr(name), kind=kind)
     weights, scale = weights.astype(float), scale.astype(float).reshape(())

@@ -161,6 +161,8 @@ def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
             fail("borrowed", name=borrowed[0])
         if changed := message.get("changed"):
             fail("changed", name=_names(exercise)[changed[0]])
+        if message.get("overwritten"):
+            fail("overwritten")
     return messages[1:]
 
 

@@ -119,6 +119,10 @@ def nested(x):
     return x
 
 
+def reuses(x, buffers={}):  # noqa: B006
+    return np.multiply(x, 2, out=buffers.setdefault((x.shape, x.dtype), np.empty_like(x)))
+
+
 class Hostile:
     def __array__(self, *args, **kwargs):
         raise RuntimeError("no array here")
@@ -187,6 +191,7 @@ BAD = {
     "small numbers lost": (lambda x: 2 * x * (abs(x).max() > 1e-3), "Only small numbers"),
     "large numbers clipped": (lambda x: np.clip(2 * x, -99, 99), "Only large numbers"),
     "long inputs cut": (lambda x: 2 * x * (np.arange(x.shape[1]) < 10), "Only long inputs"),
+    "a buffer used again": (reuses, "writes to a result that it returned in an earlier call"),
     "memory": (remembers, "keeps something from one call to the next"),
 }
 
