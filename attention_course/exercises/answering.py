@@ -6,7 +6,8 @@ the verdict stay with the judge, and what comes from this process is read as JSO
 unpickled. An answer may do what it likes; all that it can send is a result.
 
 A message is one line of JSON: ``{"refused": ...}`` or ``{"ready": true}``, then one line for each
-case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"`` and ``"borrowed"`` added.
+case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"``, ``"borrowed"`` and
+``"overwritten"`` added.
 """
 
 import base64
@@ -23,6 +24,7 @@ import re
 import sys
 import sysconfig
 import tempfile
+import threading
 import traceback
 import types
 import warnings
@@ -34,6 +36,8 @@ COURSE = "attention_course"
 # What an answer may call of the course: a chapter defines it long before it is used.
 ALLOWED = ("softmax",)
 MEMORY = 8 * 2**30  # bytes; a loop that fills the memory must not take the machine with it
+MOST_AXES = 16  # of an array, or lists in lists
+MOST_BYTES = 2**24  # of one array
 #: Files whose lines are never quoted to a student: Python's, those of packages, and this one.
 NOT_THEIRS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
@@ -96,25 +100,31 @@ def placeholder(function):
 # --- results as data --------------------------------------------------------------------------
 
 
-def encode(value):
+def encode(value, depth=0):
     """A result as JSON: numbers, arrays and lists of them; of anything else only its kind."""
+    if depth > MOST_AXES:
+        return odd(value)
     if any(value is unfilled for unfilled in UNFILLED):
         return {"empty": repr(value)}
+    if isinstance(value, int) and value.bit_length() > 1023:  # more than a float can be
+        return float("inf") if value > 0 else -float("inf")
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple | range):
-        return [encode(item) for item in value]
+        return [encode(item, depth + 1) for item in value]
     if isinstance(value, numbers.Real) and not isinstance(value, np.generic):
         return float(value)
     if inspect.isclass(value) or not (isinstance(value, complex) or hasattr(value, "__array__")):
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-            return {"dict": {key: encode(item) for key, item in value.items()}}
+            return {"dict": {key: encode(item, depth + 1) for key, item in value.items()}}
         return odd(value)
     array = np.asarray(value)
     if array.dtype.kind == "O" and array.ndim:
-        return [encode(item) for item in array]
+        return [encode(item, depth + 1) for item in array]
     if array.dtype.kind not in "biufc":
         return {"odd": "entries", "type": str(array.dtype)}
+    if array.ndim > MOST_AXES or array.nbytes > MOST_BYTES:
+        return odd(array)
     data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
     return {"array": data, "dtype": array.dtype.str, "shape": array.shape}
 
@@ -181,37 +191,53 @@ def run(answer, request):
     exec(request["probe"], namespace)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for case in cases:
-            yield _run_case(answer, namespace["probe"], case)
+        kept = []
+        for number, case in enumerate(cases, start=1):
+            outcome = _run_case(answer, namespace["probe"], case, kept)
+            yield outcome | {"overwritten": number == len(cases) and not all(map(_still, kept))}
 
 
-def _run_case(answer, probe, inputs):
+def _run_case(answer, probe, inputs, kept):
     before = [pickle.dumps(value) for value in inputs]
     borrowed = []
     earlier = sys.getprofile()
     try:
+        threading.setprofile(_watch(borrowed))
         sys.setprofile(_watch(borrowed))
         result = probe(answer, *inputs)
-        sys.setprofile(earlier)
-        outcome = {"result": encode(result)}
+        outcome = {"result": encode(result)}  # watched too: an object may compute when it is read
+        kept.append((result, json.dumps(outcome["result"])))
     except BaseException as problem:  # SystemExit and KeyboardInterrupt are answers' mistakes too
-        sys.setprofile(earlier)
         outcome = {"problem": describe(problem)}
+    finally:
+        sys.setprofile(earlier)
+        threading.setprofile(None)
     after = [pickle.dumps(value) for value in inputs]
     changed = [i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
     return outcome | {"changed": changed, "borrowed": borrowed}
+
+
+def _still(kept):
+    """Whether a result is what it was when it was returned: no later call has written to it."""
+    result, before = kept
+    try:
+        return json.dumps(encode(result)) == before
+    except BaseException:
+        return False
 
 
 def _watch(borrowed):
     """Note the first function of the course that the answer calls, apart from `ALLOWED`."""
 
     def of_course(frame):
-        return frame.f_globals.get("__name__", "").split(".")[0] == COURSE
+        return bool(frame) and str(frame.f_globals.get("__name__")).split(".")[0] == COURSE
 
     def watch(frame, event, _):
         if event == "call" and not borrowed and of_course(frame) and not of_course(frame.f_back):
             name = frame.f_code.co_qualname
-            if name not in (*ALLOWED, "<module>"):
+            real = getattr(frame.f_globals.get(name), "__code__", None)  # a name alone can be given
+            allowed = name in ALLOWED and real is frame.f_code
+            if not allowed and name != "<module>":
                 borrowed.append(f"{frame.f_globals['__name__']}.{name}")
 
     return watch

@@ -17,7 +17,7 @@ import numpy as np
 
 from attention_course.exercises.drawing import Draw
 from attention_course.exercises.exercise import Exercise, source, texts
-from attention_course.exercises.judging import kind_of, numbers, plain
+from attention_course.exercises.judging import fail, kind_of, numbers, plain
 from attention_course.words import mark, tr
 
 GOLDEN = (1 + 5**0.5) / 2
@@ -53,8 +53,10 @@ def _continued(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarra
     """What the weights and the scale must give, whichever places they choose."""
     weights, scale = parts.values()
     window = case[0].astype(float)
-    if weights.shape != window.shape or scale.size != 1:
-        return parts
+    for name, part in parts.items():
+        if part.shape != window.shape if part is weights else part.size != 1:
+            kind = tr("an array of shape {shape}", shape=part.shape)
+            fail("no_numbers", what=tr(name), kind=kind)
     weights, scale = weights.astype(float), scale.astype(float).reshape(())
     return {
         mark("the next number"): scale * (weights @ window),
@@ -71,7 +73,7 @@ def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
             scale = numbers(result[1], tr("the scale"))
             scales.setdefault(len(window), []).extend(scale.astype(float).flat)
     for length, seen in scales.items():
-        if not np.ptp(seen) <= 1e-6 * max(np.abs(seen)):
+        if seen and not np.ptp(seen) <= 1e-6 * max(np.abs(seen)):
             ends = {"one": f"{min(seen):.6g}", "other": f"{max(seen):.6g}"}
             return "scale_changes", ends | {"length": length}
     return None
@@ -447,7 +449,8 @@ def _layer_case(draw: Draw) -> tuple:
     steps, features = [(20, 2), (3, 1), (1, 2), (6, 3), (2, 5)][draw.random.integers(5)]
     x = draw.numbers(draw.size(), steps, features)
     W, b = draw.random.normal(size=(features, 1)), draw.random.normal(size=(steps, 1))
-    rate = 0.5 if draw.kind in ("plain", "part", "large", "long") else 0.0  # training takes time
+    # Training takes time, and on large numbers 1 - tanh² is lost in single precision.
+    rate = 0.5 if draw.kind in ("plain", "part", "long") else 0.0
     return x, W, b, draw.random.normal(size=(len(x), features)), rate
 
 

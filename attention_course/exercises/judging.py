@@ -8,6 +8,7 @@ solution's by one function, `agree`; a mistake is named only if it explains all 
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import inspect
 import itertools
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from attention_course.exercises.answering import MOST_AXES
 from attention_course.exercises.drawing import draw_cases
 from attention_course.exercises.exercise import Exercise, Verdict, read
 from attention_course.exercises.process import pack
@@ -74,6 +76,17 @@ def fail(key: str, /, **values: Any) -> NoReturn:
     raise Rejected(say(key, **values))
 
 
+@contextlib.contextmanager
+def distrust() -> Iterator[None]:
+    """Whatever cannot be read is garbled: the process in which an answer runs may send anything."""
+    try:
+        yield
+    except (Rejected, Unanswered):
+        raise
+    except Exception:
+        fail("garbled")
+
+
 # --- the course of a check --------------------------------------------------------------------
 
 
@@ -104,6 +117,8 @@ def judge(
 def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed: int) -> None:
     """Return when every result of every case is right; else raise with the sentence."""
     outcomes = _outcomes(exercise, messages)
+    if len(outcomes) != len(cases):
+        fail("garbled")
     found, wrong = [], []
     for i, (outcome, case) in enumerate(zip(outcomes, cases, strict=True)):
         wanted = exercise.solve(*map(double, case))
@@ -115,7 +130,9 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
     none = [found[i] for i in wrong if isinstance(results[i], dict) and "empty" in results[i]]
     if none:
         _tell(none[0], cases, wrong, seed)
-    if exercise.demands and (told := exercise.demands(cases, results, bool(wrong))):
+    with distrust():
+        told = exercise.demands and exercise.demands(cases, results, bool(wrong))
+    if told:
         key, values = told
         raise Rejected(tr(exercise.sentences[key], **values))
     if not wrong:
@@ -131,6 +148,7 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
     _tell(_difference(exercise, cases[shown], found[shown]), cases, wrong, seed)
 
 
+@distrust()
 def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
     """The messages that hold results. Raises for an answer that did not run to the end."""
     for number, message in enumerate(messages):
@@ -146,6 +164,8 @@ def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
             fail("borrowed", name=borrowed[0])
         if changed := message.get("changed"):
             fail("changed", name=_names(exercise)[changed[0]])
+        if message.get("overwritten"):
+            fail("overwritten")
     return messages[1:]
 
 
@@ -189,16 +209,17 @@ def _arrays(case: Any) -> list[np.ndarray]:
 def _found(exercise: Exercise, outcome: dict, case: tuple, wanted: Any) -> Parts | str:
     """The results of a case by name, or a sentence on why they cannot be compared."""
     try:
-        if "problem" in outcome:
-            problem = outcome["problem"]
-            line = _short(str(problem.get("line", "")))
-            key = "stops_at" if line else "stops"
-            fail(key, inputs=_inputs(exercise, case), problem=_words(problem), line=line)
-        tree = outcome["result"]
-        if isinstance(tree, dict) and "empty" in tree:
-            fail("none", inputs=_inputs(exercise, case), value=tree["empty"])
-        parts = _read(tree, wanted, exercise.results)
-        return exercise.view(case, parts) if exercise.view else parts
+        with distrust():
+            if "problem" in outcome:
+                problem = outcome["problem"]
+                line = _short(str(problem.get("line", "")))
+                key = "stops_at" if line else "stops"
+                fail(key, inputs=inputs, problem=_words(problem), line=line)
+            tree = outcome["result"]
+            if isinstance(tree, dict) and "empty" in tree:
+                fail("none", inputs=inputs, value=tree["empty"])
+            parts = _read(tree, wanted, exercise.results)
+            return exercise.view(case, parts) if exercise.view else parts
     except Rejected as reason:
         return str(reason)
 
@@ -272,14 +293,12 @@ def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
 
 def _decoded(tree: dict) -> np.ndarray:
     """An array from JSON. Nothing here trusts the sender."""
-    try:
+    with distrust():
         dtype = np.dtype(str(tree["dtype"]))
-        if dtype.kind not in "biufc":
+        if dtype.kind not in "biufc" or len(tree["shape"]) > MOST_AXES:
             raise ValueError(dtype)
         data = np.frombuffer(base64.b64decode(tree["array"]), dtype)
         return data.reshape([int(length) for length in tree["shape"]])
-    except (TypeError, ValueError, KeyError):
-        fail("garbled")
 
 
 def kind_of(tree: Any) -> str:

@@ -113,6 +113,16 @@ class Doubler:
         self.x = x
 
 
+def nested(x):
+    for _ in range(80):
+        x = [x]
+    return x
+
+
+def reuses(x, buffers={}):  # noqa: B006
+    return np.multiply(x, 2, out=buffers.setdefault((x.shape, x.dtype), np.empty_like(x)))
+
+
 class Hostile:
     def __array__(self, *args, **kwargs):
         raise RuntimeError("no array here")
@@ -149,6 +159,15 @@ BAD = {
     "changed input": (grows, "changes its input x in place"),
     "NaN": (lambda x: x * np.nan, "there is NaN (not a number) in the doubled array"),
     "infinite": (lambda x: x + np.inf, "there is an infinite number"),
+    "an integer beyond all floats": (
+        lambda x: np.full(x.shape, 10**400),
+        "there is an infinite number",
+    ),
+    "many digits": (lambda x: np.full(x.shape, -(10**5000)), "there is an infinite number"),
+    "integers beyond all floats": (lambda x: [10**400, 1], "should have the shape"),
+    "lists in lists": (nested, "Where the doubled array should be"),
+    "33 axes": (lambda x: np.ones((1,) * 33), "Where the doubled array should be"),
+    "true and false": (lambda x: x > 0, "should be"),
     "strings": (lambda x: "12", "your answer has: a string"),
     "string array": (lambda x: x.astype(str), "entries of the type <U"),
     "complex": (lambda x: x + 1j, "complex"),
@@ -172,6 +191,7 @@ BAD = {
     "small numbers lost": (lambda x: 2 * x * (abs(x).max() > 1e-3), "Only small numbers"),
     "large numbers clipped": (lambda x: np.clip(2 * x, -99, 99), "Only large numbers"),
     "long inputs cut": (lambda x: 2 * x * (np.arange(x.shape[1]) < 10), "Only long inputs"),
+    "a buffer used again": (reuses, "writes to a result that it returned in an earlier call"),
     "memory": (remembers, "keeps something from one call to the next"),
 }
 
@@ -282,6 +302,16 @@ GARBLED = [
     {"verdict": "passed"},
     {"result": {"odd": ["x"]}},
     {"result": {"dict": 3}},
+    {"result": 10**400},
+    {"result": json.loads("[" * 80 + "]" * 80)},
+    {"result": {"array": "AAAAAAAAAAA=", "dtype": "<f8", "shape": [1] * 65}},
+    {"result": {"array": "AAAAAAAAAAA=", "dtype": "<f8,", "shape": [1]}},
+    {"result": {"array": "AAAAAAAAAAA=", "dtype": "<f8", "shape": 1}},
+    {"result": {"array": "AAAAAAAAAAA=", "dtype": "<f8", "shape": [1e999]}},
+    {"result": 1.0, "borrowed": {"a": 1}},
+    {"result": 1.0, "changed": [7]},
+    {"result": 1.0, "refused": 3},
+    {"stopped": True},
     {"problem": {}},
     {"problem": 3},
     {},
@@ -293,6 +323,19 @@ def test_what_a_process_sends_is_not_trusted(message):
     verdict = judge(DOUBLE, lambda request: [{"ready": True}, *[message] * len(request["cases"])])
     assert verdict.status == "wrong"
     json.dumps(message)
+
+
+@pytest.mark.parametrize(
+    "messages", [[], [{"refused": 3}], [{"ready": True}], [{"ready": True}, 3]]
+)
+def test_messages_of_the_wrong_number_or_form(messages):
+    assert judge(DOUBLE, lambda request: messages).status == "wrong"
+
+
+def test_a_scale_without_numbers_is_told():
+    verdict = examine("06.why", lambda window: (window, []))
+    assert verdict.status == "wrong"
+    assert "the scale" in verdict.message
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "utf-8", None])

@@ -215,6 +215,38 @@ def test_the_course_s_own_functions_are_refused_by_name():
     assert "scaled_dot_product_attention, which is the course's own" in called.message
 
 
+def calls_in_a_thread(x, h, W, U, b):
+    thread = threading.Thread(target=calls_the_course, args=(x[None], x[None], b))
+    thread.start()
+    thread.join()
+    return right(x, h, W, U, b)
+
+
+def calls_when_it_is_read(x, h, W, U, b):
+    class Later:
+        def __array__(self, *_, **__):
+            calls_the_course(x[None], x[None], b)
+            return right(x, h, W, U, b)
+
+    return Later()
+
+
+def calls_by_another_name(x, h, W, U, b):
+    from attention_course import functional
+
+    function = functional.scaled_dot_product_attention
+    function.__code__ = function.__code__.replace(co_qualname="softmax")
+    calls_the_course(x[None], x[None], b)
+    return right(x, h, W, U, b)
+
+
+@pytest.mark.parametrize(
+    "answer", [calls_in_a_thread, calls_when_it_is_read, calls_by_another_name]
+)
+def test_the_course_s_own_functions_are_seen_wherever_they_are_called(answer):
+    assert "which is the course's own" in check("01.rnn_step", answer).message
+
+
 def test_a_helper_that_chapters_use_may_be_called():
     def time_attention(x, W, b):
         weights = softmax(np.tanh(x @ W + b), axis=1)
