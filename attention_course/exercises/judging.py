@@ -208,6 +208,7 @@ def _arrays(case: Any) -> list[np.ndarray]:
 
 def _found(exercise: Exercise, outcome: dict, case: tuple, wanted: Any) -> Parts | str:
     """The results of a case by name, or a sentence on why they cannot be compared."""
+    inputs = _inputs(exercise, case)
     try:
         with distrust():
             if "problem" in outcome:
