@@ -6,7 +6,7 @@ decides what it gets, and the kinds take turns.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -26,27 +26,39 @@ KINDS = (
     "mixed",  # every array of another kind
     "part",
 )
+# Of seven cases in a row the last two have the shapes of the one before, and the seventh only one
+# new input: an answer must not know its inputs by their shapes, or by some of them.
+TURN = 7
+EXCHANGED = ("part", "whole", "float32", "zeros", "small", "mixed")  # others may fit each other
 REPEATED = 5  # cases asked again at the end: an answer must not remember
 
 
 class Draw:
     """The source of one case's inputs."""
 
-    def __init__(self, random: np.random.Generator, kind: str) -> None:
+    def __init__(
+        self, random: np.random.Generator, kind: str, sizes: Iterable[int] | None = None
+    ) -> None:
         self.random = random
         self.kind = kind
+        self.given = None if sizes is None else iter([*sizes])
+        self.joined = False  # a case sets it where its inputs have meaning together alone
+        self.sizes: list[int] = []  # the lengths of the axes, in the order they were asked for
 
     def size(self, least: int = 1, most: int = 5) -> int:
         """The length of an axis."""
-        if self.kind == "single":
-            return least
-        return int(self.random.integers(least, most + 1))
+        return self._size(least, least if self.kind == "single" else most)
 
     def length(self, least: int = 1, most: int = 6) -> int:
         """The length of an axis that may be long, such as time or a text."""
         if self.kind == "long":
-            return int(self.random.integers(12, 50))
+            return self._size(12, 49)
         return self.size(least, most)
+
+    def _size(self, least: int, most: int) -> int:
+        drawn = int(self.random.integers(least, most + 1))
+        self.sizes.append(next(self.given, drawn) if self.given else drawn)
+        return min(max(self.sizes[-1], least), most)
 
     def numbers(
         self,
@@ -108,6 +120,23 @@ class Draw:
 
 def draw_cases(case: Callable[[Draw], tuple], seed: int, count: int) -> list[tuple[Any, ...]]:
     """``count`` inputs of an exercise, the kinds in turn, and some of them again at the end."""
-    random = np.random.default_rng(seed)
-    cases = [case(Draw(random, KINDS[i % len(KINDS)])) for i in range(count)]
+    random, cases, draw = np.random.default_rng(seed), [], None
+    for i in range(count):
+        if draw and i % TURN >= TURN - 2:
+            draw = Draw(random, draw.kind, draw.sizes)
+        else:
+            draw = Draw(random, KINDS[i % len(KINDS)])
+        inputs = case(draw)
+        last = i % TURN == TURN - 1 and draw.kind in EXCHANGED and not draw.joined
+        cases.append(_one_new(cases[-1], inputs, random) if last else inputs)
     return cases + cases[: min(REPEATED, count // 10)]
+
+
+def _one_new(earlier: tuple, new: tuple, random: np.random.Generator) -> tuple:
+    """The earlier inputs with one of the new arrays among them, where the shapes allow it."""
+    shapes = [getattr(one, "shape", None) for one in new]
+    arrays = [place for place, shape in enumerate(shapes) if shape]
+    if not arrays or shapes != [getattr(one, "shape", None) for one in earlier]:
+        return new
+    place = random.choice(arrays)
+    return (*earlier[:place], new[place], *earlier[place + 1 :])

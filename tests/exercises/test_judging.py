@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,9 +124,30 @@ def reuses(x, buffers={}):  # noqa: B006
     return np.multiply(x, 2, out=buffers.setdefault((x.shape, x.dtype), np.empty_like(x)))
 
 
+def knows_by_shape(x, seen=[]):  # noqa: B006
+    earlier, seen[:] = [*seen], [x]
+    return 2 * (earlier[0] if earlier and earlier[0].shape == x.shape else x)
+
+
+def scaled(x, y):
+    return x * y
+
+
+def knows_by_one_input(x, y, seen={}):  # noqa: B006
+    return seen.setdefault(x.tobytes(), x * y)
+
+
 class Hostile:
     def __array__(self, *args, **kwargs):
         raise RuntimeError("no array here")
+
+
+FOUR_AXES = replace(
+    DOUBLE, case=lambda draw: (draw.numbers(*(draw.size(most=6) for _ in range(4))),), count=40
+)
+SCALED = replace(
+    DOUBLE, solve=scaled, case=lambda draw: (draw.numbers(n := draw.size()), draw.numbers(n))
+)
 
 
 def remembers(x, calls=[]):  # noqa: B006
@@ -242,6 +264,14 @@ def test_right_answer_passes(answer):
     verdict = examine(DOUBLE, answer)
     assert verdict
     assert repr(verdict) == "✔ Passed (99.double): Every number is twice as large."
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_inputs_are_not_known_by_their_shapes_or_by_some_of_them(seed):
+    assert examine(FOUR_AXES, knows_by_shape, seed).status == "wrong"
+    knows_by_one_input.__defaults__[0].clear()
+    assert examine(SCALED, knows_by_one_input, seed).status == "wrong"
+    assert examine(SCALED, scaled, seed).passed
 
 
 def test_several_results():
