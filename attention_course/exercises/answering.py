@@ -302,11 +302,16 @@ def _close(folder, why):
     closed.solution = solution
     sys.modules[closed.__name__] = closed
     places = (folder + os.sep, f"/proc/{os.getppid()}/")
+    realpath, fsdecode = os.path.realpath, os.fsdecode  # as they are before an answer runs
 
     def guard(event, arguments):
-        path = arguments[0] if event == "open" else None
-        if isinstance(path, str | bytes) and os.path.realpath(os.fsdecode(path)).startswith(places):
-            solution()
+        path = arguments[0] if event in ("open", "os.link") and arguments else None
+        if isinstance(path, str | bytes | os.PathLike):
+            real = realpath(fsdecode(path))
+            # A folder on the way there is opened only to open files relative to it.
+            above = folder == real or folder.startswith(real.rstrip(os.sep) + os.sep)
+            if above or real.startswith(places):
+                solution()
 
     sys.addaudithook(guard)
 
@@ -336,6 +341,8 @@ def run_file(request):
                 done = shell.run_cell(code)
                 done.raise_error()
         except BaseException as problem:  # sys.exit() in a file is a mistake like any other
+            if str(getattr(problem, "filename", "")).startswith("<ipython-input"):
+                problem.filename = label  # IPython has a name of its own for each cell
             stopped = describe(problem) | {"where": label}
     if not hasattr(module, request["name"]):
         missing = Undefined()

@@ -5,7 +5,8 @@ import numpy as np
 from keras import layers, ops
 from proof import accepts, refuses
 
-from attention_course.exercises import check
+from attention_course.exercises import EXERCISES, check
+from attention_course.exercises.drawing import draw_cases
 
 GOLDEN = (1 + 5**0.5) / 2
 
@@ -474,3 +475,10 @@ def test_layer():
 def test_an_empty_answer_is_unanswered_without_a_process():
     for name in ("06.why", "06.rnn", "06.attention", "06.layer"):
         assert check(name, None).status == "unanswered"
+
+
+def test_a_layer_is_trained_on_moderate_numbers_alone():
+    """On large ones 1 - tanh² is lost in single precision, and right answers were refused."""
+    cases = draw_cases(EXERCISES["06.layer"].case, 0, 130)
+    assert max(np.abs(x).max() for x, *_, rate in cases if rate) < 30
+    assert max(np.abs(x).max() for x, *_, rate in cases if not rate) > 300

@@ -166,3 +166,11 @@ def test_an_unreadable_file_is_named(tmp_path, name, content, words):
 def test_an_unknown_exercise_is_named(script):
     with pytest.raises(ExerciseError, match="There is no exercise"):
         files.check_file("06.attenion", script(RIGHT))
+
+
+def test_a_script_that_is_no_python_is_told_its_own_line(tmp_path):
+    path = tmp_path / "answer.py"
+    path.write_text("x = 1\n\ndef rnn_step(:\n    pass\n")
+    message = files.check_file("01.rnn_step", path).message
+    assert "SyntaxError" in message
+    assert "(answer.py, line 3)" in message

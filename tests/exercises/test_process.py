@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -137,6 +138,40 @@ def reads_the_solution(x, h, W, U, b):
         return file.read()
 
 
+def the_solution_s_file():
+    import attention_course
+
+    return os.path.join(os.path.dirname(attention_course.__file__), "exercises", "rnn.py")
+
+
+def reads_relative_to_its_folder(x, h, W, U, b):
+    folder, file = os.path.split(the_solution_s_file())
+    return os.open(file, os.O_RDONLY, dir_fd=os.open(folder, os.O_RDONLY))
+
+
+def reads_relative_to_a_folder_above(x, h, W, U, b):
+    folder = os.path.dirname(os.path.dirname(the_solution_s_file()))
+    return os.open("exercises/rnn.py", os.O_RDONLY, dir_fd=os.open(folder, os.O_RDONLY))
+
+
+def reads_by_an_object(x, h, W, U, b):
+    class Place:
+        def __fspath__(self):
+            return the_solution_s_file()
+
+    return os.open(Place(), os.O_RDONLY)
+
+
+def reads_by_a_link(x, h, W, U, b):
+    os.link(the_solution_s_file(), os.path.join(tempfile.mkdtemp(), "link"))
+
+
+def reads_after_a_patch(x, h, W, U, b):
+    file = the_solution_s_file()
+    os.path.realpath = os.fsdecode = lambda path: ""
+    return os.open(file, os.O_RDONLY)
+
+
 def searches_memory(x, h, W, U, b):
     import gc
 
@@ -178,6 +213,14 @@ FORCED = {
     "imports the solution": (borrows, "stops with ModuleNotFoundError"),
     "asks for the solution": (asks_for_the_solution, "solutions are closed"),
     "reads the solution's file": (reads_the_solution, "solutions are closed"),
+    "reads it relative to its folder": (reads_relative_to_its_folder, "solutions are closed"),
+    "reads it relative to a folder above": (
+        reads_relative_to_a_folder_above,
+        "solutions are closed",
+    ),
+    "reads it by an object": (reads_by_an_object, "solutions are closed"),
+    "reads it by a link": (reads_by_a_link, "solutions are closed"),
+    "reads it after a patch": (reads_after_a_patch, "solutions are closed"),
     "searches memory for it": (searches_memory, ""),
     "writes messages of its own": (forges_results, "sent is no result"),
     "patches its process": (patches_the_process, ""),
