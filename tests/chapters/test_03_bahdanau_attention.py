@@ -502,10 +502,10 @@ def test_the_values_of_a_dictionary_are_called_by_their_name():
 
 
 def test_a_process_of_its_own_judges_alike():
-    assert check("03.additive", published("03.additive")).passed
+    assert check("03.additive", published("03.additive"), seed=0).passed
     names = {}
     exec(EXERCISES["03.additive"].solution.replace("-np.inf", "-1e9"), names)
-    assert "not low enough" in check("03.additive", names["additive_attention"]).message
+    assert "not low enough" in check("03.additive", names["additive_attention"], seed=0).message
 
 
 def test_course_functions_agree_with_the_exercises():

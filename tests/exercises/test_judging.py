@@ -311,6 +311,13 @@ def test_a_seed_repeats_a_check_and_is_told():
     assert examine(DOUBLE, wrong, seed + 1) != first
 
 
+def test_without_a_seed_inputs_are_new(monkeypatch):
+    seeds = iter([1, 2])
+    monkeypatch.setattr(judging.secrets, "randbits", lambda bits: next(seeds))
+    first, second = (examine(DOUBLE, lambda x: 3 * x, None).message for _ in range(2))
+    assert first != second
+
+
 def test_a_mistake_is_named_only_if_it_explains_all_cases():
     verdict = examine(DOUBLE, lambda x: x + 2 if len(x) > 2 else 2 * x)
     assert verdict.status == "wrong"
