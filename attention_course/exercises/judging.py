@@ -135,6 +135,8 @@ def _examine(exercise: Exercise, cases: list[tuple], messages: list[dict], seed:
     if told:
         key, values = told
         raise Rejected(tr(exercise.sentences[key], **values))
+    if any(outcome.get("overwritten") for outcome in outcomes):
+        fail("overwritten")
     if not wrong:
         return
     if unreadable := [found[i] for i in wrong if isinstance(found[i], str)]:
@@ -164,8 +166,6 @@ def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
             fail("borrowed", name=borrowed[0])
         if changed := message.get("changed"):
             fail("changed", name=_names(exercise)[changed[0]])
-        if message.get("overwritten"):
-            fail("overwritten")
     return messages[1:]
 
 
