@@ -77,10 +77,12 @@ pytestmark = [
 ]
 
 
-def run(*command, timeout=10 * MINUTE, **options):
-    """Run a command; on failure show what it printed."""
+def run(*command, timeout=10 * MINUTE, env=None, **options):
+    """Run a command, to which this checkout is unknown; on failure show what it printed."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run(
         [str(part) for part in command],
+        env=environment if env is None else env,
         capture_output=True,
         text=True,
         timeout=timeout,
