@@ -394,7 +394,8 @@ def _most(value: np.ndarray) -> np.ndarray:
 
 
 def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
-    return _by_name(exercise, case, function(*map(change, case)))
+    inputs = tuple(map(change, case))
+    return _by_name(exercise, inputs, function(*inputs))
 
 
 def _by_name(exercise: Exercise, case: tuple, result: Any) -> Parts:
