@@ -54,6 +54,12 @@
         ? `${named(element)} ends at ${Math.round(right)} of ${width}`
         : `${named(element)} begins at ${Math.round(left)}`;
     });
+    for (const box of document.body.querySelectorAll("*")) {
+      if (!/auto|scroll/.test(getComputedStyle(box).overflowX) || box.scrollLeft > 0) continue;
+      const { left } = box.getBoundingClientRect();
+      const before = [...box.children].find((part) => part.getBoundingClientRect().left < left - 1);
+      if (before && visible(before)) sentences.push(`${named(before)} begins outside its box`);
+    }
     const scrolls = document.documentElement.scrollWidth;
     if (!sentences.length && scrolls > width) {
       sentences.push(`the page is ${scrolls} wide in a window of ${width}`);

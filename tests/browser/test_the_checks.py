@@ -202,6 +202,18 @@ BROKEN = {
         '<div style="overflow: hidden"><p style="width: 700px">Long</p></div><p>Words',
         '<p> "Long" ends at 708 of 360',
     ),
+    "a box that shows its end first": (
+        "<p>Words",
+        '<div class="wide" style="display: flex; flex-direction: row-reverse">'
+        '<p style="flex: none; width: 700px">Long</p></div><p>Words',
+        '<p> "Long" begins outside its box',
+    ),
+    "a box whose beginning is out of reach": (
+        "<p>Words",
+        '<div class="wide" style="display: flex; justify-content: center">'
+        '<p style="flex: none; width: 700px">Long</p></div><p>Words',
+        '<p> "Long" begins outside its box',
+    ),
     "something beside the page": (
         "<p>Words",
         '<p style="position: relative; left: -200px">Left</p><p>Words',
