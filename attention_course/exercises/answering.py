@@ -19,8 +19,10 @@ import json
 import linecache
 import numbers
 import os
+import pathlib
 import pickle
 import re
+import struct
 import sys
 import sysconfig
 import tempfile
@@ -42,6 +44,16 @@ MOST_BYTES = 2**24  # of one array
 NOT_THEIRS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
     os.path.dirname(os.path.abspath(__file__)),
+)
+#: Python's audit events of what an answer has no need of: other programs and processes, the
+#: network, second names of files, interpreters without a guard, a list of all objects.
+REFUSED = re.compile(
+    r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)"
+    r"|subprocess\.Popen|socket\.(connect|send\w+)|gc\.get_\w+|cpython\.PyInterpreterState_New"
+)
+#: What ctypes would call to do the same.
+NATIVE = re.compile(
+    r"exec\w+|v?fork|f?open\w*|\w*kill|popen|posix_spawn\w*|process_vm_\w+|ptrace|sys\w+|OpenProcess"
 )
 
 
@@ -260,6 +272,7 @@ def main():
     with requests:
         request = pickle.load(requests)
     _limit(request["seconds"])
+    _confine()
     sys.path[:] = request["path"]
     for name in request["imports"]:
         importlib.import_module(name)
@@ -288,32 +301,107 @@ def _limit(seconds):
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
-def _close(folder, why):
-    """Put the exercises with their solutions out of reach; a chapter's own checks do nothing.
+def _confine():
+    """Have Linux refuse other programs, processes and TCP (by Landlock, in kernels that have it).
 
-    What asks for a solution meets an exception that says `why`.
+    Whatever code runs here then, and whoever owns it: no program is started, no other process
+    traced or its memory read, and in newer kernels no other one signalled or connected to.
+    """
+    programs, devices, links, moves = 1, 1 << 6 | 1 << 11, 1 << 12, 1 << 13
+    with contextlib.suppress(ImportError, OSError, AttributeError, TypeError):
+        import ctypes
+
+        system, root = ctypes.CDLL(None), os.open("/", os.O_RDONLY)
+        newest_first = (moves, 0b11, 0b11), (moves, 0b11, 0), (moves, 0, 0), (0, 0, 0)
+        for moving, network, signals in newest_first:
+            files = programs | devices | links | moving
+            rules = (ctypes.c_uint64 * 3)(files, network, signals)
+            handle = system.syscall(444, rules, ctypes.sizeof(rules), 0)  # landlock_create_ruleset
+            if handle >= 0:
+                # From folder to folder files may be moved, which is refused unless it is allowed.
+                system.syscall(445, handle, 1, struct.pack("=Qi", moving, root), 0)  # add_rule
+                system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+                system.syscall(446, handle, 0)  # landlock_restrict_self
+                os.close(handle)
+                break
+        os.close(root)
+
+
+def _close(folder, solutions, others):
+    """Put out of reach what an answer has no need of; a chapter's own checks do nothing.
+
+    What asks for a solution meets an exception that says `solutions`; one that says `others` meets
+    what reaches for other programs, processes, devices, the network, or the code of the judge.
     """
     closed = types.ModuleType(f"{COURSE}.exercises")
 
     def solution(*_):
-        raise PermissionError(why)
+        raise PermissionError(solutions)
 
     closed.check = closed.hint = closed.question = lambda *_, **__: None
     closed.solution = solution
     sys.modules[closed.__name__] = closed
-    places = (folder + os.sep, f"/proc/{os.getppid()}/")
-    realpath, fsdecode = os.path.realpath, os.fsdecode  # as they are before an answer runs
+    sys.addaudithook(_guard(pathlib.Path(folder), solutions, others))
 
-    def guard(event, arguments):
-        path = arguments[0] if event in ("open", "os.link") and arguments else None
-        if isinstance(path, str | bytes | os.PathLike):
-            real = realpath(fsdecode(path))
-            # A folder on the way there is opened only to open files relative to it.
-            above = folder == real or folder.startswith(real.rstrip(os.sep) + os.sep)
-            if above or real.startswith(places):
-                solution()
 
-    sys.addaudithook(guard)
+def _guard(room, solutions, others):
+    """What Python asks before it opens a file or does any other thing that it tells of.
+
+    An answer may replace all that has a name, and reach the guard's frame by an exception: so the
+    guard uses only what is handed to it in one tuple, and nothing in there can be changed.
+    """
+
+    def numbers_of(places):  # which a file keeps, whatever paths lead to it
+        found = [os.stat(place) for place in places if place and os.path.exists(place)]
+        return frozenset((one.st_dev, one.st_ino) for one in found)
+
+    # A folder on the way to the solutions is opened only to open files relative to it.
+    secret = numbers_of([room, *room.rglob("*"), *room.parents])
+    kept = numbers_of([room.parent, *NOT_THEIRS])
+    processes = frozenset(device for device, _ in numbers_of(["/proc"]))
+    fixed = (REFUSED.fullmatch, NATIVE.fullmatch, os.getpid(), f"/{os.getppid()}/", os.devnull)
+    fixed += (os.sep, secret, kept, processes, os.stat, (OSError, ValueError), type, str, int)
+    fixed += (PermissionError, solutions, others)
+
+    def guard(event, arguments, fixed=fixed):
+        refused, native, own, parent, devnull, *rest = fixed
+        sep, secret, kept, processes, stat, missing, kind, text, number, *rest = rest
+        refusal, solutions, others = rest
+
+        def look(path):
+            try:
+                found = stat(path)
+            except missing:
+                return None, None, 0
+            return found.st_dev, found.st_ino, found.st_mode & 0o170000
+
+        signal = event == "os.kill" and arguments[0] != own
+        if refused(event) or signal or (event == "ctypes.dlsym" and native(arguments[1])):
+            raise refusal(others)
+        if event not in ("open", "os.chdir", "os.rename"):
+            return
+        beside = event == "open" and arguments[1] is None  # os.open, relative to any folder
+        bare = beside or event != "open"
+        for path in arguments[: 2 if event == "os.rename" else 1]:
+            if kind(path) is number:  # of a file that is open already
+                continue
+            if kind(path) is not text or parent in f"{path}/" or (beside and ".." in path):
+                raise refusal(others)
+            device, inode, what = look(path)
+            if event == "open" and (device, inode) in secret:
+                raise refusal(solutions)
+            if (bare and device in processes) or (
+                what in (0o020000, 0o060000) and path != devnull  # a terminal, memory, a disc
+            ):
+                raise refusal(others)
+            above = path.replace("/", sep).rpartition(sep)
+            place, last = above[0] + above[1] or ".", None
+            while (bare or arguments[2] & 3) and (here := look(place)) != last:  # open to write
+                if here[:2] in kept:
+                    raise refusal(others)
+                place, last = place + sep + "..", here
+
+    return guard
 
 
 class Undefined(Exception):

@@ -105,6 +105,7 @@ def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> 
         "closed": (
             str(WORKER.parent),
             tr("the course's solutions are closed while an answer runs"),
+            tr("programs, processes, devices and the network are closed while an answer runs"),
         ),
         "seconds": int(loading + seconds) + 1,
     }
