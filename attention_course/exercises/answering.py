@@ -12,6 +12,7 @@ case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"``, ``"borrow
 
 import base64
 import contextlib
+import ctypes
 import dis
 import importlib
 import inspect
@@ -49,7 +50,7 @@ NOT_THEIRS = (
 #: network, second names of files, interpreters without a guard, a list of all objects.
 REFUSED = re.compile(
     r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)"
-    r"|subprocess\.Popen|socket\.(connect|send\w+)|gc\.get_\w+|cpython\.PyInterpreterState_New"
+    r"|_winapi\.\w+Process|subprocess\.Popen|socket\.(connect|send\w+)|gc\.get_\w+|cpython\.PyInterpreterState_New"
 )
 #: What ctypes would call to do the same.
 NATIVE = re.compile(
@@ -307,24 +308,22 @@ def _confine():
     Whatever code runs here then, and whoever owns it: no program is started, no other process
     traced or its memory read, and in newer kernels no other one signalled or connected to.
     """
+    if sys.platform != "linux":
+        return
     programs, devices, links, moves = 1, 1 << 6 | 1 << 11, 1 << 12, 1 << 13
-    with contextlib.suppress(ImportError, OSError, AttributeError, TypeError):
-        import ctypes
-
-        system, root = ctypes.CDLL(None), os.open("/", os.O_RDONLY)
-        newest_first = (moves, 0b11, 0b11), (moves, 0b11, 0), (moves, 0, 0), (0, 0, 0)
-        for moving, network, signals in newest_first:
-            files = programs | devices | links | moving
-            rules = (ctypes.c_uint64 * 3)(files, network, signals)
-            handle = system.syscall(444, rules, ctypes.sizeof(rules), 0)  # landlock_create_ruleset
-            if handle >= 0:
-                # From folder to folder files may be moved, which is refused unless it is allowed.
-                system.syscall(445, handle, 1, struct.pack("=Qi", moving, root), 0)  # add_rule
-                system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-                system.syscall(446, handle, 0)  # landlock_restrict_self
-                os.close(handle)
-                break
-        os.close(root)
+    system, root = ctypes.CDLL(None), os.open("/", os.O_RDONLY)
+    newest_first = (moves, 0b11, 0b11), (moves, 0b11, 0), (moves, 0, 0), (0, 0, 0)
+    for moving, network, signals in newest_first:
+        rules = (ctypes.c_uint64 * 3)(programs | devices | links | moving, network, signals)
+        handle = system.syscall(444, rules, ctypes.sizeof(rules), 0)  # landlock_create_ruleset
+        if handle >= 0:
+            # From folder to folder files may be moved, which is refused unless it is allowed.
+            system.syscall(445, handle, 1, struct.pack("=Qi", moving, root), 0)  # _add_rule
+            system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+            system.syscall(446, handle, 0)  # landlock_restrict_self
+            os.close(handle)
+            break
+    os.close(root)
 
 
 def _close(folder, solutions, others):
