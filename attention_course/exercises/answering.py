@@ -49,12 +49,10 @@ NOT_THEIRS = (
 #: Python's audit events of what an answer has no need of: other programs and processes, the
 #: network, second names of files, interpreters without a guard, a list of all objects.
 REFUSED = re.compile(
-    r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)"
-    r"|_winapi\.\w+Process|subprocess\.Popen|socket\.(connect|send\w+)|gc\.get_\w+|cpython\.PyInterpreterState_New"
-)
-#: What ctypes would call to do the same.
-NATIVE = re.compile(
-    r"exec\w+|v?fork|f?open\w*|\w*kill|popen|posix_spawn\w*|process_vm_\w+|ptrace|sys\w+|OpenProcess"
+    r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)|gc\.get_\w+"
+    r"|subprocess\.Popen|_winapi\.\w+Process|socket\.(connect|send\w+)|cpython\.PyInter\w+_New"
+    r"|(execv\w*|v?fork|f?open(at)?(64)?|\w*kill|popen|posix_spawnp?|process_vm_\w+|ptrace|syscall"
+    r"|system|OpenProcess)\(\)"  # a function of the system, called by ctypes
 )
 
 
@@ -308,22 +306,20 @@ def _confine():
     Whatever code runs here then, and whoever owns it: no program is started, no other process
     traced or its memory read, and in newer kernels no other one signalled or connected to.
     """
-    if sys.platform != "linux":
+    system = ctypes.CDLL(None) if sys.platform == "linux" else None
+    version = system.syscall(444, None, 0, 1) if system else 0  # landlock_create_ruleset
+    if version < 1:
         return
-    programs, devices, links, moves = 1, 1 << 6 | 1 << 11, 1 << 12, 1 << 13
-    system, root = ctypes.CDLL(None), os.open("/", os.O_RDONLY)
-    newest_first = (moves, 0b11, 0b11), (moves, 0b11, 0), (moves, 0, 0), (0, 0, 0)
-    for moving, network, signals in newest_first:
-        rules = (ctypes.c_uint64 * 3)(programs | devices | links | moving, network, signals)
-        handle = system.syscall(444, rules, ctypes.sizeof(rules), 0)  # landlock_create_ruleset
-        if handle >= 0:
-            # From folder to folder files may be moved, which is refused unless it is allowed.
-            system.syscall(445, handle, 1, struct.pack("=Qi", moving, root), 0)  # _add_rule
-            system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
-            system.syscall(446, handle, 0)  # landlock_restrict_self
-            os.close(handle)
-            break
+    files = 1 | 1 << 6 | 1 << 11 | 1 << 12  # to start, and to make as a device or a link
+    moves = 1 << 13 if version > 1 else 0  # between folders: refused unless allowed below the root
+    rules = files | moves, 0b11 if version > 3 else 0, 0b11 if version > 5 else 0  # TCP, signals
+    handle = system.syscall(444, (ctypes.c_uint64 * 3)(*rules), 24, 0)
+    root = os.open("/", os.O_RDONLY)
+    system.syscall(445, handle, 1, struct.pack("=Qi", moves, root), 0)  # landlock_add_rule
+    system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    system.syscall(446, handle, 0)  # landlock_restrict_self
     os.close(root)
+    os.close(handle)
 
 
 def _close(folder, solutions, others):
@@ -358,14 +354,12 @@ def _guard(room, solutions, others):
     secret = numbers_of([room, *room.rglob("*"), *room.parents])
     kept = numbers_of([room.parent, *NOT_THEIRS])
     processes = frozenset(device for device, _ in numbers_of(["/proc"]))
-    fixed = (REFUSED.fullmatch, NATIVE.fullmatch, os.getpid(), f"/{os.getppid()}/", os.devnull)
-    fixed += (os.sep, secret, kept, processes, os.stat, (OSError, ValueError), type, str, int)
-    fixed += (PermissionError, solutions, others)
+    fixed = (REFUSED.fullmatch, os.stat, OSError, type, int, str.__str__, PermissionError)
+    fixed += (secret, kept, processes, os.getpid(), os.getppid(), os.sep, os.devnull)
 
-    def guard(event, arguments, fixed=fixed):
-        refused, native, own, parent, devnull, *rest = fixed
-        sep, secret, kept, processes, stat, missing, kind, text, number, *rest = rest
-        refusal, solutions, others = rest
+    def guard(event, arguments, fixed=fixed, solutions=solutions, others=others):
+        refused, stat, missing, kind, number, text, refusal, *rest = fixed
+        secret, kept, processes, own, parent, sep, devnull = rest
 
         def look(path):
             try:
@@ -374,28 +368,30 @@ def _guard(room, solutions, others):
                 return None, None, 0
             return found.st_dev, found.st_ino, found.st_mode & 0o170000
 
-        signal = event == "os.kill" and arguments[0] != own
-        if refused(event) or signal or (event == "ctypes.dlsym" and native(arguments[1])):
+        asked = f"{arguments[1]}()" if event == "ctypes.dlsym" else event
+        if refused(asked) or (event == "os.kill" and arguments[0] != own):
             raise refusal(others)
-        if event not in ("open", "os.chdir", "os.rename"):
+        if event not in ("open", "os.chdir", "os.remove", "os.rename"):
             return
         beside = event == "open" and arguments[1] is None  # os.open, relative to any folder
-        bare = beside or event != "open"
+        writes = event != "open" or beside or arguments[2] & 3
         for path in arguments[: 2 if event == "os.rename" else 1]:
             if kind(path) is number:  # of a file that is open already
                 continue
-            if kind(path) is not text or parent in f"{path}/" or (beside and ".." in path):
-                raise refusal(others)
+            path = text(path)
             device, inode, what = look(path)
-            if event == "open" and (device, inode) in secret:
+            if (device, inode) in secret and event != "os.chdir":
                 raise refusal(solutions)
-            if (bare and device in processes) or (
-                what in (0o020000, 0o060000) and path != devnull  # a terminal, memory, a disc
+            if (
+                (beside and ".." in path)
+                or (f"/{parent}/" in f"{path}/" and "/proc" in path)
+                or (device in processes and (beside or event == "os.chdir"))
+                or (what in (0o020000, 0o060000) and path != devnull)  # a terminal, memory, a disc
             ):
                 raise refusal(others)
             above = path.replace("/", sep).rpartition(sep)
             place, last = above[0] + above[1] or ".", None
-            while (bare or arguments[2] & 3) and (here := look(place)) != last:  # open to write
+            while writes and (here := look(place)) != last:  # up to the root
                 if here[:2] in kept:
                     raise refusal(others)
                 place, last = place + sep + "..", here
