@@ -3,7 +3,8 @@
 The judge (``judging``) starts this file by its path, so that nothing of the course is imported
 here. Nothing is compared and no sentence is worded here either: expected values, solutions and
 the verdict stay with the judge, and what comes from this process is read as JSON, never
-unpickled. An answer may do what it likes; all that it can send is a result.
+unpickled: all that an answer can send is a result. What could reach the judge by another way is
+closed to it (`_guard`, `_confine`).
 
 A message is one line of JSON: ``{"refused": ...}`` or ``{"ready": true}``, then one line for each
 case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"``, ``"borrowed"`` and

@@ -275,10 +275,7 @@ def _unpacked(tree: Any) -> list | None:
 
 
 def numbers(tree: Any, what: str, whole: bool = False, inside: bool = False) -> np.ndarray:
-    """The array that a part of a result stands for. Raises Rejected when it is none.
-
-    inside  whether the part is an entry of another one
-    """
+    """The array that a result stands for, or what is inside one. Raises Rejected for none."""
     if isinstance(tree, np.ndarray):
         return tree
     if isinstance(tree, bool | int | float):
@@ -297,8 +294,7 @@ def numbers(tree: Any, what: str, whole: bool = False, inside: bool = False) -> 
     else:
         odd = tree.get("odd") if isinstance(tree, dict) else None
         named = [key for key in ("generator", "asyncgen", "coroutine", "brackets") if key == odd]
-        kind = kind_of(tree)
-        kind = tr("{kind} among the entries", kind=kind) if inside else kind
+        kind = tr("{kind} among the entries", kind=kind_of(tree)) if inside else kind_of(tree)
         fail(named[0] if named else "no_numbers", what=what, kind=kind)
     if array.dtype.kind == "c":
         fail("complex", what=what)
