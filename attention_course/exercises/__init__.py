@@ -16,7 +16,6 @@ from typing import Any
 
 from attention_course.errors import ExerciseError
 from attention_course.exercises import process
-from attention_course.exercises.answering import refusal
 from attention_course.exercises.exercise import Exercise, Source, Text, Verdict, give_hint
 from attention_course.exercises.judging import judge
 from attention_course.words import tr
@@ -68,11 +67,7 @@ def check(name: str, answer: Any, *, seed: int | None = None) -> Verdict:
     exercise = EXERCISES[name]
 
     def run(request: dict) -> Iterator[dict]:
-        # What is not written yet needs no process to be recognised.
-        if reason := refusal(answer, request):
-            yield {"refused": reason}
-        else:
-            yield from process.serve_object(answer, request, exercise.seconds)
+        return process.serve_object(answer, request, exercise.seconds)
 
     return judge(exercise, run, seed)
 

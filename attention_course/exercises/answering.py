@@ -3,7 +3,8 @@
 The judge (``judging``) starts this file by its path, so that nothing of the course is imported
 here. Nothing is compared and no sentence is worded here either: expected values, solutions and
 the verdict stay with the judge, and what comes from this process is read as JSON, never
-unpickled. An answer may do what it likes; all that it can send is a result.
+unpickled: all that an answer can send is a result. What could reach the judge by another way is
+closed to it (`_guard`, `_confine`).
 
 A message is one line of JSON: ``{"refused": ...}`` or ``{"ready": true}``, then one line for each
 case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"``, ``"borrowed"`` and
@@ -12,6 +13,7 @@ case: ``{"result": ...}`` or ``{"problem": ...}``, with ``"changed"``, ``"borrow
 
 import base64
 import contextlib
+import ctypes
 import dis
 import importlib
 import inspect
@@ -19,8 +21,10 @@ import json
 import linecache
 import numbers
 import os
+import pathlib
 import pickle
 import re
+import struct
 import sys
 import sysconfig
 import tempfile
@@ -42,6 +46,14 @@ MOST_BYTES = 2**24  # of one array
 NOT_THEIRS = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
     os.path.dirname(os.path.abspath(__file__)),
+)
+#: Python's audit events of what an answer has no need of: other programs and processes, the
+#: network, second names of files, interpreters without a guard, a list of all objects.
+REFUSED = re.compile(
+    r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)|gc\.get_\w+"
+    r"|subprocess\.Popen|_winapi\.\w+Process|socket\.(connect|send\w+)|cpython\.PyInter\w+_New"
+    r"|(execv\w*|v?fork|f?open(at)?(64)?|\w*kill|popen|posix_spawnp?|process_vm_\w+|ptrace|syscall"
+    r"|system|OpenProcess)\(\)"  # a function of the system, called by ctypes
 )
 
 
@@ -260,6 +272,7 @@ def main():
     with requests:
         request = pickle.load(requests)
     _limit(request["seconds"])
+    _confine()
     sys.path[:] = request["path"]
     for name in request["imports"]:
         importlib.import_module(name)
@@ -288,32 +301,103 @@ def _limit(seconds):
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
-def _close(folder, why):
-    """Put the exercises with their solutions out of reach; a chapter's own checks do nothing.
+def _confine():
+    """Have Linux refuse other programs, processes and TCP (by Landlock, in kernels that have it).
 
-    What asks for a solution meets an exception that says `why`.
+    Whatever code runs here then, and whoever owns it: no program is started, no other process
+    traced or its memory read, and in newer kernels no other one signalled or connected to.
+    """
+    system = ctypes.CDLL(None) if sys.platform == "linux" else None
+    version = system.syscall(444, None, 0, 1) if system else 0  # landlock_create_ruleset
+    if version < 1:
+        return
+    files = 1 | 1 << 6 | 1 << 11 | 1 << 12  # to start, and to make as a device or a link
+    moves = 1 << 13 if version > 1 else 0  # between folders: refused unless allowed below the root
+    rules = files | moves, 0b11 if version > 3 else 0, 0b11 if version > 5 else 0  # TCP, signals
+    handle = system.syscall(444, (ctypes.c_uint64 * 3)(*rules), 24, 0)
+    root = os.open("/", os.O_RDONLY)
+    system.syscall(445, handle, 1, struct.pack("=Qi", moves, root), 0)  # landlock_add_rule
+    system.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    system.syscall(446, handle, 0)  # landlock_restrict_self
+    os.close(root)
+    os.close(handle)
+
+
+def _close(folder, solutions, others):
+    """Put out of reach what an answer has no need of; a chapter's own checks do nothing.
+
+    What asks for a solution meets an exception that says `solutions`; one that says `others` meets
+    what reaches for other programs, processes, devices, the network, or the code of the judge.
     """
     closed = types.ModuleType(f"{COURSE}.exercises")
 
     def solution(*_):
-        raise PermissionError(why)
+        raise PermissionError(solutions)
 
     closed.check = closed.hint = closed.question = lambda *_, **__: None
     closed.solution = solution
     sys.modules[closed.__name__] = closed
-    places = (folder + os.sep, f"/proc/{os.getppid()}/")
-    realpath, fsdecode = os.path.realpath, os.fsdecode  # as they are before an answer runs
+    sys.addaudithook(_guard(pathlib.Path(folder), solutions, others))
 
-    def guard(event, arguments):
-        path = arguments[0] if event in ("open", "os.link") and arguments else None
-        if isinstance(path, str | bytes | os.PathLike):
-            real = realpath(fsdecode(path))
-            # A folder on the way there is opened only to open files relative to it.
-            above = folder == real or folder.startswith(real.rstrip(os.sep) + os.sep)
-            if above or real.startswith(places):
-                solution()
 
-    sys.addaudithook(guard)
+def _guard(room, solutions, others):
+    """What Python asks before it opens a file or does any other thing that it tells of.
+
+    An answer may replace all that has a name, and reach the guard's frame by an exception: so the
+    guard uses only what is handed to it in one tuple, and nothing in there can be changed.
+    """
+
+    def numbers_of(places):  # which a file keeps, whatever paths lead to it
+        found = [os.stat(place) for place in places if place and os.path.exists(place)]
+        return frozenset((one.st_dev, one.st_ino) for one in found)
+
+    # A folder on the way to the solutions is opened only to open files relative to it.
+    secret = numbers_of([room, *room.rglob("*"), *room.parents])
+    kept = numbers_of([room.parent, *NOT_THEIRS])
+    processes = frozenset(device for device, _ in numbers_of(["/proc"]))
+    fixed = (REFUSED.fullmatch, os.stat, OSError, type, int, str.__str__, PermissionError)
+    fixed += (secret, kept, processes, os.getpid(), os.getppid(), os.sep, os.devnull)
+
+    def guard(event, arguments, fixed=fixed, solutions=solutions, others=others):
+        refused, stat, missing, kind, number, text, refusal, *rest = fixed
+        secret, kept, processes, own, parent, sep, devnull = rest
+
+        def look(path):
+            try:
+                found = stat(path)
+            except missing:
+                return None, None, 0
+            return found.st_dev, found.st_ino, found.st_mode & 0o170000
+
+        asked = f"{arguments[1]}()" if event == "ctypes.dlsym" else event
+        if refused(asked) or (event == "os.kill" and arguments[0] != own):
+            raise refusal(others)
+        if event not in ("open", "os.chdir", "os.remove", "os.rename"):
+            return
+        beside = event == "open" and arguments[1] is None  # os.open, relative to any folder
+        writes = event != "open" or beside or arguments[2] & 3
+        for path in arguments[: 2 if event == "os.rename" else 1]:
+            if kind(path) is number:  # of a file that is open already
+                continue
+            path = text(path)
+            device, inode, what = look(path)
+            if (device, inode) in secret and event != "os.chdir":
+                raise refusal(solutions)
+            if (
+                (beside and ".." in path)
+                or (f"/{parent}/" in f"{path}/" and "/proc" in path)
+                or (device in processes and (beside or event == "os.chdir"))
+                or (what in (0o020000, 0o060000) and path != devnull)  # a terminal, memory, a disc
+            ):
+                raise refusal(others)
+            above = path.replace("/", sep).rpartition(sep)
+            place, last = above[0] + above[1] or ".", None
+            while writes and (here := look(place)) != last:  # up to the root
+                if here[:2] in kept:
+                    raise refusal(others)
+                place, last = place + sep + "..", here
+
+    return guard
 
 
 class Undefined(Exception):

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from attention_course.errors import ExerciseError
 from attention_course.exercises.answering import MOST_AXES
 from attention_course.exercises.drawing import draw_cases
 from attention_course.exercises.exercise import Exercise, Verdict, read
@@ -31,6 +32,8 @@ MOST_SHOWN = 12  # numbers of one input that a sentence quotes in full
 
 #: What the judge says of an answer, apart from the mistakes that an exercise lists.
 SENTENCES = read("judging")
+#: NumPy's functions as they are before a notebook gives their names to something else.
+NUMPY = {name: value for name, value in vars(np).items() if callable(value)}
 #: What the inputs of all wrong cases may have in common, the most telling first.
 TRAITS = {
     "only_whole": lambda array: array.dtype.kind == "i",
@@ -98,6 +101,9 @@ def judge(
     run     takes the request of `Exercise.request` and yields the messages of the answer process
     seed    repeats the inputs of an earlier check; without it they are new each time
     """
+    for name, function in NUMPY.items():
+        if vars(np).get(name) is not function:
+            return Verdict(exercise.name, "wrong", say("replaced", name=f"np.{name}"))
     seed = secrets.randbits(32) if seed is None else seed
     status, message = "passed", tr(exercise.praise)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -111,6 +117,10 @@ def judge(
             status, message = "wrong", str(reason)
         except KeyboardInterrupt:
             status, message = "wrong", say("interrupted")
+        except ExerciseError:
+            raise
+        except Exception as problem:  # Python's own functions may have been replaced as well
+            status, message = "wrong", say("broken", problem=repr(problem))
     return Verdict(exercise.name, status, message)
 
 
@@ -156,7 +166,7 @@ def _outcomes(exercise: Exercise, messages: list[dict]) -> list[dict]:
     for number, message in enumerate(messages):
         if number == 0 and "refused" in message:
             _refuse(exercise, message["refused"])
-        for key in ("stopped", "ended"):
+        for key in ("stopped", "ended", "long"):
             if key in message:
                 fail(key, **message)
         expected = ({"result", "problem"} if number else {"ready"}) & message.keys()
@@ -264,14 +274,14 @@ def _unpacked(tree: Any) -> list | None:
     return tree if isinstance(tree, list) else None
 
 
-def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
-    """The array that a part of a result stands for. Raises Rejected when it is none."""
+def numbers(tree: Any, what: str, whole: bool = False, inside: bool = False) -> np.ndarray:
+    """The array that a result stands for, or what is inside one. Raises Rejected for none."""
     if isinstance(tree, np.ndarray):
         return tree
     if isinstance(tree, bool | int | float):
         array = np.asarray(tree)
     elif isinstance(tree, list):
-        items = [numbers(item, what) for item in tree]
+        items = [numbers(item, what, inside=True) for item in tree]
         if len({item.shape for item in items}) > 1:
             if len({item.ndim for item in items}) > 1:
                 fail("mixed", what=what)
@@ -284,7 +294,8 @@ def numbers(tree: Any, what: str, whole: bool = False) -> np.ndarray:
     else:
         odd = tree.get("odd") if isinstance(tree, dict) else None
         named = [key for key in ("generator", "asyncgen", "coroutine", "brackets") if key == odd]
-        fail(named[0] if named else "no_numbers", what=what, kind=kind_of(tree))
+        kind = tr("{kind} among the entries", kind=kind_of(tree)) if inside else kind_of(tree)
+        fail(named[0] if named else "no_numbers", what=what, kind=kind)
     if array.dtype.kind == "c":
         fail("complex", what=what)
     if whole and array.size and array.dtype.kind not in "iuO":
@@ -315,7 +326,7 @@ def kind_of(tree: Any) -> str:
         "string": tr("a string"),
         "dictionary": tr("a dictionary"),
         "function": tr("a function"),
-        "number": tr("a number"),
+        "number": tr("a number of the type {name}", name=name),
         "class": tr("the class {name}", name=name),
         "entries": tr("an array with entries of the type {name}", name=name),
     }

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from attention_course.errors import ExerciseError
-from attention_course.exercises.answering import describe
+from attention_course.exercises.answering import describe, refusal
 from attention_course.words import tr
 
 WORKER = Path(__file__).with_name("answering.py")
@@ -65,14 +65,20 @@ def serve_object(answer: Any, request: dict[str, Any], seconds: float) -> Iterat
             )
         ) from problem
     try:
-        request = request | {"pickle": cloudpickle.dumps(answer)}
-    except Exception as problem:  # an open file, a lock: anything may refuse to travel
-        yield {"refused": {"why": "unloaded", **describe(problem)}}
+        reason = refusal(answer, request)  # what is not written yet needs no process
+        request = request | {"pickle": None if reason else cloudpickle.dumps(answer)}
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:  # an open file refuses to travel; an object may do anything
+        reason = {"why": "unloaded", **describe(problem)}
+    if reason:
+        yield {"refused": reason}
         return
     for message in serve(request, seconds):
         problem = message.get("problem")
         if isinstance(problem, dict) and not problem.get("line"):
-            problem["line"] = _line(answer, problem.get("place"))
+            with contextlib.suppress(Exception):
+                problem["line"] = _line(answer, problem.get("place"))
         yield message
 
 
@@ -95,7 +101,7 @@ def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> 
     """Yield the answer process's messages, and last what ended it early, if something did.
 
     That last one has the key "stopped" after a time-out, "ended" (with the status) after an
-    end of Python, and "garbled" after anything but a message.
+    end of Python, "long" after too much of a message and "garbled" after anything but one.
 
     Raises:
         ExerciseError: no process can be started here.
@@ -105,6 +111,7 @@ def serve(request: dict[str, Any], seconds: float, loading: float = LOADING) -> 
         "closed": (
             str(WORKER.parent),
             tr("the course's solutions are closed while an answer runs"),
+            tr("programs, processes, devices and the network are closed while an answer runs"),
         ),
         "seconds": int(loading + seconds) + 1,
     }
@@ -161,7 +168,7 @@ def _messages(child: subprocess.Popen, request: dict, loading: float, seconds: f
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            yield {"garbled": True}
+            yield {"long" if len(line) == LONGEST_LINE else "garbled": True}
             return
         yield message
         if "refused" in message:

@@ -5,6 +5,7 @@ import re
 import sys
 import warnings
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,7 @@ def remembers(x, calls=[]):  # noqa: B006
     return 2 * x + len(calls)
 
 
+CHANCE = np.random.default_rng(0)
 BAD = {
     "a string": ("2 * x", "not a function, but: a string"),
     "a number": (3.0, "not a function, but: a number"),
@@ -187,9 +189,12 @@ BAD = {
     ),
     "many digits": (lambda x: np.full(x.shape, -(10**5000)), "there is an infinite number"),
     "integers beyond all floats": (lambda x: [10**400, 1], "should have the shape"),
-    "lists in lists": (nested, "Where the doubled array should be"),
-    "33 axes": (lambda x: np.ones((1,) * 33), "Where the doubled array should be"),
+    "lists in lists": (nested, "numbers, int or float, in the doubled array"),
+    "33 axes": (lambda x: np.ones((1,) * 33), "numbers, int or float, in the doubled array"),
     "true and false": (lambda x: x > 0, "should be"),
+    "a decimal number": (lambda x: Decimal(2), "has: a number of the type Decimal."),
+    "decimal numbers": (lambda x: [Decimal(2)], "a number of the type Decimal among the entries"),
+    "a list of strings": (lambda x: ["1", "2"], "has: a string among the entries"),
     "strings": (lambda x: "12", "your answer has: a string"),
     "string array": (lambda x: x.astype(str), "entries of the type <U"),
     "complex": (lambda x: x + 1j, "complex"),
@@ -215,6 +220,7 @@ BAD = {
     "long inputs cut": (lambda x: 2 * x * (np.arange(x.shape[1]) < 10), "Only long inputs"),
     "a buffer used again": (reuses, "writes to a result that it returned in an earlier call"),
     "memory": (remembers, "keeps something from one call to the next"),
+    "a random start": (lambda x: 2 * x + CHANCE.normal(), "or draws random numbers"),
 }
 
 
@@ -336,6 +342,7 @@ GARBLED = [
     {"result": {"array": 3}},
     {"result": {"array": "AAAAAAAAAAA=", "dtype": "<f8", "shape": [-7]}},
     {"garbled": True},
+    {"long": True},
     {"verdict": "passed"},
     {"result": {"odd": ["x"]}},
     {"result": {"dict": 3}},

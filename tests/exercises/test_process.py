@@ -1,6 +1,7 @@
 """An answer runs in a process of its own, from which no way leads to a verdict."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 import attention_course.exercises as exercises
 from attention_course.errors import ExerciseError
-from attention_course.exercises import check, process
+from attention_course.exercises import check, judging, process
 from attention_course.exercises.files import check_file
 from attention_course.functional import softmax
 
@@ -74,18 +75,13 @@ def endless(x, h, W, U, b):
             time.sleep(0.01)
 
 
-def child_of_its_own(x, h, W, U, b):
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
-    time.sleep(100)
-
-
 def deaf(x, h, W, U, b):
     for number in set(signal.Signals) - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_IGN)
     time.sleep(100)
 
 
-@pytest.mark.parametrize("answer", [endless, child_of_its_own, deaf])
+@pytest.mark.parametrize("answer", [endless, deaf])
 def test_an_endless_answer_is_stopped(monkeypatch, answer):
     short_of_time(monkeypatch)
     assert "still running after 1 seconds" in check("01.rnn_step", answer).message
@@ -205,11 +201,102 @@ def knows_the_random_state(x, h, W, U, b):
     return state.normal(size=len(b))
 
 
+def starts_a_program(x, h, W, U, b):
+    code = "from attention_course.exercises import solution; print(solution('01.rnn_step'))"
+    there = {}
+    exec(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout, there)
+    return there["rnn_step"](x, h, W, U, b)
+
+
+def starts_one_untold(x, h, W, U, b):
+    sys.audit = lambda *_: None
+    subprocess.Popen(["/bin/sh"])
+
+
+def forks(x, h, W, U, b):
+    os.fork()
+    return x
+
+
+def kills_the_judge(x, h, W, U, b):
+    os.kill(os.getppid(), signal.SIGKILL)
+
+
+def kills_it_by_a_handle(x, h, W, U, b):
+    signal.pidfd_send_signal(os.pidfd_open(os.getppid()), signal.SIGKILL)
+
+
+def reads_the_judge_s_memory(x, h, W, U, b):
+    with open(f"/proc/{os.getppid()}/mem", "r+b") as memory:
+        return memory.read(1)
+
+
+def reads_it_relative_to_processes(x, h, W, U, b):
+    folder = os.open("/proc", os.O_RDONLY)
+    return os.read(os.open(f"{os.getppid()}/mem", os.O_RDONLY, dir_fd=folder), 1)
+
+
+def traces_the_judge(x, h, W, U, b):
+    return ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0)
+
+
+def writes_to_the_terminal(x, h, W, U, b):
+    _, theirs = os.openpty()
+    with open(os.ttyname(theirs), "w") as terminal:
+        terminal.write("+ Passed (01.rnn_step)")
+
+
+def connects(x, h, W, U, b):
+    import socket
+
+    socket.create_connection(("127.0.0.1", 9))
+
+
+def replaces_the_checker(x, h, W, U, b):
+    import attention_course.words
+
+    with open(attention_course.words.__file__, "a") as file:
+        file.write("")
+
+
+def adds_a_start_up_file(x, h, W, U, b):
+    os.chdir(os.path.dirname(np.__file__))
+    with open("../sitecustomize.py", "a") as file:
+        file.write("")
+
+
+def reads_in_another_interpreter(x, h, W, U, b):
+    interpreters = pytest.importorskip("_xxsubinterpreters")
+    interpreters.run_string(interpreters.create(), f"open({the_solution_s_file()!r})")
+
+
+def opens_the_guard(x, h, W, U, b):
+    import builtins
+
+    real = vars(builtins).copy()
+    for name in ("isinstance", "str", "type", "PermissionError", "OSError"):
+        setattr(builtins, name, lambda *_: False)
+    try:
+        os.open(the_solution_s_file(), os.O_RDONLY)
+    except BaseException as problem:
+        frame = problem.__traceback__.tb_next.tb_frame
+        frame.f_locals.update(dict.fromkeys(frame.f_locals))
+    vars(builtins).update(real)
+    return os.open(the_solution_s_file(), os.O_RDONLY)
+
+
+def asks_for_all_objects(x, h, W, U, b):
+    import gc
+
+    guard = next(one for one in gc.get_objects() if getattr(one, "__name__", "") == "guard")
+    guard.__defaults__ = ((),)
+
+
 FORCED = {
     "ends Python": (ends, "ended Python (exit status 7)"),
     "crashes": (crashes, "ended Python"),
     "fills the memory": (fills_memory, "Error"),
-    "returns a million numbers": (returns_much, "sent is no result"),
+    "returns a million numbers": (returns_much, "far more than is asked for"),
     "imports the solution": (borrows, "stops with ModuleNotFoundError"),
     "asks for the solution": (asks_for_the_solution, "solutions are closed"),
     "reads the solution's file": (reads_the_solution, "solutions are closed"),
@@ -219,12 +306,25 @@ FORCED = {
         "solutions are closed",
     ),
     "reads it by an object": (reads_by_an_object, "solutions are closed"),
-    "reads it by a link": (reads_by_a_link, "solutions are closed"),
+    "reads it by a link": (reads_by_a_link, "are closed while an answer runs"),
     "reads it after a patch": (reads_after_a_patch, "solutions are closed"),
     "searches memory for it": (searches_memory, ""),
     "writes messages of its own": (forges_results, "sent is no result"),
     "patches its process": (patches_the_process, ""),
     "knows a random state": (knows_the_random_state, ""),
+    "starts a program": (starts_a_program, "programs, processes"),
+    "forks": (forks, "programs, processes"),
+    "kills the judge": (kills_the_judge, "programs, processes"),
+    "reads the judge's memory": (reads_the_judge_s_memory, "programs, processes"),
+    "reads it relative to a folder": (reads_it_relative_to_processes, "programs, processes"),
+    "traces the judge": (traces_the_judge, "programs, processes"),
+    "writes to a terminal": (writes_to_the_terminal, "programs, processes"),
+    "connects to a kernel": (connects, "programs, processes"),
+    "replaces the checker": (replaces_the_checker, "programs, processes"),
+    "adds a start-up file": (adds_a_start_up_file, "programs, processes"),
+    "reads in another interpreter": (reads_in_another_interpreter, "creation failed"),
+    "opens the guard": (opens_the_guard, "solutions are closed"),
+    "asks for all objects": (asks_for_all_objects, "programs, processes"),
 }
 
 
@@ -238,10 +338,46 @@ def test_nothing_is_gained_by_force(monkeypatch, kind):
     assert words in verdict.message
 
 
-def test_patches_in_the_kernel_do_not_help(monkeypatch):
-    for name in ("allclose", "array_equal", "isclose", "testing"):
-        monkeypatch.setattr(np, name, lambda *_, **__: True)
-    assert check("01.rnn_step", lambda x, h, W, U, b: np.zeros(len(b))).status == "wrong"
+LANDLOCK = sys.platform == "linux" and ctypes.CDLL(None).syscall(444, None, 0, 1)
+
+
+@pytest.mark.skipif(LANDLOCK < 6, reason="this kernel does not keep processes apart")
+@pytest.mark.parametrize("answer", [starts_one_untold, kills_it_by_a_handle])
+def test_what_python_does_not_tell_of_is_refused_by_linux(answer):
+    assert "stops with PermissionError ([Errno" in check("01.rnn_step", answer).message
+
+
+@pytest.mark.parametrize("name", ["tanh", "asarray", "array_equal"])
+def test_what_a_notebook_does_to_numpy_is_told(monkeypatch, name):
+    monkeypatch.setattr(np, name, lambda *_, **__: True)
+    assert f"np.{name} is no longer NumPy's" in check("01.rnn_step", right).message
+
+
+@pytest.mark.parametrize("name", ["len", "zip", "agree"])
+def test_a_check_that_cannot_be_made_says_so(monkeypatch, name):
+    monkeypatch.setattr(judging, name, 0, raising=False)
+    assert "The check itself stops with TypeError" in check("01.rnn_step", right).message
+
+
+class Hooked:
+    def __call__(self, x, h, W, U, b):
+        return x
+
+    def __reduce__(self):
+        sys.exit()
+
+
+class Posing(Hooked):
+    @property
+    def __class__(self):
+        raise ValueError("no class")
+
+
+@pytest.mark.parametrize(("kind", "words"), [(Hooked, "SystemExit"), (Posing, "no class")])
+def test_hooks_of_an_object_end_in_a_sentence(kind, words):
+    message = check("01.rnn_step", kind()).message
+    assert "cannot be taken to a process of its own" in message
+    assert words in message
 
 
 def calls_the_course(weights, values, g):
