@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # It takes the models of several seeds, one after the other, for a mistake in the code.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
+        if folder := vars(options).pop("folder", None):
+            options.output = options.output or _checkout() / folder
         return options.run(options)
     except CourseError as error:
         print(error, file=sys.stderr)
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     train = _add(commands, "train", _train, tr("train a model again and write it with its card"))
     train.add_argument("name", metavar="NAME", help=tr("model, such as simple_rnn"))
     seed = tr("train this one seed (default: the recipe's)")
-    train.add_argument("--seed", type=_count, help=seed)
+    train.add_argument("--seed", dest="seeds", metavar="SEED", nargs=1, type=_count, help=seed)
     _add_training(train)
 
     summary = tr("train seeds and models side by side, here or on many machines")
@@ -150,6 +152,7 @@ def _add_number(parser: Any, flag: str, kind: Callable[[str], int], summary: str
 
 
 def _add_output(parser: argparse.ArgumentParser, folder: str) -> None:
+    parser.set_defaults(folder=folder)
     summary = tr("where to write (default: {folder}/)", folder=folder)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=summary)
 
@@ -199,7 +202,7 @@ def _resumable(work: Callable[..., object], options: argparse.Namespace) -> int:
 def _baselines(options: argparse.Namespace) -> int:
     from attention_course.training import baselines
 
-    test = baselines.write(options.output or _checkout() / "models")
+    test = baselines.write(options.output)
     score = test["nb_logistic_regression"]["test"]["score"]
     print(tr("logistic regression: {score:.4f}", score=score))
     return 0
@@ -208,11 +211,10 @@ def _baselines(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from attention_course.experiments import benchmarks
 
-    folder = options.output or _checkout() / "benchmarks"
     for name in benchmarks.known(options.names):
         print(tr("{name}: measuring, some minutes", name=name), flush=True)
         begun = time.perf_counter()
-        path = benchmarks.record(name, folder)
+        path = benchmarks.record(name, options.output)
         told = {"name": name, "path": path, "seconds": time.perf_counter() - begun}
         print(tr("{name}: {path} after {seconds:.0f} seconds", **told), flush=True)
     return 0
@@ -221,16 +223,15 @@ def _bench(options: argparse.Namespace) -> int:
 def _lags(options: argparse.Namespace) -> int:
     from attention_course.experiments import lag_profiles
 
-    lag_profiles.record(options.output or _checkout() / "data")
+    lag_profiles.record(options.output)
     return 0
 
 
 def _search(options: argparse.Namespace) -> int:
     from attention_course.experiments import ngram_search
 
-    folder = options.output or _checkout() / "data"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "ngram_search.json"
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "ngram_search.json"
     table = ngram_search.search(path)
     for row in table["tries"]:
         accuracy, loss = row["validation_accuracy"], row["validation_loss"]
@@ -308,8 +309,8 @@ def _checkout() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise AssetError(
-            "This package was installed without its repository; run the command in a clone of "
-            "the course."
+            "This package was installed without its repository: run the command in a clone of the "
+            "course, or pass --output FOLDER if it writes files."
         )
     return root
 

@@ -12,6 +12,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ def tiny(monkeypatch):
 def train_unbroken(folder, chosen):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "find_recipe", lambda name: chosen)
-        training.train("tiny", output=folder, verbose=False)
+        training.train("tiny", output=folder)
     return folder
 
 
@@ -86,7 +87,7 @@ def renames(monkeypatch, folder) -> int:
 
     with monkeypatch.context() as patch:
         patch.setattr(storage.os, "replace", counting)
-        training.train("tiny", output=folder, verbose=False)
+        training.train("tiny", output=folder)
     return count
 
 
@@ -119,9 +120,9 @@ def test_killed_at_a_write_it_goes_on_to_the_same_weights(monkeypatch, tmp_path,
         with monkeypatch.context() as patch:
             die_at(patch, wanted, "before" if wanted % 2 else "after")
             with pytest.raises(Killed):
-                training.train("tiny", output=folder, verbose=False)
+                training.train("tiny", output=folder)
         assert_whole(folder)
-        training.train("tiny", output=folder, verbose=False, resume=True)
+        training.train("tiny", output=folder, resume=True)
         assert_whole(folder)
         assert not (folder / training.UNFINISHED).exists()
         assert_same(folder, unbroken)
@@ -167,9 +168,9 @@ def test_without_resume_an_unfinished_run_is_not_thrown_away(monkeypatch, tmp_pa
     with monkeypatch.context() as patch:
         die_at(patch, 3, "before")
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path, verbose=False)
+            training.train("tiny", output=tmp_path)
     with pytest.raises(CheckpointError, match="--resume, or delete"):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=tmp_path)
 
 
 def checkpoints(folder):
@@ -182,7 +183,7 @@ def broken_off(monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         die_at(patch, 3, "before")
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path, verbose=False)
+            training.train("tiny", output=tmp_path)
     assert len(checkpoints(tmp_path)) == 2
     return tmp_path
 
@@ -194,7 +195,7 @@ def test_a_damaged_checkpoint_is_passed_over(broken_off, unbroken, damage):
     if damage == "flipped":
         content[len(content) // 2] ^= 0xFF
     newest.write_bytes({"cut": content[:100], "empty": b"", "flipped": content}[damage])
-    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    training.train("tiny", output=broken_off, resume=True)
     assert_same(broken_off, unbroken)
 
 
@@ -202,25 +203,25 @@ def test_with_no_whole_checkpoint_it_says_what_to_delete(broken_off):
     for path in checkpoints(broken_off):
         path.write_bytes(b"no checkpoint")
     with pytest.raises(CheckpointError, match=r"seed-3/choose is damaged: delete that folder"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
 
 
 def test_other_settings_are_refused(broken_off):
     with pytest.raises(CheckpointError, match="epochs 3 then, 5 now"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True, epochs=5)
+        training.train("tiny", output=broken_off, resume=True, epochs=5)
 
 
 def test_other_data_is_refused(broken_off, monkeypatch):
     changed = recipe(load_data=lambda: load_data(1))
     monkeypatch.setattr(training, "find_recipe", lambda name: changed)
     with pytest.raises(CheckpointError, match="data_sha256"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
 
 
 def test_arithmetic_that_gives_other_numbers_is_refused(broken_off, monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     with pytest.raises(CheckpointError, match="onednn False then, True now"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
 
 
 def changed_builder(change):
@@ -254,14 +255,14 @@ def test_another_model_is_refused(broken_off, monkeypatch, change, told):
     changed = recipe(build=partial(changed_builder, change))
     monkeypatch.setattr(training, "find_recipe", lambda name: changed)
     with pytest.raises(CheckpointError, match=re.escape(told)) as error:
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_same_model_written_otherwise_goes_on(broken_off, unbroken, monkeypatch):
     same = recipe(build=partial(changed_builder, None))
     monkeypatch.setattr(training, "find_recipe", lambda name: same)
-    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    training.train("tiny", output=broken_off, resume=True)
     assert_same(broken_off, unbroken)
 
 
@@ -307,13 +308,10 @@ def test_identity_is_the_same_in_every_process():
 
 @pytest.fixture
 def disturbed():
-    """The tiny recipe in a process where something else draws while two of its models are built."""
-    builds = []
+    """The tiny recipe in a process where something else draws while its model is built."""
 
     def build_disturbed():
-        builds.append(1)
-        if len(builds) in (3, 5):
-            random.random()
+        random.seed()
         return build()
 
     return recipe(build=build_disturbed)
@@ -323,12 +321,10 @@ def test_numbers_drawn_elsewhere_change_nothing(disturbed, unbroken, tmp_path):
     assert_same(train_unbroken(tmp_path, disturbed), unbroken)
 
 
-def test_built_once_the_model_would_depend_on_them(disturbed, unbroken, tmp_path, monkeypatch):
-    def built_once(recipe, seed):
-        keras.utils.set_random_seed(seed)
-        return recipe.build()
-
-    monkeypatch.setattr(training, "_seeded", built_once)
+def test_with_the_common_generator_the_model_would_depend_on_them(
+    disturbed, unbroken, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "seed_generator", mock.Mock())  # not Keras' own
     with pytest.raises(AssertionError):
         assert_same(train_unbroken(tmp_path, disturbed), unbroken)
 
@@ -340,17 +336,8 @@ def test_numbers_drawn_elsewhere_in_an_epoch_change_nothing(unbroken, tmp_path, 
     assert_same(train_unbroken(tmp_path, recipe()), unbroken)
 
 
-def test_a_builder_that_draws_by_chance_is_refused():
-    def restless():
-        random.seed()
-        return build()
-
-    with pytest.raises(ModelError, match="do not follow from the seed"):
-        training.fit(recipe(build=restless), load_data(), 3, 1)
-
-
 def test_a_full_disk_is_told_and_what_was_there_stays(monkeypatch, tmp_path, unbroken):
-    training.train("tiny", output=tmp_path, verbose=False)
+    training.train("tiny", output=tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     count = 0
 
@@ -363,10 +350,10 @@ def test_a_full_disk_is_told_and_what_was_there_stays(monkeypatch, tmp_path, unb
     with monkeypatch.context() as patch:
         patch.setattr(storage.os, "fsync", full)
         with pytest.raises(StorageError, match="No space left on device.*make room"):
-            training.train("tiny", output=tmp_path, verbose=False)
+            training.train("tiny", output=tmp_path)
     assert not list(tmp_path.rglob("*.partial*"))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
-    training.train("tiny", output=tmp_path, verbose=False, resume=True)
+    training.train("tiny", output=tmp_path, resume=True)
     assert_same(tmp_path, unbroken)
 
 
@@ -387,7 +374,7 @@ def test_without_the_whole_state_the_run_ends_elsewhere(monkeypatch, broken_off,
         return done
 
     monkeypatch.setattr(training._Recorder, "restore", part_of_it)
-    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    training.train("tiny", output=broken_off, resume=True)
     with pytest.raises(AssertionError):
         assert_same(broken_off, unbroken)
 
@@ -396,9 +383,9 @@ def test_the_data_is_compared_with_the_card_before_a_run(monkeypatch, tmp_path):
     card = {"data": {"sha256": "0" * 64}}
     monkeypatch.setattr(training.cards, "load_card", lambda name: card)
     with pytest.raises(DataError, match="not that of its card"):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=tmp_path)
     assert not list(tmp_path.iterdir())
-    written = training.train("tiny", output=tmp_path, verbose=False, other_data=True)
+    written = training.train("tiny", output=tmp_path, other_data=True)
     assert written["data"]["sha256"] == load_data().sha256
 
 
@@ -410,7 +397,7 @@ def test_a_loss_that_is_no_number_is_told(monkeypatch, tmp_path):
 
     monkeypatch.setattr(training, "find_recipe", lambda name: recipe(load_data=endless))
     with pytest.raises(ModelError, match="no longer a finite number in epoch 1"):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=tmp_path)
 
 
 def test_other_seeds_that_are_finished_stay(monkeypatch, tmp_path, unbroken):
@@ -418,22 +405,22 @@ def test_other_seeds_that_are_finished_stay(monkeypatch, tmp_path, unbroken):
         patch.setattr(training, "find_recipe", lambda name: recipe(seeds=(3, 4)))
         die_at(patch, 6, "before")  # the second seed's first epoch
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path, verbose=False)
-    training.train("tiny", seed=5, output=tmp_path, verbose=False, resume=True)
+            training.train("tiny", output=tmp_path)
+    training.train("tiny", seeds=[5], output=tmp_path, resume=True)
     assert (tmp_path / training.UNFINISHED / "tiny" / "seed-3" / "result").exists()
 
 
 def test_refit_uses_the_validation_data_and_can_be_resumed(monkeypatch, tmp_path):
     monkeypatch.setattr(training, "find_recipe", lambda name: recipe(refit=True))
-    whole = training.train("tiny", output=tmp_path / "whole", verbose=False)
+    whole = training.train("tiny", output=tmp_path / "whole")
     (run,) = whole["runs"]
     assert run["refit"]["examples"] == 50
     assert run["refit"]["epochs"] == run["kept_epoch"] == len(run["refit"]["seconds_per_epoch"])
     with monkeypatch.context() as patch:
         die_at(patch, 5, "before")
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path / "broken", verbose=False)
-    training.train("tiny", output=tmp_path / "broken", verbose=False, resume=True)
+            training.train("tiny", output=tmp_path / "broken")
+    training.train("tiny", output=tmp_path / "broken", resume=True)
     assert_same(tmp_path / "broken", tmp_path / "whole")
 
 

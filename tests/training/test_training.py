@@ -26,7 +26,7 @@ def files(folder):
 
 def test_model_and_card_are_written_and_belong_together(use, tmp_path):
     use(recipe(seeds=(3, 4)))
-    card = training.train("tiny", output=tmp_path / "new", verbose=False)
+    card = training.train("tiny", output=tmp_path / "new")
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["tiny.json", "tiny.keras"]
     assert cards.read_card(tmp_path / "new" / "tiny.json") == json.loads(json.dumps(card))
     assert card["seeds"] == [3, 4]
@@ -63,7 +63,7 @@ def test_the_epoch_with_the_lowest_validation_loss_is_kept():
 
 def test_a_chosen_seed_and_number_of_epochs_replace_the_recipes(use, tmp_path):
     use(recipe(seeds=(0, 1, 2)))
-    card = training.train("tiny", seed=9, epochs=1, output=tmp_path, verbose=False)
+    card = training.train("tiny", seeds=[9], epochs=1, output=tmp_path)
     assert card["seeds"] == [9]
     assert card["recipe"]["epochs"] == 1
     assert len(card["runs"][0]["history"]["loss"]) == 1
@@ -71,7 +71,7 @@ def test_a_chosen_seed_and_number_of_epochs_replace_the_recipes(use, tmp_path):
 
 def test_a_run_that_breaks_off_leaves_the_earlier_files_alone(use, tmp_path):
     use(recipe())
-    training.train("tiny", output=tmp_path, verbose=False)
+    training.train("tiny", output=tmp_path)
     before = files(tmp_path)
 
     def broken(model, splits):
@@ -79,11 +79,11 @@ def test_a_run_that_breaks_off_leaves_the_earlier_files_alone(use, tmp_path):
 
     use(recipe(evaluate=broken))
     with pytest.raises(KeyboardInterrupt):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=tmp_path)
     assert files(tmp_path) == before
 
 
 def test_training_reports_seconds_per_epoch(use, tmp_path):
     use(recipe())
-    run = training.train("tiny", output=tmp_path, verbose=False)["runs"][0]
+    run = training.train("tiny", output=tmp_path)["runs"][0]
     assert len(run["seconds_per_epoch"]) == 3
