@@ -3,8 +3,6 @@
 A command imports only what it needs, so TensorFlow is loaded for training and evaluation alone.
 """
 
-from __future__ import annotations
-
 import sys
 
 if __name__ == "__main__":  # a file random.py in the current folder must not stand for Python's own

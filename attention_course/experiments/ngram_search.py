@@ -23,11 +23,11 @@ from attention_course.words import tr
 SEED = 0
 TRIES: tuple[dict[str, Any], ...] = (
     {},
-    {"scored_by": ()},
-    {"scored_by": ("ngram",)},
-    {"scored_by": ("place",)},
+    {"scored_by": []},
+    {"scored_by": ["ngram"]},
+    {"scored_by": ["place"]},
     {"orders": 2},
-    {"orders": 2, "scored_by": ()},
+    {"orders": 2, "scored_by": []},
     {"orders": 1},
     {"smoothing": 1.0},
     {"smoothing": 10.0},
@@ -63,8 +63,7 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
     for changed in tries:
         recipe = _recipe(changed)
         if all(row["settings"] != recipe.settings for row in table["tries"]):
-            row = {"changed": {key: recipe.settings[key] for key in changed}, **run(recipe, seed)}
-            table["tries"].append(row)
+            table["tries"].append({"changed": changed, **run(recipe, seed)})
             write_json(path, table)
     return table
 

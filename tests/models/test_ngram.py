@@ -330,7 +330,7 @@ def test_a_search_goes_on_where_it_stopped(tmp_path, monkeypatch):
         return {"settings": recipe.settings, "validation_accuracy": 0.5}
 
     monkeypatch.setattr(ngram_search, "run", run)
-    path, tries = tmp_path / "search.json", ({}, {"orders": 1}, {"scored_by": ()})
+    path, tries = tmp_path / "search.json", ({}, {"orders": 1}, {"scored_by": []})
     with pytest.raises(KeyboardInterrupt):
         ngram_search.search(path, tries)
     assert len(json.loads(path.read_text())["tries"]) == 2

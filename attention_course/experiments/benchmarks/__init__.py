@@ -7,8 +7,6 @@ as ``benchmarks/NAME.json``. The appendix of the book shows these files.
 Importing this package loads neither TensorFlow nor Keras.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ The checkout is copied into a temporary folder without what was built before. Th
 runs every chapter (cold); the next ones find nothing changed (warm).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -3,8 +3,6 @@
 Importing this module loads neither TensorFlow nor Keras.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import math

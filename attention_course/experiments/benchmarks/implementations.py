@@ -3,8 +3,6 @@
 All ways get the same numbers and have to agree with the course's NumPy function to ``TOLERANCE``.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from functools import partial

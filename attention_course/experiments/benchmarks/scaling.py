@@ -10,8 +10,6 @@ pages at the next call. That costs as much as the arithmetic and makes a step in
 measured apart, as ``pages``.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import time

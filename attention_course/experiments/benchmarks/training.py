@@ -9,8 +9,6 @@ measured twice, each time in a process of its own: as the system handles memory 
 with memory kept (see :mod:`attention_course.experiments.benchmarks.scaling`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
