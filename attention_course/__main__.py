@@ -15,7 +15,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from attention_course import __version__, assets, environment
 from attention_course.errors import AssetError, CourseError, ModelError
@@ -39,10 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     # It takes the models of several seeds, one after the other, for a mistake in the code.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    run, folder = vars(options).pop("run"), vars(options).pop("folder", None)
     try:
-        if folder := vars(options).pop("folder", None):
+        if folder:
             options.output = options.output or _checkout() / folder
-        return options.run(options)
+        return run(options)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
@@ -72,14 +72,15 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = tr("train seeds and models side by side, here or on many machines")
     sweep = _add(commands, "sweep", _sweep, summary)
-    _add_names(sweep, "+", tr("models, such as simple_rnn"))
-    _add_number(sweep, "--seeds", _count, tr("such as 0 1 2 (default: the recipe's)"), nargs="+")
+    sweep.add_argument("names", metavar="NAME", nargs="+", help=tr("models, such as simple_rnn"))
+    seeds = tr("such as 0 1 2 (default: the recipe's)")
+    sweep.add_argument("--seeds", type=_count, metavar="N", nargs="+", help=seeds)
     _add_training(sweep)
     place = sweep.add_mutually_exclusive_group()
     scheduler = tr("a running Dask scheduler, whose workers train")
     place.add_argument("--address", metavar="tcp://HOST:PORT", help=scheduler)
     workers = tr("processes on this machine (default: one for each core)")
-    _add_number(place, "--workers", _positive, workers)
+    place.add_argument("--workers", type=_positive, metavar="N", help=workers)
 
     summary = tr("measure the baselines on IMDB again: baselines.json")
     _add_output(_add(commands, "baselines", _baselines, summary), "models")
@@ -90,17 +91,19 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = tr("measure the benchmarks of the appendix again")
     bench = _add(commands, "bench", _bench, summary)
-    _add_names(bench, "*", tr("such as scaling (default: all)"))
+    such = tr("such as scaling (default: all)")
+    bench.add_argument("names", metavar="NAME", nargs="*", help=such)
     _add_output(bench, "benchmarks")
 
     summary = tr("measure stored models again and compare with their cards")
     evaluate = _add(commands, "evaluate", _evaluate, summary)
-    _add_names(evaluate, "*", tr("models, such as simple_rnn"))
+    evaluate.add_argument("names", metavar="NAME", nargs="*", help=tr("models, such as simple_rnn"))
     evaluate.add_argument("--all", action="store_true", help=tr("every model of the course"))
 
     summary = tr("print where files are, downloading them if needed")
     fetch = _add(commands, "fetch", _fetch, summary)
-    _add_names(fetch, "*", tr("such as models/simple_rnn.keras"))
+    such = tr("such as models/simple_rnn.keras")
+    fetch.add_argument("names", metavar="NAME", nargs="*", help=such)
     every = tr("every file, to work without a network")
     fetch.add_argument("--all", action="store_true", help=every)
 
@@ -133,20 +136,12 @@ def _add(
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     """Add what every training can be told."""
-    _add_number(parser, "--epochs", _positive, tr("epochs (default: the recipe's)"))
-    resume = tr("go on with what was interrupted")
-    parser.add_argument("--resume", action="store_true", help=resume)
+    epochs = tr("epochs (default: the recipe's)")
+    parser.add_argument("--epochs", type=_positive, metavar="N", help=epochs)
+    parser.add_argument("--resume", action="store_true", help=tr("go on with what was interrupted"))
     other = tr("train although the data is not that of the card")
     parser.add_argument("--other-data", action="store_true", help=other)
     _add_output(parser, "models")
-
-
-def _add_names(parser: argparse.ArgumentParser, count: str, summary: str) -> None:
-    parser.add_argument("names", metavar="NAME", nargs=count, help=summary)
-
-
-def _add_number(parser: Any, flag: str, kind: Callable[[str], int], summary: str, **more) -> None:
-    parser.add_argument(flag, type=kind, metavar="N", help=summary, **more)
 
 
 def _add_output(parser: argparse.ArgumentParser, folder: str) -> None:
@@ -184,11 +179,10 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _resumable(work: Callable[..., object], options: argparse.Namespace) -> int:
     """Do work that keeps what is done, and say so when it is interrupted."""
-    arguments = {name: value for name, value in vars(options).items() if name != "run"}
     # To be stopped politely, as a batch system does it, is no different from Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        work(**arguments)
+        work(**vars(options))
     except KeyboardInterrupt:
         print(tr("Interrupted: the same command with --resume goes on."), file=sys.stderr)
         return 130

@@ -77,11 +77,7 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
         raise _absent(tr("The IMDB reviews could not be downloaded.")) from error
     if found := _in_keras_cache():
         return found
-    raise DataError(
-        "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
-        "{variable} to the path of the file imdb.npz.",
-        variable=PATH_VARIABLE,
-    )
+    raise _absent(tr("Keras downloaded the IMDB reviews, but not to where it keeps its data."))
 
 
 def _absent(reason: str) -> DataError:

@@ -116,22 +116,19 @@ class Training:
         if not other_data:
             _check_data(self.recipe.name, splits)
         self.data = {**splits.provenance, "sha256": splits.sha256}
-        self._identity = identity(self.recipe, splits, 0, self.epochs)
+        this = identity(self.recipe, splits, 0, self.epochs)
+        self.identities = {seed: {**this, "seed": seed} for seed in self.seeds}
         self.unfinished.mkdir(parents=True, exist_ok=True)
         for seed in self.seeds:
             if stored := self._kept(seed).load():
                 self.results[seed] = list(stored.arrays), stored.record
-
-    def identity(self, seed: int) -> dict[str, Any]:
-        """What has to be the same wherever and whenever this seed is trained."""
-        return {**self._identity, "seed": seed}
 
     def seed_folder(self, seed: int) -> Path:
         """Where the checkpoints of one seed and then its result are kept."""
         return self.unfinished / f"seed-{seed}"
 
     def _kept(self, seed: int) -> Checkpoints:
-        return Checkpoints(self.seed_folder(seed) / "result", self.identity(seed))
+        return Checkpoints(self.seed_folder(seed) / "result", self.identities[seed])
 
     def keep(self, seed: int, weights: list[np.ndarray], run: dict[str, Any]) -> None:
         """Write the result of a seed in place of the checkpoints that led to it."""

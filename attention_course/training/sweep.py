@@ -1,16 +1,11 @@
 """Train many seeds or models at once, on this machine's cores or on several machines.
 
-The engine is Dask's ``distributed``, because:
+The engine is Dask's ``distributed``; ``CONTRIBUTING.md`` says why.
 
-- it runs what a lost worker had on another one,
-- one client serves the processes of this machine and a scheduler elsewhere,
-- it is pure Python for 3.11 to 3.13, a wheel of one megabyte and some small packages it needs;
-  Ray is a binary wheel of over sixty megabytes for each version and system.
-
-What is sent to a worker is a name, a seed and a number of epochs. The worker finds the recipe and
-the data by the name, and sends weights and record back. This module loads neither TensorFlow nor
-``distributed`` when it is imported: a scheduler unpacks what passes through it, and needs no more
-than this package.
+What is sent to a worker is a model's name, a seed, and what has to be the same on both sides. The
+worker finds recipe and data by the name, and sends weights and record back. This module loads
+neither TensorFlow nor ``distributed`` when it is imported: a scheduler unpacks what passes through
+it, and needs no more than this package.
 """
 
 from __future__ import annotations
@@ -195,7 +190,7 @@ def _outcomes(
     for unit, model in units.items():
         key = f"{this}-{unit.name}-{unit.seed}"
         folder = model.seed_folder(unit.seed).resolve() if shared_disk else Path(key)
-        arguments = (model.identity(unit.seed), folder)
+        arguments = (model.identities[unit.seed], folder)
         # Libraries that two threads of a new worker load at once may fail, the first time.
         future = client.submit(train_unit, *arguments, key=key, pure=False, retries=1)
         futures[future] = unit

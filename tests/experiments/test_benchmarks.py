@@ -404,7 +404,7 @@ def test_a_process_gets_its_settings_and_leaves_ours_alone():
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(BenchmarkError, match="no benchmark called 'speed'; known are training"):
-        benchmarks.record("speed", ROOT)
+        benchmarks.known(["speed"])
     with pytest.raises(AssetError, match=r"no file 'benchmarks/spread\.json'"):
         report.load("spread")
 

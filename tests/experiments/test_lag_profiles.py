@@ -80,7 +80,7 @@ def test_training_side_by_side_is_training_alone(small):
     options = {"learning_rate": lag_profiles.LEARNING_RATE, **KINDS["unbounded"]}
     oracle = build("single", **options)
     # Without XLA, which takes longer to compile this model than the few steps are worth.
-    oracle.compile(oracle.optimizer, oracle.loss)
+    oracle.compile(oracle.optimizer, oracle.loss, jit_compile=False)
     windows, targets = data["train"]
     oracle.fit(windows, targets[:, 1], lag_profiles.BATCH_SIZE, 1, verbose=0)
     for found, expected in zip(network(layer, 1), oracle.get_weights(), strict=True):
