@@ -42,9 +42,9 @@ def load_splits(num_words: int, length: int, keep: str) -> Splits:
     )
 
 
-def evaluate(model: keras.Model, splits: Splits, batch_size: int = 250) -> dict[str, Any]:
+def evaluate(model: keras.Model, splits: Splits) -> dict[str, Any]:
     """Return accuracy on the test reviews, with intervals and by review length."""
-    probability = model.predict(splits.x_test, batch_size=batch_size, verbose=0)
+    probability = model.predict(splits.x_test, batch_size=250, verbose=0)
     return accuracy_report(probability, splits.y_test, splits.test_lengths)
 
 
