@@ -219,6 +219,7 @@ def test_the_cards_of_chapter_6_hold_the_same_runs(recorded, kind):
             )
 
 
+@pytest.mark.thorough
 def test_a_fresh_run_finds_the_recorded_places(recorded, monkeypatch):
     pair = (3, 9)
     monkeypatch.setattr(lag_profiles, "PAIRS", [pair])
