@@ -3,8 +3,6 @@
 A command imports only what it needs, so TensorFlow is loaded for training and evaluation alone.
 """
 
-from __future__ import annotations
-
 import sys
 
 if __name__ == "__main__":  # a file random.py in the current folder must not stand for Python's own
@@ -17,7 +15,6 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from attention_course import __version__, assets, environment
 from attention_course.errors import AssetError, CourseError, ModelError
@@ -41,8 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     # It takes the models of several seeds, one after the other, for a mistake in the code.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    run, folder = vars(options).pop("run"), vars(options).pop("folder", None)
     try:
-        return options.run(options)
+        if folder:
+            options.output = options.output or _checkout() / folder
+        return run(options)
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1
@@ -67,19 +67,20 @@ def _parser() -> argparse.ArgumentParser:
     train = _add(commands, "train", _train, tr("train a model again and write it with its card"))
     train.add_argument("name", metavar="NAME", help=tr("model, such as simple_rnn"))
     seed = tr("train this one seed (default: the recipe's)")
-    train.add_argument("--seed", type=_count, help=seed)
+    train.add_argument("--seed", dest="seeds", metavar="SEED", nargs=1, type=_count, help=seed)
     _add_training(train)
 
     summary = tr("train seeds and models side by side, here or on many machines")
     sweep = _add(commands, "sweep", _sweep, summary)
-    _add_names(sweep, "+", tr("models, such as simple_rnn"))
-    _add_number(sweep, "--seeds", _count, tr("such as 0 1 2 (default: the recipe's)"), nargs="+")
+    sweep.add_argument("names", metavar="NAME", nargs="+", help=tr("models, such as simple_rnn"))
+    seeds = tr("such as 0 1 2 (default: the recipe's)")
+    sweep.add_argument("--seeds", type=_count, metavar="N", nargs="+", help=seeds)
     _add_training(sweep)
     place = sweep.add_mutually_exclusive_group()
     scheduler = tr("a running Dask scheduler, whose workers train")
     place.add_argument("--address", metavar="tcp://HOST:PORT", help=scheduler)
     workers = tr("processes on this machine (default: one for each core)")
-    _add_number(place, "--workers", _positive, workers)
+    place.add_argument("--workers", type=_positive, metavar="N", help=workers)
 
     summary = tr("measure the baselines on IMDB again: baselines.json")
     _add_output(_add(commands, "baselines", _baselines, summary), "models")
@@ -90,17 +91,19 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = tr("measure the benchmarks of the appendix again")
     bench = _add(commands, "bench", _bench, summary)
-    _add_names(bench, "*", tr("such as scaling (default: all)"))
+    such = tr("such as scaling (default: all)")
+    bench.add_argument("names", metavar="NAME", nargs="*", help=such)
     _add_output(bench, "benchmarks")
 
     summary = tr("measure stored models again and compare with their cards")
     evaluate = _add(commands, "evaluate", _evaluate, summary)
-    _add_names(evaluate, "*", tr("models, such as simple_rnn"))
+    evaluate.add_argument("names", metavar="NAME", nargs="*", help=tr("models, such as simple_rnn"))
     evaluate.add_argument("--all", action="store_true", help=tr("every model of the course"))
 
     summary = tr("print where files are, downloading them if needed")
     fetch = _add(commands, "fetch", _fetch, summary)
-    _add_names(fetch, "*", tr("such as models/simple_rnn.keras"))
+    such = tr("such as models/simple_rnn.keras")
+    fetch.add_argument("names", metavar="NAME", nargs="*", help=such)
     every = tr("every file, to work without a network")
     fetch.add_argument("--all", action="store_true", help=every)
 
@@ -133,23 +136,16 @@ def _add(
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     """Add what every training can be told."""
-    _add_number(parser, "--epochs", _positive, tr("epochs (default: the recipe's)"))
-    resume = tr("go on with what was interrupted")
-    parser.add_argument("--resume", action="store_true", help=resume)
+    epochs = tr("epochs (default: the recipe's)")
+    parser.add_argument("--epochs", type=_positive, metavar="N", help=epochs)
+    parser.add_argument("--resume", action="store_true", help=tr("go on with what was interrupted"))
     other = tr("train although the data is not that of the card")
     parser.add_argument("--other-data", action="store_true", help=other)
     _add_output(parser, "models")
 
 
-def _add_names(parser: argparse.ArgumentParser, count: str, summary: str) -> None:
-    parser.add_argument("names", metavar="NAME", nargs=count, help=summary)
-
-
-def _add_number(parser: Any, flag: str, kind: Callable[[str], int], summary: str, **more) -> None:
-    parser.add_argument(flag, type=kind, metavar="N", help=summary, **more)
-
-
 def _add_output(parser: argparse.ArgumentParser, folder: str) -> None:
+    parser.set_defaults(folder=folder)
     summary = tr("where to write (default: {folder}/)", folder=folder)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=summary)
 
@@ -183,11 +179,10 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _resumable(work: Callable[..., object], options: argparse.Namespace) -> int:
     """Do work that keeps what is done, and say so when it is interrupted."""
-    arguments = {name: value for name, value in vars(options).items() if name != "run"}
     # To be stopped politely, as a batch system does it, is no different from Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        work(**arguments)
+        work(**vars(options))
     except KeyboardInterrupt:
         print(tr("Interrupted: the same command with --resume goes on."), file=sys.stderr)
         return 130
@@ -199,7 +194,7 @@ def _resumable(work: Callable[..., object], options: argparse.Namespace) -> int:
 def _baselines(options: argparse.Namespace) -> int:
     from attention_course.training import baselines
 
-    test = baselines.write(options.output or _checkout() / "models")
+    test = baselines.write(options.output)
     score = test["nb_logistic_regression"]["test"]["score"]
     print(tr("logistic regression: {score:.4f}", score=score))
     return 0
@@ -208,11 +203,10 @@ def _baselines(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from attention_course.experiments import benchmarks
 
-    folder = options.output or _checkout() / "benchmarks"
     for name in benchmarks.known(options.names):
         print(tr("{name}: measuring, some minutes", name=name), flush=True)
         begun = time.perf_counter()
-        path = benchmarks.record(name, folder)
+        path = benchmarks.record(name, options.output)
         told = {"name": name, "path": path, "seconds": time.perf_counter() - begun}
         print(tr("{name}: {path} after {seconds:.0f} seconds", **told), flush=True)
     return 0
@@ -221,16 +215,15 @@ def _bench(options: argparse.Namespace) -> int:
 def _lags(options: argparse.Namespace) -> int:
     from attention_course.experiments import lag_profiles
 
-    lag_profiles.record(options.output or _checkout() / "data")
+    lag_profiles.record(options.output)
     return 0
 
 
 def _search(options: argparse.Namespace) -> int:
     from attention_course.experiments import ngram_search
 
-    folder = options.output or _checkout() / "data"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "ngram_search.json"
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "ngram_search.json"
     table = ngram_search.search(path)
     for row in table["tries"]:
         accuracy, loss = row["validation_accuracy"], row["validation_loss"]
@@ -308,8 +301,8 @@ def _checkout() -> Path:
     root = assets.checkout_root()
     if root is None:
         raise AssetError(
-            "This package was installed without its repository; run the command in a clone of "
-            "the course."
+            "This package was installed without its repository: run the command in a clone of the "
+            "course, or pass --output FOLDER if it writes files."
         )
     return root
 

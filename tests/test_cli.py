@@ -147,9 +147,10 @@ def test_train_passes_its_options_on(run, monkeypatch, tmp_path):
     assert run(*arguments) == (0, "", "")
     assert run("train", "lstm", "--resume", "--other-data")[0] == 0
     usual = {"resume": False, "other_data": False}
+    here = {"seeds": None, "epochs": None, "output": ROOT / "models"}
     assert calls == [
-        ("lstm", {"seed": 3, "epochs": 2, "output": tmp_path, **usual}),
-        ("lstm", {**dict.fromkeys(("seed", "epochs", "output")), **dict.fromkeys(usual, True)}),
+        ("lstm", {"seeds": [3], "epochs": 2, "output": tmp_path, **usual}),
+        ("lstm", {**here, **dict.fromkeys(usual, True)}),
     ]
 
 
@@ -165,7 +166,7 @@ def test_sweep_passes_its_options_on(run, monkeypatch):
     monkeypatch.setattr("attention_course.models.family", lambda name: None)
     arguments = ("sweep", "lstm", "simple_rnn", "--seeds", "3", "4", "--workers", "2", "--resume")
     assert run(*arguments) == (0, "", "")
-    options = dict.fromkeys(("epochs", "output", "address"))
+    options = {"epochs": None, "address": None, "output": ROOT / "models"}
     options |= {"seeds": [3, 4], "workers": 2, "resume": True, "other_data": False}
     assert calls == [(["lstm", "simple_rnn"], options)]
 
@@ -221,7 +222,9 @@ def test_invalid_address(run):
     assert "https://github.com/OWNER/NAME" in one_sentence(err)
 
 
-@pytest.mark.parametrize("arguments", [("registry",), ("address", "https://github.com/a/b")])
+@pytest.mark.parametrize(
+    "arguments", [("registry",), ("address", "https://github.com/a/b"), ("train", "lstm")]
+)
 def test_commands_that_need_a_checkout(run, monkeypatch, arguments):
     monkeypatch.setattr(assets, "checkout_root", lambda: None)
     status, out, err = run(*arguments)

@@ -62,40 +62,29 @@ def find(path: str | os.PathLike[str] | None = None, download: bool = True) -> P
                 candidate = os.path.join(candidate, "imdb.npz")
             # Unlike Path's, these do not fail in a folder that this user may not enter.
             if not os.path.isfile(candidate):
-                raise DataError(
-                    "{source} names {value}, but there is no such file. Set {variable} to the "
-                    "path of an imdb.npz file, or connect to the internet once so that "
-                    "keras.datasets.imdb can download it (17 MB).",
-                    source=source,
-                    value=value,
-                    variable=PATH_VARIABLE,
-                )
+                told = {"source": source, "value": value}
+                raise _absent(tr("{source} names {value}, but there is no such file.", **told))
             return Path(candidate)
     if found := _in_keras_cache():
         return found
     if not download:
-        raise DataError(
-            "The IMDB reviews are not on this machine. Set {variable} to the path of an imdb.npz "
-            "file, or connect to the internet once so that keras.datasets.imdb can download it "
-            "(17 MB).",
-            variable=PATH_VARIABLE,
-        )
+        raise _absent(tr("The IMDB reviews are not on this machine."))
     try:
         from keras.datasets import imdb
 
         imdb.load_data()
     except Exception as error:  # Keras raises bare Exception, urllib several kinds of its own
-        raise DataError(
-            "The IMDB reviews could not be downloaded. Set {variable} to the path of an "
-            "imdb.npz file, or connect to the internet once so that keras.datasets.imdb can "
-            "download it (17 MB).",
-            variable=PATH_VARIABLE,
-        ) from error
+        raise _absent(tr("The IMDB reviews could not be downloaded.")) from error
     if found := _in_keras_cache():
         return found
-    raise DataError(
-        "Keras downloaded the IMDB reviews, but they are not where it keeps its data: set "
-        "{variable} to the path of the file imdb.npz.",
+    raise _absent(tr("Keras downloaded the IMDB reviews, but not to where it keeps its data."))
+
+
+def _absent(reason: str) -> DataError:
+    return DataError(
+        "{reason} Set {variable} to the path of an imdb.npz file, or connect to the internet once "
+        "so that keras.datasets.imdb can download it (17 MB).",
+        reason=reason,
         variable=PATH_VARIABLE,
     )
 

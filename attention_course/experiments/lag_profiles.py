@@ -95,19 +95,17 @@ def _product(vectors: Any, matrices: Any) -> Any:
     return sum(vectors[..., row : row + 1, :] * matrices[row] for row in range(matrices.shape[0]))
 
 
-def splits(pairs: Sequence[tuple[int, int]] = PAIRS) -> Splits:
+def splits() -> Splits:
     """Windows (count, 20, 1) and targets (count, pairs) of the three parts of the data."""
     result = {}
     for seed, (part, size) in enumerate(SIZES.items(), start=1):
         windows, _ = lagged_sum(size, STEPS, seed=seed)
-        targets = [lagged_sum(size, STEPS, pair, seed)[1] for pair in pairs]
+        targets = [lagged_sum(size, STEPS, pair, seed)[1] for pair in PAIRS]
         result[part] = (windows.astype("float32"), np.hstack(targets).astype("float32"))
     return result
 
 
-def train(
-    kind: str, seed: int, data: Splits, epochs: int = EPOCHS
-) -> tuple[keras.Model, ManyNetworks]:
+def train(kind: str, seed: int, data: Splits) -> tuple[keras.Model, ManyNetworks]:
     """Train one network of a kind for each column of targets; return the model and its only layer.
 
     The seed is that of the initial weights, the same for all networks, and of the order of the
@@ -128,7 +126,7 @@ def train(
         steps_per_execution=25,
     )
     best = _BestEpochs(*data["validation"], networks)
-    model.fit(*data["train"], BATCH_SIZE, epochs, verbose=0, callbacks=[best])
+    model.fit(*data["train"], BATCH_SIZE, EPOCHS, verbose=0, callbacks=[best])
     layer.set_weights(best.kept)
     return model, layer
 
@@ -178,9 +176,9 @@ def effect_by_lag(model: keras.Model, windows: np.ndarray, step: float = 0.1) ->
     return np.abs(change).mean(axis=0)[::-1].T
 
 
-def run(kind: str, seed: int, data: Splits, epochs: int = EPOCHS) -> dict[str, Any]:
+def run(kind: str, seed: int, data: Splits) -> dict[str, Any]:
     """Train one stack of networks and return what the file holds of it."""
-    model, layer = train(kind, seed, data, epochs)
+    model, layer = train(kind, seed, data)
     windows, targets = data["test"]
     result = {"error": [float(f"{error:.3g}") for error in errors(model, windows, targets)]}
     if KINDS[kind]["attention"]:
@@ -191,42 +189,35 @@ def run(kind: str, seed: int, data: Splits, epochs: int = EPOCHS) -> dict[str, A
     return result
 
 
-def record(
-    folder: Path,
-    pairs: Sequence[tuple[int, int]] = PAIRS,
-    seeds: Sequence[int] = SEEDS,
-    epochs: int = EPOCHS,
-) -> dict[str, Any]:
+def record(folder: Path) -> dict[str, Any]:
     """Train everything, write ``lag_profiles.json`` into ``folder`` and return its content.
 
     What is done is kept in a hidden file beside it. When the recording was interrupted, the same
     call goes on from there.
     """
-    data = splits(pairs)
+    data = splits()
     unfinished = folder / f".{FILE}.unfinished"
-    content = _header(pairs, seeds, epochs, data)
+    content = _header(data)
     if unfinished.is_file():
         before = json.loads(unfinished.read_text(encoding="utf-8"))
         if before | {"runs": {}, "seconds": {}} == content:
             content = before
-    for seed, kind in itertools.product(seeds, KINDS):
+    for seed, kind in itertools.product(SEEDS, KINDS):
         name = f"{kind}_{seed}"
         if name in content["runs"]:
             continue
         begun = time.perf_counter()
-        content["runs"][name] = run(kind, seed, data, epochs)
+        content["runs"][name] = run(kind, seed, data)
         content["seconds"][name] = seconds = round(time.perf_counter() - begun, 1)
         write_json(unfinished, content, indent=None)
-        told = {"kind": kind, "seed": seed, "count": len(pairs), "seconds": seconds}
+        told = {"kind": kind, "seed": seed, "count": len(PAIRS), "seconds": seconds}
         print(tr("{kind}, seed {seed}: {count} networks in {seconds:.0f} seconds", **told))
     write_json(folder / FILE, content, indent=None)
     unfinished.unlink(missing_ok=True)
     return content
 
 
-def _header(
-    pairs: Sequence[tuple[int, int]], seeds: Sequence[int], epochs: int, data: Splits
-) -> dict[str, Any]:
+def _header(data: Splits) -> dict[str, Any]:
     return {
         "what": "the lagged sum of chapter 6, learned for every pair of lags",
         "recipe": {
@@ -235,7 +226,7 @@ def _header(
             "learning_rate": LEARNING_RATE,
             "loss": "mse",
             "batch_size": BATCH_SIZE,
-            "epochs": epochs,
+            "epochs": EPOCHS,
             "epoch_kept": "lowest validation loss",
         },
         "kinds": KINDS,
@@ -252,8 +243,8 @@ def _header(
             f"input, over {PROBED} test windows; by lag, from 1 to 20",
         },
         "versions": environment.versions(),
-        "seeds": list(seeds),
-        "pairs": [list(pair) for pair in pairs],
+        "seeds": list(SEEDS),
+        "pairs": [list(pair) for pair in PAIRS],
         "always_zero": [float(f"{error:.3g}") for error in np.mean(data["test"][1] ** 2, axis=0)],
         "runs": {},
         "seconds": {},

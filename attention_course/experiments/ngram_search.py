@@ -5,7 +5,6 @@ The test reviews are not looked at. The table keeps the order in which things we
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,36 +22,35 @@ from attention_course.words import tr
 SEED = 0
 TRIES: tuple[dict[str, Any], ...] = (
     {},
-    {"scored_by": ()},
-    {"scored_by": ("ngram",)},
-    {"scored_by": ("place",)},
+    {"scored_by": []},
+    {"scored_by": ["ngram"]},
+    {"scored_by": ["place"]},
     {"orders": 2},
-    {"orders": 2, "scored_by": ()},
+    {"orders": 2, "scored_by": []},
     {"orders": 1},
     {"smoothing": 1.0},
     {"smoothing": 10.0},
     {"size": 100_000},
     {"num_words": 10_000},
 )
-"""What each try changes in the recipe; ``{}`` is the recipe itself."""
+"""What each try changes in ``recipes.ngram.SETTINGS``; ``{}`` is the recipe itself."""
 
 
-def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED) -> dict[str, Any]:
-    """Run ``tries`` one after another and write the table to the JSON file ``path`` after each.
+def search(path: Path) -> dict[str, Any]:
+    """Run ``TRIES`` one after another and write the table to the JSON file ``path`` after each.
 
-    A try is what ``settings_recipe`` of :mod:`attention_course.training.recipes.ngram` takes. What
-    the table holds already is not run again, so that an interrupted search goes on. To run
+    What the table holds already is not run again, so that an interrupted search goes on. To run
     everything anew, delete the file.
 
     Raises ``DataError`` when the IMDB reviews are not to be had, or the table at ``path`` is
     damaged or of another seed.
     """
-    table = {"seed": seed, "tries": []}
+    table = {"seed": SEED, "tries": []}
     if path.exists():
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
-            if (found := table["seed"]) != seed:
-                raise ValueError(tr("its seed is {found}, not {wanted}", found=found, wanted=seed))
+            if (found := table["seed"]) != SEED:
+                raise ValueError(tr("its seed is {found}, not {wanted}", found=found, wanted=SEED))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
                 "The table {path} cannot be continued ({error}): restore it with 'git checkout', "
@@ -60,19 +58,18 @@ def search(path: Path, tries: Sequence[dict[str, Any]] = TRIES, seed: int = SEED
                 path=path,
                 error=error,
             ) from error
-    for changed in tries:
+    for changed in TRIES:
         recipe = _recipe(changed)
         if all(row["settings"] != recipe.settings for row in table["tries"]):
-            row = {"changed": {key: recipe.settings[key] for key in changed}, **run(recipe, seed)}
-            table["tries"].append(row)
+            table["tries"].append({"changed": changed, **run(recipe)})
             write_json(path, table)
     return table
 
 
-def run(recipe: Recipe, seed: int = SEED) -> dict[str, Any]:
+def run(recipe: Recipe) -> dict[str, Any]:
     """Train by ``recipe`` and return what the table says of it."""
     keras.backend.clear_session()
-    _, result = fit(recipe, recipe.load_data(), seed, recipe.epochs)
+    _, result = fit(recipe, recipe.load_data(), SEED, recipe.epochs)
     kept, history = result["kept_epoch"], result["history"]
     return {
         "settings": recipe.settings,

@@ -5,7 +5,6 @@ from attention_course.layers.attention import (
     BahdanauAttention,
     LayerError,
     LuongAttention,
-    SumOverTime,
     TimeAttention,
 )
 from attention_course.layers.ngram import NGramAttention, NGrams

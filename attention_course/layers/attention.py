@@ -188,17 +188,6 @@ class TimeAttention(_EndsMasks):
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
-class SumOverTime(_EndsMasks):
-    """Sum the states of all steps, leaving out the masked ones."""
-
-    def call(self, x: Any, mask: Any = None) -> Any:
-        """Return the sum (batch, features) over the steps that are not masked."""
-        if mask is not None:
-            x = ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
-        return ops.sum(x, axis=1)
-
-
-@keras.saving.register_keras_serializable(package="attention_course")
 class AdditiveSelfAttention(_EndsMasks):
     """Every step attends to every step of the same sequence by an additive score.
 

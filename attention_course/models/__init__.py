@@ -44,17 +44,11 @@ READ_REVIEWS = tuple(name for name, module in NAMES.items() if module in ("senti
 def family(name: str) -> str:
     """Return which module builds the model ``name``; ``ModelError`` for an unknown name."""
     if name not in NAMES:
-        close = difflib.get_close_matches(str(name), NAMES, n=1)
-        if close:
-            raise ModelError(
-                "There is no model called {name!r}: did you mean {close}?",
-                name=name,
-                close=close[0],
-            )
-        known = ", ".join(NAMES)
-        raise ModelError(
-            "There is no model called {name!r}: known are {known}.", name=name, known=known
-        )
+        told = {"name": name, "known": ", ".join(NAMES)}
+        if close := difflib.get_close_matches(str(name), NAMES, n=1):
+            told["close"] = close[0]
+            raise ModelError("There is no model called {name!r}: did you mean {close}?", **told)
+        raise ModelError("There is no model called {name!r}: known are {known}.", **told)
     return NAMES[name]
 
 

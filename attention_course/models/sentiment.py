@@ -31,8 +31,7 @@ def rnn_attention(num_words: int, length: int) -> keras.Model:
 
 def self_attention(num_words: int, length: int) -> keras.Model:
     """No recurrence at all: words attend to words, the results are averaged."""
-    tokens, embedded = _embed(num_words, length, width=32)
-    words = layers.Dropout(0.5, name="dropout_words")(embedded)
+    tokens, words = _embed(num_words, length, width=32, dropout=0.5)
     attended = layers.Attention(name="attention")([words, words])
     mean = layers.GlobalAveragePooling1D(name="mean")(attended)
     return _classifier("self_attention", tokens, layers.Dropout(0.5, name="dropout")(mean))
@@ -40,16 +39,14 @@ def self_attention(num_words: int, length: int) -> keras.Model:
 
 def word_average(num_words: int, length: int) -> keras.Model:
     """The control for ``self_attention``: the same model without its attention layer."""
-    tokens, embedded = _embed(num_words, length, width=32)
-    words = layers.Dropout(0.5, name="dropout_words")(embedded)
+    tokens, words = _embed(num_words, length, width=32, dropout=0.5)
     mean = layers.GlobalAveragePooling1D(name="mean")(words)
     return _classifier("word_average", tokens, layers.Dropout(0.5, name="dropout")(mean))
 
 
 def lstm(num_words: int, length: int) -> keras.Model:
     """The recurrent counterpart: the last state of an LSTM, then a dense layer."""
-    tokens, embedded = _embed(num_words, length, width=32)
-    words = layers.Dropout(0.5, name="dropout_words")(embedded)
+    tokens, words = _embed(num_words, length, width=32, dropout=0.5)
     last = layers.LSTM(100, name="lstm")(words)
     hidden = layers.Dense(350, activation="relu", name="hidden")(last)
     return _classifier("lstm", tokens, layers.Dropout(0.5, name="dropout")(hidden))
@@ -57,8 +54,7 @@ def lstm(num_words: int, length: int) -> keras.Model:
 
 def lstm_attention(num_words: int, length: int) -> keras.Model:
     """All states of an LSTM, each attending to all, averaged."""
-    tokens, embedded = _embed(num_words, length, width=32)
-    words = layers.Dropout(0.5, name="dropout_words")(embedded)
+    tokens, words = _embed(num_words, length, width=32, dropout=0.5)
     states = layers.LSTM(100, return_sequences=True, name="lstm")(words)
     attended = layers.Attention(name="attention")([states, states])
     mean = layers.GlobalAveragePooling1D(name="mean")(attended)
@@ -75,9 +71,10 @@ def bilstm_attention(num_words: int, length: int) -> keras.Model:
     return _classifier("bilstm_attention", tokens, layers.Flatten(name="flatten")(attended))
 
 
-def _embed(num_words: int, length: int, width: int) -> tuple[Any, Any]:
+def _embed(num_words: int, length: int, width: int, dropout: float = 0.0) -> tuple[Any, Any]:
     tokens = layers.Input((length,), dtype="int32", name="tokens")
-    return tokens, layers.Embedding(num_words, width, mask_zero=True, name="embedding")(tokens)
+    words = layers.Embedding(num_words, width, mask_zero=True, name="embedding")(tokens)
+    return tokens, layers.Dropout(dropout, name="dropout_words")(words) if dropout else words
 
 
 def _classifier(name: str, tokens: Any, features: Any) -> keras.Model:

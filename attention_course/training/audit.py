@@ -11,18 +11,11 @@ from attention_course.training.recipes import recipe as find_recipe
 from attention_course.words import tr
 
 
-def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
-    """Measure stored models again and compare every figure of their cards' ``test`` part.
+def evaluate_cards(names: Sequence[str]) -> bool:
+    """Measure the named models again and compare every figure of their cards' ``test`` part.
 
-    Prints one line for each model and one for each figure that differs.
-
-    Args:
-        names: models to evaluate.
-        tolerance: largest difference of two shares that counts as equal; errors (of any
-            magnitude) may differ by ten times this share of themselves.
-
-    Returns:
-        True when every model reproduces its card and no card contradicts itself.
+    Prints one line for each model and one for each figure that differs. Returns True when every
+    model reproduces its card and no card contradicts itself.
 
     Raises:
         DataError: a data set is not on this machine and cannot be downloaded.
@@ -33,7 +26,7 @@ def evaluate_cards(names: Sequence[str], tolerance: float = 0.001) -> bool:
         recipe = find_recipe(name)
         card = cards.load_card(name)
         measured = recipe.evaluate(models.load(name), recipe.load_data())
-        wrong = [*contradictions(card), *differences(measured, card["test"], tolerance)]
+        wrong = [*contradictions(card), *differences(measured, card["test"])]
         agree &= not wrong
         numbers = {"name": name, "found": measured["score"], "card": card["test"]["score"]}
         print(
@@ -53,7 +46,8 @@ def differences(
 
     Args:
         measured, stored: dictionaries, lists, numbers and text, nested alike.
-        tolerance: see :func:`evaluate_cards`.
+        tolerance: largest difference of two shares that counts as equal; errors (of any
+            magnitude) may differ by ten times this share of themselves.
         place: what the sentences call the outermost part.
     """
     if isinstance(stored, dict) and isinstance(measured, dict):

@@ -4,8 +4,6 @@ The strong one is logistic regression on word and word-pair indicators, each sca
 naive-Bayes log-count ratio (Wang & Manning 2012, "Baselines and bigrams", section 2.3).
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from functools import partial

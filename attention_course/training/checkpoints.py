@@ -6,7 +6,6 @@ is kept until the next is complete: whenever the process dies, a whole checkpoin
 """
 
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ KEPT = 2
 """Checkpoints on disk: the newest, and one to fall back on."""
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged file raises; RuntimeError where it seems to be encrypted."""
-_NAME = re.compile(r"epoch-(\d{5})\.npz")
 
 
 class CheckpointError(CourseError):
@@ -109,8 +107,7 @@ class Checkpoints:
 
     def _paths(self) -> list[Path]:
         """The checkpoints, newest first."""
-        found = [path for path in self.folder.glob("*.npz") if _NAME.fullmatch(path.name)]
-        return sorted(found, reverse=True)
+        return sorted(self.folder.glob("epoch-?????.npz"), reverse=True)
 
 
 def _read(path: Path) -> tuple[State, dict[str, Any]]:
@@ -118,5 +115,5 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
         names = sorted(name for name in archive.files if name != "record")
         arrays = [archive[name] for name in names]
         content = json.loads(archive["record"].tobytes())
-    epoch = int(_NAME.fullmatch(path.name)[1])
+    epoch = int(path.stem.removeprefix("epoch-"))
     return State(epoch, arrays, content["record"]), content["identity"]

@@ -34,10 +34,12 @@ class ShowProgress(keras.callbacks.Callback):
             disable=not console.is_terminal,
             transient=True,
         )
-        self._here = 0  # epochs of this process
+        self._task = self._bar.add_task(title, total=epochs, completed=done, loss="")
+        self._here = 0  # epochs of this process, from which follows the time that is left
 
     def __enter__(self) -> "ShowProgress":
         self._bar.start()
+        self._begun = time.monotonic()
         if self.done:
             self._say(tr("{title}: goes on after epoch {epoch} of {epochs}", **self._told()))
         return self
@@ -45,17 +47,9 @@ class ShowProgress(keras.callbacks.Callback):
     def __exit__(self, *error: Any) -> None:
         self._bar.stop()
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Begin to measure: what is left follows from the epochs of this process."""
-        self._begun = time.monotonic()
-        steps = self.params["steps"]
-        self._task = self._bar.add_task(
-            self.title, total=steps * self.epochs, completed=steps * self.done, loss=""
-        )
-
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Move the bar."""
-        completed = self.params["steps"] * self.done + batch + 1
+        completed = self.done + (batch + 1) / self.params["steps"]
         self._bar.update(self._task, completed=completed, loss=_losses(logs))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

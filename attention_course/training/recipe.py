@@ -64,8 +64,8 @@ class Recipe:
         epochs, batch_size: as in ``keras.Model.fit``.
         prepare: ``prepare(model, splits)`` sets what is counted from the training part and not
             learned, before the first epoch.
-        monitor: the validation figure by which the epoch to keep is chosen.
-        restore_best: keep the best epoch's weights; otherwise the last epoch's.
+        restore_best: keep the weights of the epoch with the lowest validation loss; otherwise the
+            last epoch's.
         refit: train anew on training and validation data together, for as many epochs as the
             validation data chose, and keep that model.
         patience: seeds after the first stop so many epochs after their best one. The first runs
@@ -84,7 +84,6 @@ class Recipe:
     epochs: int
     batch_size: int
     prepare: Callable[[keras.Model, Splits], None] | None = None
-    monitor: str = "val_loss"
     restore_best: bool = True
     refit: bool = False
     patience: int | None = None

@@ -13,16 +13,17 @@ import platform
 import random
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
+from keras.src.random import seed_generator
 
-from attention_course import assets, environment
+from attention_course import environment
 from attention_course.errors import AssetError, DataError, ModelError
 from attention_course.models import cards
 from attention_course.statistics import mean_interval
@@ -35,187 +36,126 @@ from attention_course.words import tr
 
 UNFINISHED = ".unfinished"
 """Folder beside the models for runs that are not done; a finished training removes its part."""
-
-Result = tuple[list[np.ndarray], dict[str, Any]]
-"""What a finished seed leaves: weights as ``get_weights()`` orders them, what the card says."""
+_STAGES = ("choose", "refit")
 
 
 def train(
     name: str,
-    seed: int | None = None,
+    seeds: Sequence[int] | None = None,
     epochs: int | None = None,
-    output: Path | None = None,
-    verbose: bool = True,
+    *,
+    output: Path,
     resume: bool = False,
     other_data: bool = False,
 ) -> dict[str, Any]:
     """Train the model ``name``, write ``NAME.keras`` and ``NAME.json``, return the card.
 
+    Shows the progress. Arguments and errors are those of :class:`Training` and its ``begin``;
+    StorageError says that the disk is full. What was there before is untouched then.
+    """
+    training = Training(name, seeds, epochs, output, resume)
+    splits = training.recipe.load_data()
+    training.begin(splits, other_data)
+    for place, seed in enumerate(training.seeds, start=1):
+        if seed not in training.results:
+            told = {"model": name, "seed": seed, "place": place, "all": len(training.seeds)}
+            title = tr("{model}, seed {seed} ({place} of {all})", **told)
+            folder = training.seed_folder(seed)
+            model, run = fit(training.recipe, splits, seed, training.epochs, folder, title)
+            training.keep(seed, model.get_weights(), run)
+    return training.finish()
+
+
+class Training:
+    """The training of one model: its seeds and epochs, where the files go, and what is done.
+
     Args:
         name: a key of ``attention_course.models.NAMES``.
-        seed: train this one seed instead of the recipe's.
-        epochs: train this many epochs instead of the recipe's.
-        output: folder to write to; by default ``models/`` of the checkout.
-        verbose: show progress.
+        seeds, epochs: the recipe's if None. The file holds the first seed's model.
+        output: folder to write to.
         resume: go on with a training that was interrupted.
-        other_data: train although the data is not that of the course's card.
+
+    Attributes:
+        results: of each seed that is done, the weights as ``get_weights()`` orders them, and what
+            the card says of the run.
 
     Raises:
-        ModelError: the name is unknown, or there is nowhere to write to.
-        DataError: the data the recipe needs is not to be had, or is not that of the card.
-        CheckpointError: an unfinished training is there and ``resume`` is False, or it is
-            damaged or has other settings.
-        StorageError: the disk is full. What was there before is untouched.
-    """
-    plan = make_plan(name, None if seed is None else (seed,), epochs, output, resume)
-    splits = plan.recipe.load_data()
-    if not other_data:
-        check_data(name, splits)
-    plan.unfinished.mkdir(parents=True, exist_ok=True)
-    finished = [
-        run_seed(
-            plan.recipe,
-            splits,
-            one,
-            plan.epochs,
-            plan.seed_folder(one),
-            tr(
-                "{model}, seed {seed} ({place} of {all})",
-                model=name,
-                seed=one,
-                place=position,
-                all=len(plan.seeds),
-            )
-            if verbose
-            else None,
-        )
-        for position, one in enumerate(plan.seeds, start=1)
-    ]
-    return finish(plan, splits, finished)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which seeds of a model are trained for how many epochs, and where the files go."""
-
-    recipe: Recipe
-    seeds: tuple[int, ...]
-    epochs: int
-    folder: Path
-
-    @property
-    def unfinished(self) -> Path:
-        """Folder of what this training leaves until it is finished."""
-        return self.folder / UNFINISHED / self.recipe.name
-
-    def seed_folder(self, seed: int) -> Path:
-        """The part of it that belongs to one seed."""
-        return self.unfinished / f"seed-{seed}"
-
-
-def make_plan(
-    name: str,
-    seeds: Sequence[int] | None = None,
-    epochs: int | None = None,
-    output: Path | None = None,
-    resume: bool = False,
-) -> Plan:
-    """Return what a training of ``name`` consists of; seeds and epochs are the recipe's if None.
-
-    Raises:
-        ModelError: the name is unknown, or there is nowhere to write to.
+        ModelError: the name is unknown.
         CheckpointError: an unfinished training is there and ``resume`` is False.
     """
-    recipe = find_recipe(name)
-    plan = Plan(
-        recipe=recipe,
-        seeds=tuple(recipe.seeds if seeds is None else seeds),
-        epochs=recipe.epochs if epochs is None else epochs,
-        folder=output or _models_folder(),
-    )
-    if any(plan.unfinished.rglob("*.npz")) and not resume:
-        raise CheckpointError(
-            "An unfinished training of {name} lies in {unfinished}: go on with it with the "
-            "same command and --resume, or delete that folder to start anew.",
-            name=name,
-            unfinished=plan.unfinished,
-        )
-    return plan
 
+    def __init__(
+        self,
+        name: str,
+        seeds: Sequence[int] | None,
+        epochs: int | None,
+        output: Path,
+        resume: bool,
+    ) -> None:
+        self.recipe = find_recipe(name)
+        self.seeds = tuple(dict.fromkeys(self.recipe.seeds if seeds is None else seeds))
+        self.epochs = self.recipe.epochs if epochs is None else epochs
+        self.folder = output
+        self.unfinished = output / UNFINISHED / self.recipe.name
+        self.results: dict[int, tuple[list[np.ndarray], dict[str, Any]]] = {}
+        if any(self.unfinished.rglob("*.npz")) and not resume:
+            raise CheckpointError(
+                "An unfinished training of {name} lies in {unfinished}: go on with it with the "
+                "same command and --resume, or delete that folder to start anew.",
+                name=name,
+                unfinished=self.unfinished,
+            )
 
-def finish(plan: Plan, splits: Splits, finished: Sequence[Result]) -> dict[str, Any]:
-    """Write model and card, remove what was unfinished, and return the card.
+    def begin(self, splits: Splits, other_data: bool) -> None:
+        """Compare the data with the card that the course has, and find the seeds that are done.
 
-    Args:
-        plan, splits: what was trained.
-        finished: the result of every seed, in the order of ``plan.seeds``.
-    """
-    recipe, runs = plan.recipe, [run for _, run in finished]
-    # What takes long comes first, so that model and card are renamed right after each other.
-    further = recipe.further(recipe.name, runs, plan.epochs) if recipe.further else {}
-    model = recipe.build()
-    model.set_weights(finished[0][0])
-    path = plan.folder / f"{recipe.name}.keras"
-    # A copy made from the configuration holds no optimiser: the file is a third of the size.
-    copy = type(model).from_config(model.get_config())
-    copy.set_weights(model.get_weights())
-    write_whole(path, copy.save, plan.unfinished)
-    card = _card(plan, splits, model, runs, path) | further
-    write_json(path.with_suffix(".json"), card, plan.unfinished)
-    for seed in plan.seeds:
-        shutil.rmtree(plan.seed_folder(seed), ignore_errors=True)
-    for folder in (plan.unfinished, plan.unfinished.parent):
-        with contextlib.suppress(OSError):  # not empty: other seeds or models wait there
-            folder.rmdir()
-    return card
+        Raises:
+            DataError: it is not the data that the card names, and ``other_data`` is False.
+            CheckpointError: what was kept is damaged or belongs to a run with other settings.
+        """
+        if not other_data:
+            _check_data(self.recipe.name, splits)
+        self.data = {**splits.provenance, "sha256": splits.sha256}
+        this = identity(self.recipe, splits, 0, self.epochs)
+        self.identities = {seed: {**this, "seed": seed} for seed in self.seeds}
+        self.unfinished.mkdir(parents=True, exist_ok=True)
+        for seed in self.seeds:
+            if stored := self._kept(seed).load():
+                self.results[seed] = list(stored.arrays), stored.record
 
+    def seed_folder(self, seed: int) -> Path:
+        """Where the checkpoints of one seed and then its result are kept."""
+        return self.unfinished / f"seed-{seed}"
 
-def run_seed(
-    recipe: Recipe,
-    splits: Splits,
-    seed: int,
-    epochs: int,
-    folder: Path,
-    title: str | None = None,
-    alone: Callable[[], AbstractContextManager] = nullcontext,
-) -> Result:
-    """Fit one seed, from its start or from where an earlier process was killed.
+    def _kept(self, seed: int) -> Checkpoints:
+        return Checkpoints(self.seed_folder(seed) / "result", self.identities[seed])
 
-    Args:
-        recipe, splits, seed, epochs: what to train.
-        folder: of this run alone; it keeps the result until the caller removes it.
-        title: show progress under this title; None shows nothing.
-        alone: in this context nothing else of the process draws random numbers.
+    def keep(self, seed: int, weights: list[np.ndarray], run: dict[str, Any]) -> None:
+        """Write the result of a seed in place of the checkpoints that led to it."""
+        self._kept(seed).save(State(run["kept_epoch"], weights, run))
+        for stage in _STAGES:
+            shutil.rmtree(self.seed_folder(seed) / stage, ignore_errors=True)
+        self.results[seed] = weights, run
 
-    Raises:
-        CheckpointError: what lies in ``folder`` is damaged or belongs to another run.
-        StorageError: the disk is full. Run again with the same folder to go on.
-    """
-    this = identity(recipe, splits, seed, epochs)
-    result = load_result(folder, this)
-    if result is None:
-        model, run = fit(recipe, splits, seed, epochs, folder, title, alone)
-        result = model.get_weights(), run
-        store_result(folder, this, result)
-    return result
-
-
-def load_result(folder: Path, identity: dict[str, Any]) -> Result | None:
-    """Return what :func:`store_result` wrote for a seed, or None.
-
-    Raises:
-        CheckpointError: it is damaged or belongs to another run.
-    """
-    stored = Checkpoints(folder / "result", identity).load()
-    return None if stored is None else (list(stored.arrays), stored.record)
-
-
-def store_result(folder: Path, identity: dict[str, Any], result: Result) -> None:
-    """Keep the result of a seed in its folder, in place of the checkpoints that led to it."""
-    weights, run = result
-    Checkpoints(folder / "result", identity).save(State(run["kept_epoch"], weights, run))
-    for part in ("choose", "refit"):
-        shutil.rmtree(folder / part, ignore_errors=True)
+    def finish(self) -> dict[str, Any]:
+        """Write model and card, remove what was unfinished, and return the card."""
+        recipe, runs = self.recipe, [self.results[seed][1] for seed in self.seeds]
+        # What takes long comes first, so that model and card are renamed right after each other.
+        further = recipe.further(recipe.name, runs, self.epochs) if recipe.further else {}
+        model = recipe.build()
+        path = self.folder / f"{recipe.name}.keras"
+        # A copy made from the configuration holds no optimiser: the file is a third of the size.
+        copy = type(model).from_config(model.get_config())
+        copy.set_weights(self.results[self.seeds[0]][0])
+        write_whole(path, copy.save, self.unfinished)
+        card = _card(self, model, runs, path) | further
+        write_json(path.with_suffix(".json"), card, self.unfinished)
+        for seed in self.seeds:
+            shutil.rmtree(self.seed_folder(seed), ignore_errors=True)
+        for folder in (self.unfinished, self.unfinished.parent):
+            with contextlib.suppress(OSError):  # not empty: other seeds or models wait there
+                folder.rmdir()
+        return card
 
 
 def fit(
@@ -225,13 +165,27 @@ def fit(
     epochs: int,
     folder: Path | None = None,
     title: str | None = None,
-    alone: Callable[[], AbstractContextManager] = nullcontext,
 ) -> tuple[keras.Model, dict[str, Any]]:
-    """Fit one seed; without a folder nothing is left on disk. The rest is as in :func:`run_seed`.
+    """Fit one seed, from its start or from where an earlier process was killed.
 
-    Returns the model with the weights that are kept, and what the card says of this run.
+    Args:
+        recipe, splits, seed, epochs: what to train.
+        folder: for the checkpoints of this run alone; None leaves nothing on disk.
+        title: show progress under this title; None shows nothing.
+
+    Returns:
+        The model with the weights that are kept, and what the card says of this run.
+
+    Raises:
+        CheckpointError: what lies in ``folder`` is damaged or belongs to another run.
+        StorageError: the disk is full. Fit again with the same folder to go on.
+        ModelError: the loss is no longer a finite number.
     """
-    model, recorder = _run_epochs(recipe, splits, seed, epochs, folder, "choose", title, alone)
+    stages: dict[str, Checkpoints] = {}
+    if folder is not None:
+        this = identity(recipe, splits, seed, epochs)
+        stages = {stage: Checkpoints(folder / stage, this) for stage in _STAGES}
+    model, recorder = _run_epochs(recipe, splits, seed, epochs, stages.get("choose"), title)
     run = {
         "seed": seed,
         "kept_epoch": recorder.best_epoch if recipe.restore_best else epochs,
@@ -244,7 +198,9 @@ def fit(
     if recipe.refit:
         together, kept = splits.all_training(), run["kept_epoch"]
         title = title and tr("{title}, all training data", title=title)
-        model, again = _run_epochs(recipe, together, seed, kept, folder, "refit", title, alone)
+        model, again = _run_epochs(
+            recipe, together, seed, kept, stages.get("refit"), title, choosing=False
+        )
         run["refit"] = {
             "examples": len(together.y_train),
             "epochs": kept,
@@ -261,28 +217,26 @@ def _run_epochs(
     splits: Splits,
     seed: int,
     epochs: int,
-    folder: Path | None,
-    phase: str,
+    checkpoints: Checkpoints | None,
     title: str | None,
-    alone: Callable[[], AbstractContextManager],
+    choosing: bool = True,
 ) -> tuple[keras.Model, "_Recorder"]:
-    """Train the epochs that are not done yet; see :func:`run_seed`.
+    """Train the epochs that are not done yet; ``choosing`` the best by the validation data.
 
     With the generators of Python, NumPy and TensorFlow seeded, Keras draws the same order of
     examples in every epoch, whichever epoch comes first: nothing but the variables has to be
     restored. The layers' own generators (dropout) are among these.
     """
-    checkpoints = None
-    if folder is not None:
-        checkpoints = Checkpoints(folder / phase, identity(recipe, splits, seed, epochs))
-    with alone():
-        model = _seeded(recipe, seed)
+    keras.utils.set_random_seed(seed)
+    # Initial weights follow from Python's global generator, from which other threads draw as well,
+    # such as those of a sweep's engine. So Keras gets one of its own, with the same seed.
+    with mock.patch.object(seed_generator, "python_random", random.Random(seed)):
+        model = recipe.build()
     if recipe.prepare:
         recipe.prepare(model, splits)
     model.optimizer.build(model.trainable_variables)
-    choosing = phase == "choose"
     patience = recipe.patience if choosing and seed != recipe.seeds[0] else None
-    recorder = _Recorder(recipe.monitor if choosing else None, patience, checkpoints)
+    recorder = _Recorder(choosing, patience, checkpoints)
     recorder.set_model(model)
     done = recorder.restore(checkpoints.load() if checkpoints else None)
     if done < epochs and not recorder.out_of_patience(done):
@@ -300,26 +254,6 @@ def _run_epochs(
     return model, recorder
 
 
-def _seeded(recipe: Recipe, seed: int) -> keras.Model:
-    """Return the model with the initial weights that belong to ``seed``.
-
-    Keras draws them from the global generator of Python, as another thread might do. Two builds
-    that leave it in the same state were not disturbed.
-    """
-    state = None
-    for _ in range(20):
-        keras.utils.set_random_seed(seed)
-        model = recipe.build()
-        before, state = state, random.getstate()
-        if state == before:
-            return model
-    raise ModelError(
-        "The initial weights of {model} do not follow from the seed: let its builder draw from "
-        "Keras alone, and nothing else in this process while it builds.",
-        model=recipe.name,
-    )
-
-
 _RECORDED = ("history", "seconds", "best_value", "best_epoch")
 
 
@@ -330,10 +264,10 @@ class _Recorder(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, monitor: str | None, patience: int | None, checkpoints: Checkpoints | None
+        self, choosing: bool, patience: int | None, checkpoints: Checkpoints | None
     ) -> None:
         super().__init__()
-        self.monitor = monitor
+        self.choosing = choosing
         self.patience = patience
         self.checkpoints = checkpoints
         self.history: dict[str, list[float]] = {}
@@ -365,18 +299,18 @@ class _Recorder(keras.callbacks.Callback):
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         self._stop_clock()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self._stop_clock()
-        if not np.isfinite(list((logs or {}).values())).all():
+        if not np.isfinite(list(logs.values())).all():
             raise ModelError(
                 "The loss is no longer a finite number in epoch {epoch}: lower the learning rate, "
                 "or look at the data.",
                 epoch=epoch + 1,
             )
-        for key, value in (logs or {}).items():
+        for key, value in logs.items():
             self.history.setdefault(key, []).append(float(value))
-        if self.monitor:
-            value = float((logs or {})[self.monitor])
+        if self.choosing:
+            value = float(logs["val_loss"])
             if self.best_value is None or value < self.best_value:
                 self.best_value, self.best_epoch = value, epoch + 1
                 self.best_weights = self.model.get_weights()
@@ -415,7 +349,6 @@ def identity(recipe: Recipe, splits: Splits, seed: int, epochs: int) -> dict[str
         "epochs": epochs,
         "batch_size": recipe.batch_size,
         "settings": recipe.settings,
-        "monitor": recipe.monitor,
         "restore_best": recipe.restore_best,
         "refit": recipe.refit,
         "patience": recipe.patience,
@@ -441,12 +374,7 @@ def _unnamed(part: Any, numbers: dict[str, int] | None = None) -> Any:
     return float(f"{part:.6g}") if isinstance(part, float) else part
 
 
-def check_data(name: str, splits: Splits) -> None:
-    """Compare the data with the card that the course has of this model, before an hour is spent.
-
-    Raises:
-        DataError: it is not the data that the card names.
-    """
+def _check_data(name: str, splits: Splits) -> None:
     try:
         known = cards.load_card(name)["data"]
     except (AssetError, ModelError):
@@ -461,33 +389,22 @@ def check_data(name: str, splits: Splits) -> None:
         )
 
 
-def _models_folder() -> Path:
-    root = assets.checkout_root()
-    if root is None:
-        raise ModelError(
-            "Training writes into the models folder of a checkout, and this is an "
-            "installed package: clone the repository and train there, or pass "
-            "--output FOLDER."
-        )
-    return root / "models"
-
-
 def _card(
-    plan: Plan, splits: Splits, model: keras.Model, runs: list[dict[str, Any]], path: Path
+    training: Training, model: keras.Model, runs: list[dict[str, Any]], path: Path
 ) -> dict[str, Any]:
-    recipe = plan.recipe
+    recipe = training.recipe
     seconds = [s for run in runs for s in cards.epoch_seconds(run)]
     scores = [run["test"]["score"] for run in runs]
     return {
         "name": recipe.name,
         "title": recipe.title,
         "recipe": {
-            "epochs": plan.epochs,
+            "epochs": training.epochs,
             "batch_size": recipe.batch_size,
             "optimizer": model.optimizer.name if model.optimizer else None,
             "learning_rate": round(float(model.optimizer.learning_rate), 8),
             "loss": model.loss if isinstance(model.loss, str) else model.loss.name,
-            "epoch_kept": f"lowest {recipe.monitor}" if recipe.restore_best else "last",
+            "epoch_kept": "lowest val_loss" if recipe.restore_best else "last",
             "patience_after_first_seed": recipe.patience,
             "refit_on_all_training_data": recipe.refit,
             "layers": [
@@ -502,7 +419,7 @@ def _card(
             "parameters": model.count_params(),
             **recipe.settings,
         },
-        "data": {**splits.provenance, "sha256": splits.sha256},
+        "data": training.data,
         "seeds": [run["seed"] for run in runs],
         "versions": environment.versions(),
         "runs": runs,

@@ -1,16 +1,11 @@
 """Train many seeds or models at once, on this machine's cores or on several machines.
 
-The engine is Dask's ``distributed``, because:
+The engine is Dask's ``distributed``; ``CONTRIBUTING.md`` says why.
 
-- it runs what a lost worker had on another one,
-- one client serves the processes of this machine and a scheduler elsewhere,
-- it is pure Python for 3.11 to 3.13, a wheel of one megabyte and some small packages it needs;
-  Ray is a binary wheel of over sixty megabytes for each version and system.
-
-What is sent to a worker is a name, a seed and a number of epochs. The worker finds the recipe and
-the data by the name, and sends weights and record back. This module loads neither TensorFlow nor
-``distributed`` when it is imported: a scheduler unpacks what passes through it, and needs no more
-than this package.
+What is sent to a worker is a model's name, a seed, and what has to be the same on both sides. The
+worker finds recipe and data by the name, and sends weights and record back. This module loads
+neither TensorFlow nor ``distributed`` when it is imported: a scheduler unpacks what passes through
+it, and needs no more than this package.
 """
 
 from __future__ import annotations
@@ -20,7 +15,7 @@ import shutil
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
@@ -35,10 +30,11 @@ from attention_course.models import cards
 from attention_course.words import tr, trn
 
 if TYPE_CHECKING:
+    import numpy as np
     from distributed import Client
 
     from attention_course.training.recipe import Splits
-    from attention_course.training.runs import Plan, Result
+    from attention_course.training.runs import Training
 
 PATIENCE = 10
 """Seconds to wait for a scheduler to answer, and for its first worker."""
@@ -55,7 +51,6 @@ class Unit(NamedTuple):
 
     name: str
     seed: int
-    epochs: int
 
     def __str__(self) -> str:
         return tr("{name}, seed {seed}", name=self.name, seed=self.seed)
@@ -65,7 +60,8 @@ def sweep(
     names: Sequence[str],
     seeds: Sequence[int] | None = None,
     epochs: int | None = None,
-    output: Path | None = None,
+    *,
+    output: Path,
     address: str | None = None,
     workers: int | None = None,
     resume: bool = False,
@@ -78,125 +74,84 @@ def sweep(
 
     Args:
         names: of the models; one that is named twice is trained once.
-        seeds, epochs: instead of the recipes'. The files hold the first seed's model.
-        output: folder to write to; by default ``models/`` of the checkout.
+        seeds, epochs, output, resume, other_data: as for :class:`runs.Training`, whose errors are
+            raised before anything is trained.
         address: of a running scheduler; None starts worker processes here.
         workers: how many of those; by default one for each core.
-        resume: go on with a sweep that was interrupted.
-        other_data: train although the data is not that of the course's cards.
 
     Raises:
-        ModelError: a name is unknown, or there is nowhere to write to.
-        DataError: the data a recipe needs is not to be had, or is not that of the card.
-        CheckpointError: an unfinished training is there and ``resume`` is False, or it is
-            damaged or has other settings.
         SweepError: the engine cannot be had, or units failed; the other units are kept.
     """
-    from attention_course.training import runs as training
+    from attention_course.training.runs import Training
 
     engine = _engine()
-    seeds = None if seeds is None else tuple(dict.fromkeys(seeds))
-    collected = [
-        _Collected(training.make_plan(name, seeds, epochs, output, resume), other_data)
-        for name in dict.fromkeys(names)
-    ]
-    of_unit = {unit: model for model in collected for unit in model.units}
-    waiting = {unit for unit, model in of_unit.items() if unit not in model.results}
-    for model in collected:
-        model.plan.unfinished.mkdir(parents=True, exist_ok=True)
-        for unit, result in model.results.items():
-            print(tr("{unit}: {told}, from before", unit=unit, told=_told(result)), flush=True)
+    models = [Training(name, seeds, epochs, output, resume) for name in dict.fromkeys(names)]
+    waiting: dict[Unit, Training] = {}
+    for model in models:
+        model.begin(_data(model.recipe.name), other_data)
+        for seed in model.seeds:
+            unit = Unit(model.recipe.name, seed)
+            if seed in model.results:
+                told = _told(model.results[seed][1])
+                print(tr("{unit}: {told}, from before", unit=unit, told=told), flush=True)
+            else:
+                waiting[unit] = model
+    total = sum(len(model.seeds) for model in models)
     failed: dict[Unit, str] = {}
     if waiting:
         with _connect(engine, address, min(workers or environment.cores(), len(waiting))) as client:
             side_by_side = len(client.nthreads())
-            arriving = _outcomes(engine, client, waiting, of_unit, address is None)
-            with closing(arriving):
+            with closing(_outcomes(engine, client, waiting, address is None)) as arriving:
                 for unit, outcome in arriving:
-                    waiting.remove(unit)  # a second result of one unit would be a KeyError
+                    model = waiting.pop(unit)  # a second result of one unit would be a KeyError
                     if isinstance(outcome, str):
                         failed[unit] = outcome
                         print(tr("{unit}: failed", unit=unit), flush=True)
                         continue
-                    of_unit[unit].keep(unit, outcome, side_by_side)
-                    done = sum(len(model.results) for model in collected)
-                    told = {"unit": unit, "told": _told(outcome), "done": done, "all": len(of_unit)}
+                    weights, run = outcome
+                    run["side_by_side"] = side_by_side  # the seconds on the card depend on it
+                    model.keep(unit.seed, weights, run)
+                    done = sum(len(model.results) for model in models)
+                    told = {"unit": unit, "told": _told(run), "done": done, "all": total}
                     print(tr("{unit}: {told}, {done} of {all}", **told), flush=True)
     # Not before the engine is closed: some models train a little more for their card.
-    for model in collected:
-        model.write_if_complete()
+    for model in models:
+        if len(model.results) == len(model.seeds):
+            model.finish()
+            told = {"model": model.recipe.name, "folder": model.folder}
+            print(tr("{model}: model and card are in {folder}", **told), flush=True)
     if failed:
         told = "; ".join(f"{unit}: {sentence.rstrip('.')}" for unit, sentence in failed.items())
         raise SweepError(
             "{failed} of {all} failed ({told}): remove the cause, and the same command with "
             "--resume trains what is missing.",
             failed=len(failed),
-            all=len(of_unit),
+            all=total,
             told=told,
         )
     assert not waiting, f"no result came for {waiting}"
 
 
-class _Collected:
-    """What has arrived of one model."""
-
-    def __init__(self, plan: Plan, other_data: bool) -> None:
-        from attention_course.training import runs as training
-
-        self.plan = plan
-        self.units = [Unit(plan.recipe.name, seed, plan.epochs) for seed in plan.seeds]
-        splits = _data(plan.recipe.name)
-        if not other_data:
-            training.check_data(plan.recipe.name, splits)
-        self.identities = {
-            unit: training.identity(plan.recipe, splits, unit.seed, unit.epochs)
-            for unit in self.units
-        }
-        self.results: dict[Unit, Result] = {}
-        for unit in self.units:
-            stored = training.load_result(plan.seed_folder(unit.seed), self.identities[unit])
-            if stored is not None:
-                self.results[unit] = stored
-
-    def keep(self, unit: Unit, result: Result, side_by_side: int) -> None:
-        """Write a result to disk as an unbroken training does, before it counts."""
-        from attention_course.training import runs as training
-
-        result[1]["side_by_side"] = side_by_side  # the seconds on the card depend on it
-        training.store_result(self.plan.seed_folder(unit.seed), self.identities[unit], result)
-        self.results[unit] = result
-
-    def write_if_complete(self) -> None:
-        from attention_course.training import runs as training
-
-        if len(self.results) == len(self.units):
-            in_order = [self.results[unit] for unit in self.units]
-            training.finish(self.plan, _data(self.plan.recipe.name), in_order)
-            told = {"model": self.plan.recipe.name, "folder": self.plan.folder}
-            print(tr("{model}: model and card are in {folder}", **told), flush=True)
-
-
-def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
-    """Train one unit. This runs on a worker.
+def train_unit(identity: dict[str, Any], folder: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Train one seed; returns its weights and what the card says of it. This runs on a worker.
 
     Args:
-        unit: what to train.
-        identity: the client's; a worker with other data or packages must refuse, because the
-            card would not tell.
+        identity: the client's, which says what to train; a worker with other data or packages must
+            refuse, because the card would not tell.
         folder: for checkpoints. A relative one lies in this machine's temporary directory and is
             removed at the end; the client cannot reach it.
 
     Raises:
         CourseError: this worker cannot train it, or would train something else.
     """
-    from attention_course.training import runs as training
+    from attention_course.training import runs
     from attention_course.training.recipes import recipe as find_recipe
 
+    unit, epochs = Unit(identity["model"], identity["seed"]), identity["epochs"]
     # Random numbers are drawn from generators of the process: two trainings would mix them up.
     with _one_at_a_time:
-        recipe = find_recipe(unit.name)
-        splits = _data(unit.name)
-        here = training.identity(recipe, splits, unit.seed, unit.epochs)
+        recipe, splits = find_recipe(unit.name), _data(unit.name)
+        here = runs.identity(recipe, splits, unit.seed, epochs)
         different = [
             tr("{key} {here}, not {there}", key=key, here=here.get(key), there=identity.get(key))
             for key in sorted(here.keys() | identity.keys())
@@ -211,40 +166,10 @@ def train_unit(unit: Unit, identity: dict[str, Any], folder: Path) -> Result:
                 different="; ".join(different),
             )
         place = Path(tempfile.gettempdir()) / folder
-        result = training.run_seed(
-            recipe, splits, unit.seed, unit.epochs, place, alone=_engine_at_rest
-        )
+        model, run = runs.fit(recipe, splits, unit.seed, epochs, place)
         if not folder.is_absolute():
             shutil.rmtree(place)
-        return result
-
-
-@contextmanager
-def _engine_at_rest() -> Iterator[None]:
-    """Let the engine's event loop do nothing in this process for the length of a block.
-
-    It draws from the generator that a training seeds and Keras then draws from: to guess the size
-    of a message, which may be a sign of life that it sends every half second.
-    """
-    from distributed import get_worker
-
-    try:
-        loop = get_worker().loop
-    except ValueError:  # no worker, so no event loop
-        yield
-        return
-    resting, over = threading.Event(), threading.Event()
-
-    def rest() -> None:
-        resting.set()
-        over.wait()
-
-    loop.add_callback(rest)
-    resting.wait()
-    try:
-        yield
-    finally:
-        over.set()
+        return model.get_weights(), run
 
 
 @lru_cache(maxsize=2)
@@ -256,36 +181,29 @@ def _data(name: str) -> Splits:
 
 
 def _outcomes(
-    engine: ModuleType,
-    client: Client,
-    units: set[Unit],
-    of_unit: dict[Unit, _Collected],
-    shared_disk: bool,
-) -> Iterator[tuple[Unit, Result | str]]:
+    engine: ModuleType, client: Client, units: Mapping[Unit, Training], shared_disk: bool
+) -> Iterator[tuple[Unit, Any]]:
     """Yield each unit once, as it ends, with its result or with the sentence that says why not."""
     # Nobody else's results on a scheduler that others use too, and no folder of an earlier sweep.
     this = f"attention-course-{uuid.uuid4().hex}"
-    unit_of: dict[str, Unit] = {}
-    futures = []
-    for unit, model in of_unit.items():
-        if unit in units:
-            key = f"{this}-{unit.name}-{unit.seed}"
-            unit_of[key] = unit
-            folder = model.plan.seed_folder(unit.seed).resolve() if shared_disk else Path(key)
-            arguments = (unit, model.identities[unit], folder)
-            # Libraries that two threads of a new worker load at once may fail, the first time.
-            future = client.submit(train_unit, *arguments, key=key, pure=False, retries=1)
-            futures.append(future)
+    futures: dict[Any, Unit] = {}
+    for unit, model in units.items():
+        key = f"{this}-{unit.name}-{unit.seed}"
+        folder = model.seed_folder(unit.seed).resolve() if shared_disk else Path(key)
+        arguments = (model.identities[unit.seed], folder)
+        # Libraries that two threads of a new worker load at once may fail, the first time.
+        future = client.submit(train_unit, *arguments, key=key, pure=False, retries=1)
+        futures[future] = unit
     try:
         for future in engine.as_completed(futures):
-            yield unit_of[future.key], _outcome(engine, future)
+            yield futures[future], _outcome(engine, future)
             future.release()
     finally:
         if not shared_disk and client.status == "running":
             client.run(_remove, this, on_error="ignore")
 
 
-def _outcome(engine: ModuleType, future: Any) -> Result | str:
+def _outcome(engine: ModuleType, future: Any) -> Any:
     try:
         return future.result()
     except CourseError as error:
@@ -373,7 +291,6 @@ def _engine() -> ModuleType:
     return distributed
 
 
-def _told(result: Result) -> str:
-    _, run = result
+def _told(run: dict[str, Any]) -> str:
     seconds, score = sum(cards.epoch_seconds(run)), run["test"]["score"]
     return tr("score {score:.4g} after {seconds:.0f} s of training", score=score, seconds=seconds)

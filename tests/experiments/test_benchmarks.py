@@ -28,6 +28,12 @@ from attention_course.experiments.benchmarks.common import BenchmarkError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def reduce(monkeypatch, module, **constants):
+    """Have a benchmark measure less."""
+    for name, value in constants.items():
+        monkeypatch.setattr(module, name, value)
+
+
 @pytest.fixture
 def same_process(monkeypatch):
     """Measure in this process: a new one takes seconds to load TensorFlow."""
@@ -268,11 +274,12 @@ def check_book(record):
 
 @pytest.mark.slow
 @pytest.mark.thorough
-def test_training_runs(same_process):
+def test_training_runs(same_process, monkeypatch):
     from attention_course.experiments.benchmarks import training
 
     names = ("word_average", "self_attention")
-    record = training.measure(names, lengths=(3,), rounds=2, least=1e-9, batch_size=2)
+    reduce(monkeypatch, training, LENGTHS=(3,), ROUNDS=2, LEAST=1e-9, BATCH_SIZE=2)
+    record = training.measure(names)
     check_training(record, names)
 
 
@@ -291,10 +298,11 @@ def test_every_model_is_fed_by_the_shape_of_its_inputs():
     assert words.min() >= 1, "0 is padding"
 
 
-def test_implementations_run():
+def test_implementations_run(monkeypatch):
     from attention_course.experiments.benchmarks import implementations
 
-    record = implementations.measure(lengths=(2, 5), rounds=2, least=1e-9)
+    reduce(monkeypatch, implementations, LENGTHS=(2, 5), ROUNDS=2, LEAST=1e-9)
+    record = implementations.measure()
     check_implementations(record)
     assert set(record["ways"]) == set(implementations.TITLES)
 
@@ -303,29 +311,24 @@ def test_a_way_that_disagrees_is_refused(monkeypatch):
     from attention_course.experiments.benchmarks import implementations
 
     right = implementations.by_loop
+    reduce(monkeypatch, implementations, LENGTHS=(2,))
     monkeypatch.setattr(implementations, "by_loop", lambda *arrays: right(*arrays) + 2e-5)
     with pytest.raises(BenchmarkError, match="Python loop and NumPy.* differ by 2e-05 at length 2"):
-        implementations.measure(lengths=(2,), rounds=1, least=1e-9)
+        implementations.measure()
 
 
-def test_scaling_runs(same_process):
-    record = scaling.measure(
-        (4, 8, 16),
-        long=4,
-        fit_from=4,
-        memory_lengths=(8, 64),
-        width=4,
-        rounds=2,
-        least=1e-9,
-    )
-    check_scaling(record)
+def test_scaling_runs(same_process, monkeypatch):
+    less = {"LENGTHS": (4, 8, 16), "LONG": 4, "CALLS_COUNT_BELOW": 4, "MEMORY_LENGTHS": (8, 64)}
+    reduce(monkeypatch, scaling, **less, WIDTH=4, ROUNDS=2, LEAST=1e-9)
+    check_scaling(scaling.measure())
 
 
-def test_the_parts_of_both_libraries_are_the_same_computation():
+def test_the_parts_of_both_libraries_are_the_same_computation(monkeypatch):
     from attention_course import functional
 
-    ours, theirs = scaling.numpy_parts(6, 4), scaling.keras_parts(6, 4)
-    x, weights = scaling._inputs(6, 4)
+    reduce(monkeypatch, scaling, WIDTH=4)
+    ours, theirs = scaling.numpy_parts(6), scaling.keras_parts(6)
+    x, weights = scaling._inputs(6)
     for projected, other in zip(ours["projections"](), theirs["projections"](), strict=True):
         assert np.allclose(projected, other, atol=1e-5)
     assert np.allclose(ours["products"](), theirs["products"](), atol=1e-4)
@@ -335,9 +338,10 @@ def test_the_parts_of_both_libraries_are_the_same_computation():
     assert np.allclose(ours["layer"]()[0], attended @ weights[3])
 
 
-def test_numpy_memory_counts_whole_tables():
+def test_numpy_memory_counts_whole_tables(monkeypatch):
     """Three tables of T x T at once, for long sequences; and always the same number."""
-    found = scaling.numpy_memory((256, 512), width=4)
+    reduce(monkeypatch, scaling, WIDTH=4)
+    found = scaling.numpy_memory((256, 512))
     assert [peak / (8 * T**2) for peak, T in zip(found, (256, 512), strict=True)] == [
         pytest.approx(3, abs=0.2),
         pytest.approx(3, abs=0.1),
@@ -345,8 +349,10 @@ def test_numpy_memory_counts_whole_tables():
 
 
 @pytest.fixture
-def tiny_book(tmp_path):
+def tiny_book(tmp_path, monkeypatch):
     folder = tmp_path / "tiny"
+    monkeypatch.setattr(assets, "checkout_root", lambda: folder)
+    reduce(monkeypatch, book, COLD_ROUNDS=1, WARM_ROUNDS=1)
     folder.mkdir()
     (folder / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n  - file: one\n")
     (folder / "_config.yml").write_text("title: Tiny\nexecute:\n  execute_notebooks: cache\n")
@@ -364,7 +370,7 @@ def tiny_book(tmp_path):
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_the_book_is_built_cold_and_warm_in_a_copy(tiny_book):
-    record = book.measure(tiny_book, cold_rounds=1, warm_rounds=1)
+    record = book.measure()
     check_book(record)
     assert set(record["pages"]) == {"one"}
     assert record["warm"]["median"] < record["cold"]["median"]
@@ -375,7 +381,7 @@ def test_a_book_that_does_not_build_says_so(tiny_book, monkeypatch):
     monkeypatch.setattr(book, "JUPYTER_BOOK", "import sys; sys.exit('A page is missing.')")
     words = r"does not build.*: A page is missing\. Correct it until 'make book' passes\."
     with pytest.raises(BenchmarkError, match=words):
-        book.measure(tiny_book, cold_rounds=1, warm_rounds=1)
+        book.measure()
 
 
 def test_the_book_needs_a_checkout(monkeypatch):
@@ -404,7 +410,7 @@ def test_a_process_gets_its_settings_and_leaves_ours_alone():
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(BenchmarkError, match="no benchmark called 'speed'; known are training"):
-        benchmarks.record("speed", ROOT)
+        benchmarks.known(["speed"])
     with pytest.raises(AssetError, match=r"no file 'benchmarks/spread\.json'"):
         report.load("spread")
 

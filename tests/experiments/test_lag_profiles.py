@@ -72,13 +72,17 @@ def test_each_network_is_the_course_s_keras_model(kind):
             np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_training_side_by_side_is_training_alone(small):
+def test_training_side_by_side_is_training_alone(small, monkeypatch):
     """The same first weights, windows, order and optimiser: Keras' own fit is the oracle."""
-    data = lag_profiles.splits([(2, 5), (3, 9)])
-    _, layer = lag_profiles.train("unbounded", 1, data, epochs=1)
+    monkeypatch.setattr(lag_profiles, "PAIRS", [(2, 5), (3, 9)])
+    monkeypatch.setattr(lag_profiles, "EPOCHS", 1)
+    data = lag_profiles.splits()
+    _, layer = lag_profiles.train("unbounded", 1, data)
     keras.utils.set_random_seed(1)
     options = {"learning_rate": lag_profiles.LEARNING_RATE, **KINDS["unbounded"]}
     oracle = build("single", **options)
+    # Without XLA, which takes longer to compile this model than the few steps are worth.
+    oracle.compile(oracle.optimizer, oracle.loss, jit_compile=False)
     windows, targets = data["train"]
     oracle.fit(windows, targets[:, 1], lag_profiles.BATCH_SIZE, 1, verbose=0)
     for found, expected in zip(network(layer, 1), oracle.get_weights(), strict=True):
@@ -122,21 +126,22 @@ def test_effects_are_those_of_moving_one_input():
 def test_an_interrupted_recording_goes_on(small, tmp_path, monkeypatch):
     called = []
 
-    def run(kind, seed, data, epochs):
+    def run(kind, seed, data):
         called.append(f"{kind}_{seed}")
         if len(called) == 3:
             raise KeyboardInterrupt
         return {"error": [0.1 * len(called)] * data["test"][1].shape[1]}
 
     monkeypatch.setattr(lag_profiles, "run", run)
-    options = {"pairs": [(1, 1), (2, 5)], "seeds": [0]}
+    monkeypatch.setattr(lag_profiles, "PAIRS", [(1, 1), (2, 5)])
+    monkeypatch.setattr(lag_profiles, "SEEDS", [0])
     with pytest.raises(KeyboardInterrupt):
-        lag_profiles.record(tmp_path, **options)
+        lag_profiles.record(tmp_path)
     unfinished = tmp_path / f".{lag_profiles.FILE}.unfinished"
     assert [path.name for path in tmp_path.iterdir()] == [unfinished.name]
     before = unfinished.read_bytes()
 
-    content = lag_profiles.record(tmp_path, **options)
+    content = lag_profiles.record(tmp_path)
     assert called == ["bounded_0", "unbounded_0", "without_0", "without_0"]
     assert content["runs"]["bounded_0"] == {"error": [0.1, 0.1]}
     assert [path.name for path in tmp_path.iterdir()] == [lag_profiles.FILE]
@@ -144,7 +149,8 @@ def test_an_interrupted_recording_goes_on(small, tmp_path, monkeypatch):
 
     # What was kept under another recipe is of no use.
     unfinished.write_bytes(before)
-    lag_profiles.record(tmp_path, **options, epochs=2)
+    monkeypatch.setattr(lag_profiles, "EPOCHS", 2)
+    lag_profiles.record(tmp_path)
     assert len(called) == 7
 
 
@@ -213,9 +219,11 @@ def test_the_cards_of_chapter_6_hold_the_same_runs(recorded, kind):
             )
 
 
-def test_a_fresh_run_finds_the_recorded_places(recorded):
+@pytest.mark.thorough
+def test_a_fresh_run_finds_the_recorded_places(recorded, monkeypatch):
     pair = (3, 9)
-    data = lag_profiles.splits([pair])
+    monkeypatch.setattr(lag_profiles, "PAIRS", [pair])
+    data = lag_profiles.splits()
     keras.utils.set_random_seed(0)
     options = {"learning_rate": lag_profiles.LEARNING_RATE, **KINDS["unbounded"]}
     model = build("fresh", **options)

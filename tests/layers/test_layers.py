@@ -12,7 +12,6 @@ from attention_course.layers import (
     BahdanauAttention,
     LayerError,
     LuongAttention,
-    SumOverTime,
     TimeAttention,
 )
 
@@ -208,14 +207,6 @@ class TestTimeAttention:
             TimeAttention().build((None, None, 2))
 
 
-def test_sum_over_time_leaves_masked_steps_out(rng):
-    x = rng.normal(size=(2, 5, 3))
-    layer = SumOverTime(dtype="float64")
-    np.testing.assert_allclose(layer(x), x.sum(1), atol=1e-9)
-    expected = [x[0].sum(0), x[1, 2:4].sum(0)]
-    np.testing.assert_allclose(layer(x, mask=MASK), expected, atol=1e-9)
-
-
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -235,7 +226,7 @@ def test_all_layers_survive_saving_and_safe_loading(tmp_path, rng):
     tokens = keras.Input((5,), dtype="int32")
     embedded = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
     states, last = keras.layers.SimpleRNN(4, return_sequences=True, return_state=True)(embedded)
-    parts = [SumOverTime()(states), TimeAttention(bounded=False)(states)]
+    parts = [TimeAttention(bounded=False)(states)]
     parts += TimeAttention(return_weights=True)(states)
     parts += BahdanauAttention(6)(last, states)
     for score, units in (("dot", None), ("general", None), ("concat", 3)):
@@ -249,4 +240,4 @@ def test_all_layers_survive_saving_and_safe_loading(tmp_path, rng):
     x = np.array([[0, 1, 2, 3, 4], [0, 0, 0, 9, 8]])
     np.testing.assert_array_equal(loaded(x), model(x))
     names = {type(layer).__name__ for layer in loaded.layers}
-    assert {"BahdanauAttention", "LuongAttention", "TimeAttention", "SumOverTime"} <= names
+    assert {"BahdanauAttention", "LuongAttention", "TimeAttention"} <= names

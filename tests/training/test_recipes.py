@@ -44,6 +44,7 @@ def test_sweep_makes_one_row_per_lag(monkeypatch):
         return None, {"seed": seed, "test": {"score": 0.25 + 0.1 * seed}}
 
     monkeypatch.setattr(recall, "fit", fake_fit)
+    monkeypatch.setattr(recall.keras.backend, "clear_session", lambda: None)  # nothing to clear
     monkeypatch.setattr(recall, "SIZES", {"train": 4, "validation": 4, "test": 4})
     runs = [{"seed": seed, "test": {"score": 1.0}} for seed in (0, 1, 2)]
     tables = recall.sweep("recall_lstm", runs, epochs=1)

@@ -6,18 +6,21 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import keras
 import numpy as np
 import pytest
 from tiny_training import build, graph_recipe, load_data, recipe
 
+from attention_course import __main__ as cli
 from attention_course import storage
 from attention_course.errors import DataError, ModelError
 from attention_course.storage import StorageError
@@ -37,16 +40,20 @@ def tiny(monkeypatch):
     monkeypatch.setattr(training, "find_recipe", lambda name: recipe())
 
 
-def train_unbroken(folder, chosen):
+def train_as(folder, chosen):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "find_recipe", lambda name: chosen)
-        training.train("tiny", output=folder, verbose=False)
+        training.train("tiny", output=folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    return train_unbroken(tmp_path_factory.mktemp("unbroken"), recipe())
+    folder = tmp_path_factory.mktemp("unbroken")
+    with mock.patch.object(storage.os, "replace", wraps=os.replace) as renames:
+        train_as(folder, recipe())
+    assert renames.call_count == 3 + 1 + 2  # epochs, the result of the seed, the model and the card
+    return folder
 
 
 def weights(folder):
@@ -74,22 +81,6 @@ def assert_whole(folder):
         weights(folder)
 
 
-def renames(monkeypatch, folder) -> int:
-    """How many files a whole training writes."""
-    count = 0
-    replace = os.replace
-
-    def counting(*paths):
-        nonlocal count
-        count += 1
-        replace(*paths)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(storage.os, "replace", counting)
-        training.train("tiny", output=folder, verbose=False)
-    return count
-
-
 def die_at(monkeypatch, wanted, when):
     """Let the process "die" at one rename, just before or just after it."""
     count = 0
@@ -112,16 +103,14 @@ def die_at(monkeypatch, wanted, when):
     "writes", [[2, 5], pytest.param(range(1, 7), marks=pytest.mark.thorough)], ids=["two", "every"]
 )
 def test_killed_at_a_write_it_goes_on_to_the_same_weights(monkeypatch, tmp_path, unbroken, writes):
-    total = renames(monkeypatch, tmp_path / "count")
-    assert total == 3 + 1 + 2  # epochs, the result of the seed, the model and the card
     for wanted in writes:
         folder = tmp_path / str(wanted)
         with monkeypatch.context() as patch:
             die_at(patch, wanted, "before" if wanted % 2 else "after")
             with pytest.raises(Killed):
-                training.train("tiny", output=folder, verbose=False)
+                training.train("tiny", output=folder)
         assert_whole(folder)
-        training.train("tiny", output=folder, verbose=False, resume=True)
+        training.train("tiny", output=folder, resume=True)
         assert_whole(folder)
         assert not (folder / training.UNFINISHED).exists()
         assert_same(folder, unbroken)
@@ -139,7 +128,7 @@ def run_program(folder, *options):
 @pytest.mark.slow
 @pytest.mark.thorough
 def test_sigkill_at_three_random_moments(tmp_path):
-    unbroken = train_unbroken(tmp_path / "unbroken", graph_recipe())
+    unbroken = train_as(tmp_path / "unbroken", graph_recipe())
     seed = random.randrange(10**6)
     moments = random.Random(seed)
     print(f"moments drawn with seed {seed}")
@@ -163,28 +152,31 @@ def test_sigkill_at_three_random_moments(tmp_path):
     assert_same(folder, unbroken)
 
 
-def test_without_resume_an_unfinished_run_is_not_thrown_away(monkeypatch, tmp_path):
-    with monkeypatch.context() as patch:
-        die_at(patch, 3, "before")
-        with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path, verbose=False)
+def test_without_resume_an_unfinished_run_is_not_thrown_away(broken_off):
     with pytest.raises(CheckpointError, match="--resume, or delete"):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=broken_off)
 
 
 def checkpoints(folder):
     return sorted((folder / training.UNFINISHED).rglob("epoch-*.npz"))
 
 
-@pytest.fixture
-def broken_off(monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def died(tmp_path_factory):
     """A training that died while its third epoch was being written: two checkpoints are left."""
-    with monkeypatch.context() as patch:
+    folder = tmp_path_factory.mktemp("died")
+    with pytest.MonkeyPatch.context() as patch:
         die_at(patch, 3, "before")
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path, verbose=False)
-    assert len(checkpoints(tmp_path)) == 2
-    return tmp_path
+            train_as(folder, recipe())
+    assert len(checkpoints(folder)) == 2
+    return folder
+
+
+@pytest.fixture
+def broken_off(died, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(died, tmp_path, dirs_exist_ok=True)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped"])
@@ -194,7 +186,7 @@ def test_a_damaged_checkpoint_is_passed_over(broken_off, unbroken, damage):
     if damage == "flipped":
         content[len(content) // 2] ^= 0xFF
     newest.write_bytes({"cut": content[:100], "empty": b"", "flipped": content}[damage])
-    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    training.train("tiny", output=broken_off, resume=True)
     assert_same(broken_off, unbroken)
 
 
@@ -202,25 +194,25 @@ def test_with_no_whole_checkpoint_it_says_what_to_delete(broken_off):
     for path in checkpoints(broken_off):
         path.write_bytes(b"no checkpoint")
     with pytest.raises(CheckpointError, match=r"seed-3/choose is damaged: delete that folder"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
 
 
 def test_other_settings_are_refused(broken_off):
     with pytest.raises(CheckpointError, match="epochs 3 then, 5 now"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True, epochs=5)
+        training.train("tiny", output=broken_off, resume=True, epochs=5)
 
 
 def test_other_data_is_refused(broken_off, monkeypatch):
     changed = recipe(load_data=lambda: load_data(1))
     monkeypatch.setattr(training, "find_recipe", lambda name: changed)
     with pytest.raises(CheckpointError, match="data_sha256"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
 
 
 def test_arithmetic_that_gives_other_numbers_is_refused(broken_off, monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     with pytest.raises(CheckpointError, match="onednn False then, True now"):
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
 
 
 def changed_builder(change):
@@ -254,14 +246,14 @@ def test_another_model_is_refused(broken_off, monkeypatch, change, told):
     changed = recipe(build=partial(changed_builder, change))
     monkeypatch.setattr(training, "find_recipe", lambda name: changed)
     with pytest.raises(CheckpointError, match=re.escape(told)) as error:
-        training.train("tiny", output=broken_off, verbose=False, resume=True)
+        training.train("tiny", output=broken_off, resume=True)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_the_same_model_written_otherwise_goes_on(broken_off, unbroken, monkeypatch):
     same = recipe(build=partial(changed_builder, None))
     monkeypatch.setattr(training, "find_recipe", lambda name: same)
-    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    training.train("tiny", output=broken_off, resume=True)
     assert_same(broken_off, unbroken)
 
 
@@ -307,50 +299,36 @@ def test_identity_is_the_same_in_every_process():
 
 @pytest.fixture
 def disturbed():
-    """The tiny recipe in a process where something else draws while two of its models are built."""
-    builds = []
+    """The tiny recipe in a process where something else draws while its model is built."""
 
     def build_disturbed():
-        builds.append(1)
-        if len(builds) in (3, 5):
-            random.random()
+        random.seed()
         return build()
 
     return recipe(build=build_disturbed)
 
 
 def test_numbers_drawn_elsewhere_change_nothing(disturbed, unbroken, tmp_path):
-    assert_same(train_unbroken(tmp_path, disturbed), unbroken)
+    assert_same(train_as(tmp_path, disturbed), unbroken)
 
 
-def test_built_once_the_model_would_depend_on_them(disturbed, unbroken, tmp_path, monkeypatch):
-    def built_once(recipe, seed):
-        keras.utils.set_random_seed(seed)
-        return recipe.build()
-
-    monkeypatch.setattr(training, "_seeded", built_once)
+def test_with_the_common_generator_the_model_would_depend_on_them(
+    disturbed, unbroken, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training, "seed_generator", mock.Mock())  # not Keras' own
     with pytest.raises(AssertionError):
-        assert_same(train_unbroken(tmp_path, disturbed), unbroken)
+        assert_same(train_as(tmp_path, disturbed), unbroken)
 
 
 def test_numbers_drawn_elsewhere_in_an_epoch_change_nothing(unbroken, tmp_path, monkeypatch):
     monkeypatch.setattr(
         training._Recorder, "on_train_batch_begin", lambda *batch, **logs: random.random()
     )
-    assert_same(train_unbroken(tmp_path, recipe()), unbroken)
-
-
-def test_a_builder_that_draws_by_chance_is_refused():
-    def restless():
-        random.seed()
-        return build()
-
-    with pytest.raises(ModelError, match="do not follow from the seed"):
-        training.fit(recipe(build=restless), load_data(), 3, 1)
+    assert_same(train_as(tmp_path, recipe()), unbroken)
 
 
 def test_a_full_disk_is_told_and_what_was_there_stays(monkeypatch, tmp_path, unbroken):
-    training.train("tiny", output=tmp_path, verbose=False)
+    shutil.copytree(unbroken, tmp_path, dirs_exist_ok=True)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     count = 0
 
@@ -363,10 +341,10 @@ def test_a_full_disk_is_told_and_what_was_there_stays(monkeypatch, tmp_path, unb
     with monkeypatch.context() as patch:
         patch.setattr(storage.os, "fsync", full)
         with pytest.raises(StorageError, match="No space left on device.*make room"):
-            training.train("tiny", output=tmp_path, verbose=False)
+            training.train("tiny", output=tmp_path)
     assert not list(tmp_path.rglob("*.partial*"))
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
-    training.train("tiny", output=tmp_path, verbose=False, resume=True)
+    training.train("tiny", output=tmp_path, resume=True)
     assert_same(tmp_path, unbroken)
 
 
@@ -387,7 +365,7 @@ def test_without_the_whole_state_the_run_ends_elsewhere(monkeypatch, broken_off,
         return done
 
     monkeypatch.setattr(training._Recorder, "restore", part_of_it)
-    training.train("tiny", output=broken_off, verbose=False, resume=True)
+    training.train("tiny", output=broken_off, resume=True)
     with pytest.raises(AssertionError):
         assert_same(broken_off, unbroken)
 
@@ -396,9 +374,9 @@ def test_the_data_is_compared_with_the_card_before_a_run(monkeypatch, tmp_path):
     card = {"data": {"sha256": "0" * 64}}
     monkeypatch.setattr(training.cards, "load_card", lambda name: card)
     with pytest.raises(DataError, match="not that of its card"):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=tmp_path)
     assert not list(tmp_path.iterdir())
-    written = training.train("tiny", output=tmp_path, verbose=False, other_data=True)
+    written = training.train("tiny", epochs=1, output=tmp_path, other_data=True)
     assert written["data"]["sha256"] == load_data().sha256
 
 
@@ -410,30 +388,30 @@ def test_a_loss_that_is_no_number_is_told(monkeypatch, tmp_path):
 
     monkeypatch.setattr(training, "find_recipe", lambda name: recipe(load_data=endless))
     with pytest.raises(ModelError, match="no longer a finite number in epoch 1"):
-        training.train("tiny", output=tmp_path, verbose=False)
+        training.train("tiny", output=tmp_path)
 
 
-def test_other_seeds_that_are_finished_stay(monkeypatch, tmp_path, unbroken):
+def test_other_seeds_that_are_finished_stay(monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.setattr(training, "find_recipe", lambda name: recipe(seeds=(3, 4)))
         die_at(patch, 6, "before")  # the second seed's first epoch
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path, verbose=False)
-    training.train("tiny", seed=5, output=tmp_path, verbose=False, resume=True)
+            training.train("tiny", output=tmp_path)
+    training.train("tiny", seeds=[5], output=tmp_path, resume=True)
     assert (tmp_path / training.UNFINISHED / "tiny" / "seed-3" / "result").exists()
 
 
 def test_refit_uses_the_validation_data_and_can_be_resumed(monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "find_recipe", lambda name: recipe(refit=True))
-    whole = training.train("tiny", output=tmp_path / "whole", verbose=False)
+    monkeypatch.setattr(training, "find_recipe", lambda name: recipe(refit=True, epochs=2))
+    whole = training.train("tiny", output=tmp_path / "whole")
     (run,) = whole["runs"]
     assert run["refit"]["examples"] == 50
     assert run["refit"]["epochs"] == run["kept_epoch"] == len(run["refit"]["seconds_per_epoch"])
     with monkeypatch.context() as patch:
-        die_at(patch, 5, "before")
+        die_at(patch, 4, "before")
         with pytest.raises(Killed):
-            training.train("tiny", output=tmp_path / "broken", verbose=False)
-    training.train("tiny", output=tmp_path / "broken", verbose=False, resume=True)
+            training.train("tiny", output=tmp_path / "broken")
+    training.train("tiny", output=tmp_path / "broken", resume=True)
     assert_same(tmp_path / "broken", tmp_path / "whole")
 
 
@@ -444,14 +422,30 @@ def test_later_seeds_lose_patience_and_the_first_does_not(monkeypatch, tmp_path)
             data.x_train, data.y_train, data.x_val, 1 - data.y_val, data.x_test, data.y_test, {}
         )
 
-    patient = recipe(load_data=contrary, patience=1, epochs=9)
-    first = training.fit(patient, contrary(), 3, 9)[1]
-    later = training.fit(patient, contrary(), 4, 9)[1]
-    assert len(first["history"]["loss"]) == 9
-    assert len(later["history"]["loss"]) == later["kept_epoch"] + 1 < 9
+    patient = recipe(load_data=contrary, patience=1)
+    first = training.fit(patient, contrary(), 3, 4)[1]
+    later = training.fit(patient, contrary(), 4, 4)[1]
+    assert len(first["history"]["loss"]) == 4
+    assert len(later["history"]["loss"]) == later["kept_epoch"] + 1 < 4
 
 
-def test_a_polite_end_says_how_to_go_on(tmp_path):
+def test_a_polite_end_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_known_models", lambda names: None)
+    save = training.Checkpoints.save
+
+    def stopped(self, state):
+        save(self, state)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(training.Checkpoints, "save", stopped)
+    assert cli.main(["train", "tiny", "--output", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "Interrupted: the same command with --resume goes on.\n"
+    assert [path.name for path in checkpoints(tmp_path)] == ["epoch-00001.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == [training.UNFINISHED]
+
+
+@pytest.mark.thorough
+def test_a_real_program_ends_politely(tmp_path):
     arguments = ["train", "lagged_attention", "--output", str(tmp_path)]
     program = subprocess.Popen(
         [sys.executable, "-m", "attention_course", *arguments],

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -61,14 +60,14 @@ def assert_same(ours, theirs):
 def finished(monkeypatch):
     """The results that each model was written from."""
     seen = {}
-    finish = training.finish
+    finish = training.Training.finish
 
-    def recording(plan, splits, results):
-        assert plan.recipe.name not in seen, "written twice"
-        seen[plan.recipe.name] = dict(zip(plan.seeds, results, strict=True))
-        return finish(plan, splits, results)
+    def recording(self):
+        assert self.recipe.name not in seen, "written twice"
+        seen[self.recipe.name] = {seed: self.results[seed] for seed in self.seeds}
+        return finish(self)
 
-    monkeypatch.setattr(training, "finish", recording)
+    monkeypatch.setattr(training.Training, "finish", recording)
     return seen
 
 
@@ -192,9 +191,8 @@ def test_two_trainings_in_one_process_do_not_share_random_numbers(tmp_path, tiny
     splits = recipe.load_data()
 
     def train(seed):
-        unit = sweep.Unit("tiny", seed, recipe.epochs)
         identity = training.identity(recipe, splits, seed, recipe.epochs)
-        return seed, sweep.train_unit(unit, identity, tmp_path / str(seed))
+        return seed, sweep.train_unit(identity, tmp_path / str(seed))
 
     with ThreadPoolExecutor(2) as threads:
         results = dict(threads.map(train, (3, 4)))
@@ -224,39 +222,13 @@ def address():
         yield cluster.scheduler_address
 
 
-def test_the_engine_rests_while_a_model_is_built(address):
-    def task():
-        loop, ticks = distributed.get_worker().loop, []
-
-        def tick():
-            if len(ticks) < 10_000:
-                ticks.append(1)
-                loop.call_later(0.001, tick)
-
-        loop.add_callback(tick)
-        time.sleep(0.2)
-        with sweep._engine_at_rest():
-            before = len(ticks)
-            time.sleep(0.2)
-            during = len(ticks) - before
-        time.sleep(0.2)
-        after = len(ticks) - before
-        ticks.extend([1] * 10_000)
-        return before, during, after
-
-    with distributed.Client(address) as client:
-        before, during, after = client.submit(task).result()
-    assert during == 0
-    assert min(before, after) > 5
-
-
 def test_a_sweep_writes_what_train_writes(tmp_path, address, tiny, capsys):
     names = ["tiny", "tinier", "tiny"]
     sweep.sweep(names, [5, 3, 5], output=tmp_path / "swept", address=address)
     printed = capsys.readouterr().out
     assert arrivals(printed) == Counter(itertools.product(("tiny", "tinier"), (5, 3)))
     assert "4 of 4" in printed
-    training.train("tiny", seed=5, output=tmp_path / "trained", verbose=False)
+    training.train("tiny", seeds=[5], output=tmp_path / "trained")
     trained = read_card(tmp_path / "trained", "tiny")
     for name in ("tiny", "tinier"):
         swept = read_card(tmp_path / "swept", name)
@@ -280,13 +252,13 @@ def test_no_checkpoints_are_left_on_the_worker(tmp_path, monkeypatch, address, t
     place.mkdir()
     monkeypatch.setattr(sweep.tempfile, "tempdir", str(place))
     seen = []
-    store = training.store_result
+    save = training.Checkpoints.save
 
-    def recording(folder, *arguments):
-        seen.append(folder)
-        store(folder, *arguments)
+    def recording(self, state):
+        seen.append(self.folder)
+        save(self, state)
 
-    monkeypatch.setattr(training, "store_result", recording)
+    monkeypatch.setattr(training.Checkpoints, "save", recording)
     sweep.sweep(["tiny"], output=tmp_path / "swept", address=address)
     assert any(place in folder.parents for folder in seen)
     assert not list(place.iterdir())
@@ -346,17 +318,17 @@ def test_a_unit_that_failed_by_accident_is_tried_once_more(
 
 
 def test_interrupted_it_keeps_what_has_arrived(tmp_path, monkeypatch, address, tiny, finished):
-    keep = sweep._Collected.keep
+    keep = training.Training.keep
     kept = []
 
-    def interrupted(self, unit, *arguments):
-        keep(self, unit, *arguments)
-        kept.append(unit.seed)
+    def interrupted(self, seed, *arguments):
+        keep(self, seed, *arguments)
+        kept.append(seed)
         if len(kept) == 2:
             raise KeyboardInterrupt
 
     arguments = ["sweep", "tiny", "--seeds", "3", "4", "5", "--output", str(tmp_path)]
-    monkeypatch.setattr(sweep._Collected, "keep", interrupted)
+    monkeypatch.setattr(training.Training, "keep", interrupted)
     monkeypatch.setattr(cli, "_known_models", lambda names: None)
     assert cli.main([*arguments, "--address", address]) == 130
     assert cli.main([*arguments, "--address", address]) == 1  # without --resume
@@ -371,7 +343,7 @@ def test_when_everything_has_arrived_no_worker_is_needed(tmp_path, monkeypatch, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "finish", full)
+        patch.setattr(training.Training, "finish", full)
         with pytest.raises(KeyboardInterrupt):
             sweep.sweep(["tiny"], output=tmp_path, address=address)
     with monkeypatch.context() as patch:

@@ -7,8 +7,6 @@ as ``benchmarks/NAME.json``. The appendix of the book shows these files.
 Importing this package loads neither TensorFlow nor Keras.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,9 +39,8 @@ def known(names: Sequence[str]) -> list[str]:
 def record(name: str, folder: Path) -> Path:
     """Run one benchmark and store its record in ``folder``, made if missing; return its path.
 
-    ``BenchmarkError`` says that the name is unknown, or why the benchmark could not be run.
+    ``BenchmarkError`` says why the benchmark could not be run.
     """
-    known([name])
     settings = {**environment.SETTINGS, **SETTINGS[name]}
     measured = common.in_fresh_process(measure, name, settings=settings)
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,6 @@ The checkout is copied into a temporary folder without what was built before. Th
 runs every chapter (cold); the next ones find nothing changed (warm).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -20,40 +18,39 @@ from attention_course import assets
 from attention_course.experiments.benchmarks import common
 from attention_course.words import tr
 
+COLD_ROUNDS = 2
+"""Builds from nothing, each in a folder of its own."""
+WARM_ROUNDS = 3
+"""Builds in the last of these folders, with nothing changed."""
 LEFT_OUT = (".*", "_build", "build", "dist", "__pycache__", "*.egg-info")
 CACHE = Path("_build", ".jupyter_cache")
 # The command line of jupyter-book with this interpreter, wherever its script may be.
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
-def measure(root: Path | None = None, cold_rounds: int = 2, warm_rounds: int = 3) -> dict[str, Any]:
+def measure() -> dict[str, Any]:
     """Return the record of the benchmark of the book.
-
-    Args:
-        root: folder of the book; this checkout by default.
-        cold_rounds: builds from nothing, each in a folder of its own.
-        warm_rounds: builds in the last of these folders, with nothing changed.
 
     ``BenchmarkError`` says that there is no checkout, or that the book does not build.
     """
-    root = root or assets.checkout_root()
+    root = assets.checkout_root()
     if root is None:
         raise common.BenchmarkError(
             "The book can be built only in a clone of the course; run the command there."
         )
     cold, pages = [], []
-    for _ in range(cold_rounds):
+    for _ in range(COLD_ROUNDS):
         with tempfile.TemporaryDirectory(prefix="attention-course-") as folder:
             copy = Path(folder, "book")
             shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
             cold.append(build(copy))
             pages.append(execution_seconds(copy))
-            warm = [build(copy) for _ in range(warm_rounds if len(cold) == cold_rounds else 0)]
+            warm = [build(copy) for _ in range(WARM_ROUNDS if len(cold) == COLD_ROUNDS else 0)]
     return {
         **common.header(
             "jupyter-book build of a copy of the checkout",
-            cold_rounds=cold_rounds,
-            warm_rounds=warm_rounds,
+            cold_rounds=COLD_ROUNDS,
+            warm_rounds=WARM_ROUNDS,
         ),
         "unit": "seconds",
         "cold": common.summary(cold),

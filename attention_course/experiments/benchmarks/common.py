@@ -3,8 +3,6 @@
 Importing this module loads neither TensorFlow nor Keras.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import math
@@ -18,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from attention_course import environment
 from attention_course.errors import CourseError
@@ -123,15 +122,10 @@ def in_fresh_process(
 
     Some are read only while a process starts: the number of threads, and how memory is handed out.
     """
-    before = dict(os.environ)
-    os.environ.update(settings)
-    try:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context, initializer=_quieten) as pool:
-            return pool.submit(function, *arguments).result()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(1, mp_context=context, initializer=_quieten)
+    with mock.patch.dict(os.environ, settings), pool:
+        return pool.submit(function, *arguments).result()
 
 
 def _quieten() -> None:

@@ -3,8 +3,6 @@
 Lengths and seconds have the shape (n,) and are above zero.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

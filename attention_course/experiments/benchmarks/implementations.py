@@ -3,10 +3,8 @@
 All ways get the same numbers and have to agree with the course's NumPy function to ``TOLERANCE``.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +17,8 @@ from attention_course import functional
 from attention_course.experiments.benchmarks import common
 
 LENGTHS = (10, 30, 100, 300, 900)
+"""Numbers of queries, which are as many keys."""
+ROUNDS, LEAST = 7, 0.05  # as for common.interleave
 WIDTH = 64
 TOLERANCE = 1e-5
 REFERENCE = "numpy"
@@ -33,32 +33,26 @@ TITLES = {
 }
 
 
-def measure(
-    lengths: Sequence[int] = LENGTHS, rounds: int = 7, least: float = 0.05
-) -> dict[str, Any]:
-    """Return the record; ``lengths`` are numbers of queries, which are as many keys.
-
-    Raises:
-        BenchmarkError: two ways do not agree.
-    """
-    tasks = {(way, length): call for length in lengths for way, call in _ways(length).items()}
+def measure() -> dict[str, Any]:
+    """Return the record; ``BenchmarkError`` says that two ways do not agree."""
+    tasks = {(way, length): call for length in LENGTHS for way, call in _ways(length).items()}
     differences = {place: _difference(tasks, *place) for place in tasks}
-    ms = common.interleave(tasks, rounds, least, factor=1000)
+    ms = common.interleave(tasks, ROUNDS, LEAST, factor=1000)
     return {
         **common.header(
-            "attention with one head, written in several ways", rounds=rounds, least_seconds=least
+            "attention with one head, written in several ways", rounds=ROUNDS, least_seconds=LEAST
         ),
         "width": WIDTH,
         "tolerance": TOLERANCE,
         "unit": "milliseconds per call",
-        "lengths": list(lengths),
+        "lengths": list(LENGTHS),
         "reference": REFERENCE,
         "ways": {
             way: {
                 "title": title,
-                "difference": [differences[way, length] for length in lengths],
-                "times": [ms[way, length] for length in lengths],
-                "ratios": [common.ratio(ms[way, n], ms[REFERENCE, n]) for n in lengths],
+                "difference": [differences[way, length] for length in LENGTHS],
+                "times": [ms[way, length] for length in LENGTHS],
+                "ratios": [common.ratio(ms[way, n], ms[REFERENCE, n]) for n in LENGTHS],
             }
             for way, title in TITLES.items()
         },

@@ -10,8 +10,6 @@ pages at the next call. That costs as much as the arithmetic and makes a step in
 measured apart, as ``pages``.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import time
@@ -27,64 +25,44 @@ from attention_course import functional
 from attention_course.experiments.benchmarks import common, fits
 
 WIDTH = 256
+"""d, the width of the vectors and of the head."""
 LENGTHS = (64, 128, 256, 512, 1024, 1448, 2048, 2896, 4096, 5793, 8192)
-#: The exponent is fitted from this length on: shorter sequences fit into the processor's cache.
+"""Vectors per sequence, in rising order."""
 LONG = 1024
-#: The sum of both terms is fitted from here on: below, the cost of the call itself shows.
+"""The exponent is fitted from this length on: shorter sequences fit into the processor's cache."""
 CALLS_COUNT_BELOW = 256
+"""The sum of both terms is fitted from here on: below, the cost of the call itself shows."""
 MEMORY_LENGTHS = (1024, 2048, 4096, 8192)
-#: The four projections; the two matrix products without what is between them; these products with
-#: scaling and softmax; and the whole layer.
 PARTS = ("projections", "products", "attention", "layer")
+"""The four projections; the two matrix products without what is between them; these products with
+scaling and softmax; and the whole layer."""
+ROUNDS, LEAST = 5, 0.02  # as for common.interleave
 
 Series = Sequence[Mapping[str, Any]]
 """The summaries of one part, one for each length."""
 
 
-def measure(
-    lengths: Sequence[int] = LENGTHS,
-    long: int = LONG,
-    fit_from: int = CALLS_COUNT_BELOW,
-    memory_lengths: Sequence[int] = MEMORY_LENGTHS,
-    width: int = WIDTH,
-    rounds: int = 5,
-    least: float = 0.02,
-) -> dict[str, Any]:
-    """Return the record; lengths are vectors per sequence, in rising order.
-
-    Args:
-        lengths: those at which time is measured.
-        long: the exponent is fitted from this length on.
-        fit_from: the sum of a linear and a quadratic term is fitted from this length on.
-        memory_lengths: those at which memory is measured.
-        width: d, the width of the vectors and of the head.
-        rounds, least: as for :func:`common.interleave`.
-    """
+def measure() -> dict[str, Any]:
+    """Return the record."""
     default = partial(common.in_fresh_process, settings={})
     keeping = partial(common.in_fresh_process, settings=common.KEEP_MEMORY)
-    times = {
-        library: keeping(seconds, library, lengths, width, rounds, least)
-        for library in ("numpy", "keras")
-    }
-    longer = [length for length in lengths if length >= long]
-    pages = default(seconds, "numpy", longer, width, rounds, least, ["attention"])["attention"]
+    times = {library: keeping(seconds, library, LENGTHS) for library in ("numpy", "keras")}
+    longer = [length for length in LENGTHS if length >= LONG]
+    pages = default(seconds, "numpy", longer, ["attention"])["attention"]
     return {
         **common.header(
             "full attention with one head and its four projections, one sequence",
-            rounds=rounds,
-            least_seconds=least,
+            rounds=ROUNDS,
+            least_seconds=LEAST,
         ),
         "memory_kept": common.KEEP_MEMORY,
-        "width": width,
-        "lengths": list(lengths),
-        "long": long,
-        "fit_from": fit_from,
+        "width": WIDTH,
+        "lengths": list(LENGTHS),
+        "long": LONG,
+        "fit_from": CALLS_COUNT_BELOW,
         "unit": "seconds per call",
-        "predicted_crossing": 2 * width,
-        "libraries": {
-            library: _described(parts, np.array(lengths), long, fit_from)
-            for library, parts in times.items()
-        },
+        "predicted_crossing": 2 * WIDTH,
+        "libraries": {library: _described(parts) for library, parts in times.items()},
         "pages": {
             "lengths": longer,
             "times": pages,
@@ -92,17 +70,16 @@ def measure(
         },
         "memory": {
             "unit": "bytes",
-            "lengths": list(memory_lengths),
-            "numpy": default(numpy_memory, memory_lengths, width),
-            "keras": default(keras_memory, memory_lengths, width),
+            "lengths": list(MEMORY_LENGTHS),
+            "numpy": default(numpy_memory, MEMORY_LENGTHS),
+            "keras": default(keras_memory, MEMORY_LENGTHS),
         },
     }
 
 
-def _described(
-    parts: Mapping[str, Series], lengths: np.ndarray, long: int, fit_from: int
-) -> dict[str, Any]:
-    longer, fitted = lengths >= long, lengths >= fit_from
+def _described(parts: Mapping[str, Series]) -> dict[str, Any]:
+    lengths = np.array(LENGTHS)
+    longer, fitted = lengths >= LONG, lengths >= CALLS_COUNT_BELOW
     return {
         "parts": parts,
         "exponent": fits.power_law(lengths[longer], _medians(parts["attention"])[longer]),
@@ -143,31 +120,26 @@ def _medians(series: Series) -> np.ndarray:
 
 
 def seconds(
-    library: str,
-    lengths: Sequence[int],
-    width: int,
-    rounds: int,
-    least: float,
-    parts: Sequence[str] = PARTS,
+    library: str, lengths: Sequence[int], parts: Sequence[str] = PARTS
 ) -> dict[str, Series]:
     """Return, for each part in "numpy" or "keras", the summary of its rounds at every length."""
     make = {"numpy": numpy_parts, "keras": keras_parts}[library]
-    made = {length: make(length, width) for length in lengths}
+    made = {length: make(length) for length in lengths}
     tasks = {(part, length): made[length][part] for length in lengths for part in parts}
-    found = common.interleave(tasks, rounds, least)
+    found = common.interleave(tasks, ROUNDS, LEAST)
     return {part: [found[part, length] for length in lengths] for part in parts}
 
 
-def _inputs(length: int, width: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def _inputs(length: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """One sequence (T, d), and four matrices (d, d) that keep the size of its numbers."""
     random = np.random.default_rng(0)
-    x = random.normal(size=(length, width))
-    return x, [random.normal(size=(width, width)) / math.sqrt(width) for _ in range(4)]
+    x = random.normal(size=(length, WIDTH))
+    return x, [random.normal(size=(WIDTH, WIDTH)) / math.sqrt(WIDTH) for _ in range(4)]
 
 
-def numpy_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
+def numpy_parts(length: int) -> dict[str, Callable[[], Any]]:
     """Return the parts in NumPy, as functions without arguments."""
-    x, weights = _inputs(length, width)
+    x, weights = _inputs(length)
     query, key, value = (x @ W for W in weights[:3])
     return {
         "projections": lambda: [x @ W for W in weights],
@@ -177,7 +149,7 @@ def numpy_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def keras_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
+def keras_parts(length: int) -> dict[str, Callable[[], Any]]:
     """Return the same parts in Keras, each as one graph; the layer is MultiHeadAttention."""
     import keras
     import tensorflow as tf
@@ -185,10 +157,10 @@ def keras_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
 
     from attention_course.experiments.benchmarks.implementations import by_keras
 
-    numbers, matrices = _inputs(length, width)
+    numbers, matrices = _inputs(length)
     x = tf.constant(numbers[None], dtype=tf.float32)
     weights = [tf.constant(W, dtype=tf.float32) for W in matrices]
-    layer = keras.layers.MultiHeadAttention(1, width, use_bias=False)
+    layer = keras.layers.MultiHeadAttention(1, WIDTH, use_bias=False)
     layer(x, x)
     pairs = zip(matrices, layer.weights, strict=True)
     layer.set_weights([W.reshape(weight.shape) for W, weight in pairs])
@@ -208,7 +180,7 @@ def keras_parts(length: int, width: int) -> dict[str, Callable[[], Any]]:
 # --- memory --------------------------------------------------------------------------------
 
 
-def numpy_memory(lengths: Sequence[int], width: int) -> list[int]:
+def numpy_memory(lengths: Sequence[int]) -> list[int]:
     """Return the peak of what NumPy has allocated at once during one call of the layer.
 
     NumPy reports each array to ``tracemalloc``, so this is exact to the byte and the same on
@@ -216,7 +188,7 @@ def numpy_memory(lengths: Sequence[int], width: int) -> list[int]:
     """
     found = []
     for length in lengths:
-        layer = numpy_parts(length, width)["layer"]
+        layer = numpy_parts(length)["layer"]
         tracemalloc.start()
         layer()
         found.append(tracemalloc.get_traced_memory()[1])
@@ -224,7 +196,7 @@ def numpy_memory(lengths: Sequence[int], width: int) -> list[int]:
     return found
 
 
-def keras_memory(lengths: Sequence[int], width: int) -> list[int] | None:
+def keras_memory(lengths: Sequence[int]) -> list[int] | None:
     """Return how much more memory the process holds during one call of the layer than before.
 
     TensorFlow reports its arrays to nobody, so this is the peak of the process as Linux counts it,
@@ -234,7 +206,7 @@ def keras_memory(lengths: Sequence[int], width: int) -> list[int] | None:
         return None
     found = []
     for length in lengths:
-        layer = keras_parts(length, width)["layer"]
+        layer = keras_parts(length)["layer"]
         layer()  # traces the graph
         time.sleep(0.1)  # threads that free their last arrays
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here

@@ -9,8 +9,6 @@ measured twice, each time in a process of its own: as the system handles memory 
 with memory kept (see :mod:`attention_course.experiments.benchmarks.scaling`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -28,10 +26,13 @@ from attention_course.training.recipes import recipe
 TRAINING_REVIEWS = 20_000
 EPOCH = f"seconds per epoch of {TRAINING_REVIEWS:,} reviews"
 BATCH_SIZE = 64
+"""The same for all models, whatever their recipe says."""
 REFERENCE = "self_attention"
 #: The pair whose ratio is published, slower one first.
 PAIR = ("lstm_attention", REFERENCE)
 LENGTHS = (50, 100, 200, 400)
+"""Words per review in the measurements of the pair and of the parts."""
+ROUNDS, LEAST = 7, 0.4  # as for common.interleave
 #: Layer -> width of what it reads, as in ``self_attention`` and ``lstm_attention``.
 PARTS = {"lstm": 32, "attention_32": 32, "attention_100": 100}
 UNITS = 100
@@ -39,48 +40,31 @@ UNITS = 100
 WORDS = 5_000
 
 
-def measure(
-    names: Sequence[str] = models.READ_REVIEWS,
-    lengths: Sequence[int] = LENGTHS,
-    rounds: int = 7,
-    least: float = 0.4,
-    batch_size: int = BATCH_SIZE,
-) -> dict[str, Any]:
-    """Return the record.
-
-    Args:
-        names: models that read reviews; ``self_attention`` has to be among them.
-        lengths: words per review in the measurements of the pair and of the parts.
-        rounds, least: as for :func:`common.interleave`.
-        batch_size: the same for all models, whatever their recipe says.
-    """
-    run = partial(common.interleave, rounds=rounds, least=least)
-    built = {name: _prepared(name, batch_size) for name in names}
-    by_length = partial(
-        common.in_fresh_process, measure_by_length, lengths, rounds, least, batch_size
-    )
+def measure(names: Sequence[str] = models.READ_REVIEWS) -> dict[str, Any]:
+    """Return the record of models that read reviews, ``self_attention`` among them."""
+    built = {name: _prepared(name) for name in names}
+    by_length = partial(common.in_fresh_process, measure_by_length)
     return {
         **common.header(
             "training and inference time of the sentiment models, on random words",
-            rounds=rounds,
-            least_seconds=least,
-            batch_size=batch_size,
+            rounds=ROUNDS,
+            least_seconds=LEAST,
+            batch_size=BATCH_SIZE,
         ),
-        "training": _training(built, batch_size, run),
+        "training": _training(built),
         "inference": {
             "unit": "milliseconds per review",
             "reference": REFERENCE,
-            "batch": _inference(built, batch_size, run),
-            "single": _inference(built, 1, run),
+            "batch": _inference(built, BATCH_SIZE),
+            "single": _inference(built, 1),
         },
         **by_length(settings={}),
         "kept": {"settings": common.KEEP_MEMORY, **by_length(settings=common.KEEP_MEMORY)},
     }
 
 
-def _training(built: dict[str, keras.Model], batch_size: int, run: Callable) -> dict[str, Any]:
-    steps = {name: _training_step(model, batch_size) for name, model in built.items()}
-    seconds = run(steps, factor=TRAINING_REVIEWS / batch_size)
+def _training(built: dict[str, keras.Model]) -> dict[str, Any]:
+    seconds = _epochs({name: _training_step(model) for name, model in built.items()})
     titles = {
         name: {"title": recipe(name).title, "length": model.inputs[0].shape[1]}
         for name, model in built.items()
@@ -88,12 +72,17 @@ def _training(built: dict[str, keras.Model], batch_size: int, run: Callable) -> 
     return {"unit": EPOCH, **_compared({name: titles[name] | seconds[name] for name in built})}
 
 
-def _inference(built: dict[str, keras.Model], count: int, run: Callable) -> dict[str, Any]:
+def _epochs(steps: Mapping[Any, Callable[[], object]]) -> dict[Any, dict[str, Any]]:
+    return common.interleave(steps, ROUNDS, LEAST, factor=TRAINING_REVIEWS / BATCH_SIZE)
+
+
+def _inference(built: dict[str, keras.Model], count: int) -> dict[str, Any]:
     calls = {
         name: partial(model.predict_on_batch, random_words(model, count))
         for name, model in built.items()
     }
-    return {"reviews": count, **_compared(run(calls, factor=1000 / count))}
+    ms = common.interleave(calls, ROUNDS, LEAST, factor=1000 / count)
+    return {"reviews": count, **_compared(ms)}
 
 
 def _compared(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -101,42 +90,39 @@ def _compared(found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {"models": found, "ratios": ratios}
 
 
-def measure_by_length(
-    lengths: Sequence[int], rounds: int, least: float, batch_size: int
-) -> dict[str, Any]:
+def measure_by_length() -> dict[str, Any]:
     """Return the parts ``lengths`` and ``parts`` of the record.
 
     For the first, the pair is trained on reviews of several lengths; the shorter ones are nothing
     but shorter. For the second, single layers are timed, masked as in the models: the result alone,
     and with all gradients.
     """
-    run = partial(common.interleave, rounds=rounds, least=least)
     steps = {
-        (name, length): _training_step(getattr(sentiment, name)(WORDS, length), batch_size)
+        (name, length): _training_step(getattr(sentiment, name)(WORDS, length))
         for name in PAIR
-        for length in lengths
+        for length in LENGTHS
     }
-    seconds = run(steps, factor=TRAINING_REVIEWS / batch_size)
-    pair = {name: [seconds[name, length] for length in lengths] for name in PAIR}
+    seconds = _epochs(steps)
+    pair = {name: [seconds[name, length] for length in LENGTHS] for name in PAIR}
     tasks = {
         (name, length, kind): task
         for name, width in PARTS.items()
-        for length in lengths
-        for kind, task in _layer_tasks(name, (batch_size, length, width)).items()
+        for length in LENGTHS
+        for kind, task in _layer_tasks(name, (BATCH_SIZE, length, width)).items()
     }
-    ms = run(tasks, factor=1000)
+    ms = common.interleave(tasks, ROUNDS, LEAST, factor=1000)
     layers = {
-        name: {kind: [ms[name, n, kind] for n in lengths] for kind in ("forward", "both")}
+        name: {kind: [ms[name, n, kind] for n in LENGTHS] for kind in ("forward", "both")}
         for name in PARTS
     }
     return {
         "lengths": {
             "unit": EPOCH,
-            "lengths": list(lengths),
+            "lengths": list(LENGTHS),
             "models": pair,
             "ratios": list(map(common.ratio, *pair.values())),
         },
-        "parts": {"unit": "milliseconds per batch", "lengths": list(lengths), "layers": layers},
+        "parts": {"unit": "milliseconds per batch", "lengths": list(LENGTHS), "layers": layers},
     }
 
 
@@ -164,18 +150,18 @@ def _layer_tasks(name: str, shape: tuple[int, int, int]) -> dict[str, Callable[[
     return {"forward": tf.function(lambda: tf.reduce_sum(call(x))), "both": tf.function(both)}
 
 
-def _training_step(model: keras.Model, batch_size: int) -> Callable[[], object]:
-    labels = np.arange(batch_size)[:, None] % 2
-    return partial(model.train_on_batch, random_words(model, batch_size), labels)
+def _training_step(model: keras.Model) -> Callable[[], object]:
+    labels = np.arange(BATCH_SIZE)[:, None] % 2
+    return partial(model.train_on_batch, random_words(model, BATCH_SIZE), labels)
 
 
-def _prepared(name: str, batch_size: int) -> keras.Model:
+def _prepared(name: str) -> keras.Model:
     """Build a model. One that counts n-grams first knows all of the batch, its slowest case."""
     model, prepare = models.build(name), recipe(name).prepare
     if prepare:
         # Twice, because an n-gram of a single review is left out.
-        twice = np.repeat(random_words(model, batch_size), 2, axis=0)
-        labels = np.arange(2 * batch_size) // 2 % 2
+        twice = np.repeat(random_words(model, BATCH_SIZE), 2, axis=0)
+        labels = np.arange(2 * BATCH_SIZE) // 2 % 2
         others = dict.fromkeys(("x_val", "y_val", "x_test", "y_test"))
         prepare(model, Splits(x_train=twice, y_train=labels, **others, provenance={}))
     return model

@@ -4,6 +4,7 @@
 Adam). The score on a card is the mean squared error on the test windows: lower is better.
 """
 
+import itertools
 from typing import Any
 
 import keras
@@ -20,13 +21,11 @@ SIZES = {"train": 4_000, "validation": 1_000, "test": 1_000}
 def load_fibonacci() -> Splits:
     """The task as it is set. It holds no windows back for validation."""
     data = fibonacci_windows()
+    train, test = (data.x_train, data.y_train), (data.x_test, data.y_test)
     return Splits(
-        x_train=data.x_train,
-        y_train=data.y_train,
-        x_val=data.x_train,
-        y_val=data.y_train,
-        x_test=data.x_test,
-        y_test=data.y_test,
+        *train,
+        *train,
+        *test,
         provenance={
             "name": "1,200 Fibonacci numbers scaled to [0, 1], windows of 20",
             "train": len(data.x_train),
@@ -39,11 +38,9 @@ def load_fibonacci() -> Splits:
 def load_lagged() -> Splits:
     """The lagged sum: three sets of windows drawn one after another with seeds of their own."""
     seeds = {part: seed for seed, part in enumerate(SIZES, start=1)}
-    parts = {part: lagged_sum(size, STEPS, LAGS, seeds[part]) for part, size in SIZES.items()}
+    parts = [lagged_sum(size, STEPS, LAGS, seeds[part]) for part, size in SIZES.items()]
     return Splits(
-        *parts["train"],
-        *parts["validation"],
-        *parts["test"],
+        *itertools.chain(*parts),
         provenance={
             "name": "lagged sum: the mean of two values of a window of 20, uniform in [-1, 1]",
             "lags": list(LAGS),

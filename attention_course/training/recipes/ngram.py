@@ -1,7 +1,7 @@
 """Recipes of the n-gram models: what their tables hold is counted on the training part."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,9 +21,18 @@ SMOOTHING = 3.0
 """Added to every count before the logarithm: a rare n-gram proves little."""
 MIN_COUNT = 2
 """Reviews an n-gram has to occur in, to be in the table."""
+SETTINGS = {
+    "num_words": 30_000,  # word numbers from here on are unknown words
+    "length": 600,  # words read of a review
+    "keep": "last",
+    "size": 500_000,
+    "orders": 3,
+    "smoothing": SMOOTHING,
+    "scored_by": list(SCORED_BY),
+}
+"""Of the champion. Those of its layers are explained in :mod:`attention_course.layers.ngram`."""
 SEARCH_FILE = "data/ngram_search.json"
 """What was tried, written by :mod:`attention_course.experiments.ngram_search`."""
-EPOCHS, BATCH = 8, 128
 CHUNK = 1_000
 """Reviews whose n-grams are collected at a time."""
 
@@ -83,48 +92,24 @@ def most_frequent(keys: np.ndarray, counts: np.ndarray, size: int) -> np.ndarray
 
 
 def settings_recipe(
-    name: str,
-    title: str,
-    num_words: int = 30_000,
-    length: int = 600,
-    size: int = 500_000,
-    orders: int = 3,
-    smoothing: float = SMOOTHING,
-    scored_by: Sequence[str] = SCORED_BY,
-    further: Callable[..., dict[str, Any]] | None = None,
+    name: str, title: str, further: Callable[..., dict[str, Any]] | None = None, **changed: Any
 ) -> Recipe:
-    """Return the recipe for an n-gram model with these settings.
-
-    Args:
-        name, title: of the model.
-        num_words: word numbers from here on are unknown words.
-        length: words read of a review; the last ones are kept.
-        size, orders, scored_by: as in :class:`attention_course.layers.ngram.NGramAttention`.
-        smoothing: added to every count, see :func:`baselines.log_count_ratio`.
-        further: as in :class:`attention_course.training.recipe.Recipe`.
-    """
+    """Return the recipe for an n-gram model with ``SETTINGS``, some of which are changed."""
+    settings = SETTINGS | changed
+    num_words, length, keep, size, orders, smoothing, scored_by = settings.values()
     return Recipe(
         name=name,
         title=title,
         build=partial(ngram_attention, length, size, orders, scored_by, name),
-        load_data=partial(load_splits, num_words, length, "last"),
+        load_data=partial(load_splits, num_words, length, keep),
         evaluate=evaluate,
-        epochs=EPOCHS,
-        batch_size=BATCH,
+        epochs=8,
+        batch_size=128,
         prepare=partial(prepare, smoothing=smoothing),
         refit=True,
         patience=2,
         seeds=(0, 1, 2),
-        settings={
-            "num_words": num_words,
-            "length": length,
-            "keep": "last",
-            "size": size,
-            "orders": orders,
-            "min_count": MIN_COUNT,
-            "smoothing": smoothing,
-            "scored_by": list(scored_by),
-        },
+        settings={**settings, "min_count": MIN_COUNT},
         further=further,
     )
 
@@ -145,6 +130,6 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         settings_recipe("ngram_attention", "N-grams + attention", further=search_and_baseline),
-        settings_recipe("ngram_average", "N-grams, uniform weights", scored_by=()),
+        settings_recipe("ngram_average", "N-grams, uniform weights", scored_by=[]),
     )
 }

@@ -29,14 +29,12 @@ MODEL_LAG = 40
 def load_splits(lag: int = MODEL_LAG) -> Splits:
     """Return the recall task at one lag; training, validation and test have their own seeds."""
     seeds = {part: seed for seed, part in enumerate(SIZES, start=1)}
-    parts = {part: recall(size, lag, seeds[part]) for part, size in SIZES.items()}
+    arrays = []
+    for part, size in SIZES.items():
+        symbols, labels = recall(size, lag, seeds[part])
+        arrays += [one_hot(symbols), labels]
     return Splits(
-        x_train=one_hot(parts["train"][0]),
-        y_train=parts["train"][1],
-        x_val=one_hot(parts["validation"][0]),
-        y_val=parts["validation"][1],
-        x_test=one_hot(parts["test"][0]),
-        y_test=parts["test"][1],
+        *arrays,
         provenance={
             "name": "recall task (attention_course.datasets.recall)",
             "lag": lag,

@@ -7,13 +7,12 @@ import keras
 import numpy as np
 
 from attention_course.datasets import imdb
-from attention_course.models import sentiment
+from attention_course.models.sentiment import BUILDERS
 from attention_course.statistics import accuracy_report
 from attention_course.training.recipe import Recipe, Splits
 
 VALIDATION = 5_000
 """The last so many of the 25,000 training reviews choose the epoch to keep."""
-SEEDS = (0, 1, 2)
 
 
 def load_splits(num_words: int, length: int, keep: str) -> Splits:
@@ -43,48 +42,34 @@ def load_splits(num_words: int, length: int, keep: str) -> Splits:
     )
 
 
-def evaluate(model: keras.Model, splits: Splits, batch_size: int = 250) -> dict[str, Any]:
+def evaluate(model: keras.Model, splits: Splits) -> dict[str, Any]:
     """Return accuracy on the test reviews, with intervals and by review length."""
-    probability = model.predict(splits.x_test, batch_size=batch_size, verbose=0)
+    probability = model.predict(splits.x_test, batch_size=250, verbose=0)
     return accuracy_report(probability, splits.y_test, splits.test_lengths)
-
-
-def _recipe(
-    name: str,
-    title: str,
-    epochs: int,
-    *,
-    keep: str = "last",
-    batch_size: int = 128,
-    patience: int | None = None,
-) -> Recipe:
-    build = sentiment.BUILDERS[name]
-    settings = {**build.keywords, "keep": keep}
-    return Recipe(
-        name=name,
-        title=title,
-        build=build,
-        load_data=partial(load_splits, **settings),
-        evaluate=evaluate,
-        epochs=epochs,
-        batch_size=batch_size,
-        patience=patience,
-        seeds=SEEDS,
-        settings=settings,
-    )
 
 
 # The published settings keep the beginning of a review for the two SimpleRNN models; the others
 # keep the end, as Keras' pad_sequences does by default.
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        _recipe("simple_rnn", "SimpleRNN, last state", 50, keep="first", patience=10),
-        _recipe("rnn_attention", "SimpleRNN + attention", 5, keep="first", patience=2),
-        _recipe("self_attention", "Self-attention", 10, batch_size=64),
-        _recipe("word_average", "Average of words", 30, batch_size=64),
-        _recipe("lstm", "LSTM, last state", 5),
-        _recipe("lstm_attention", "LSTM + attention", 5),
-        _recipe("bilstm_attention", "Bidirectional LSTM + attention", 4),
+    name: Recipe(
+        name=name,
+        title=title,
+        build=BUILDERS[name],
+        load_data=partial(load_splits, **BUILDERS[name].keywords, keep=keep),
+        evaluate=evaluate,
+        epochs=epochs,
+        batch_size=batch_size,
+        patience=patience,
+        seeds=(0, 1, 2),
+        settings={**BUILDERS[name].keywords, "keep": keep},
+    )
+    for name, title, epochs, keep, batch_size, patience in (
+        ("simple_rnn", "SimpleRNN, last state", 50, "first", 128, 10),
+        ("rnn_attention", "SimpleRNN + attention", 5, "first", 128, 2),
+        ("self_attention", "Self-attention", 10, "last", 64, None),
+        ("word_average", "Average of words", 30, "last", 64, None),
+        ("lstm", "LSTM, last state", 5, "last", 128, None),
+        ("lstm_attention", "LSTM + attention", 5, "last", 128, None),
+        ("bilstm_attention", "Bidirectional LSTM + attention", 4, "last", 128, None),
     )
 }
