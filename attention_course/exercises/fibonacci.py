@@ -246,8 +246,6 @@ def build_rnn(time_steps):
 
 def probe_model(build, steps, weights, windows, targets, rate):
     """In the answer's process: what the model is made of, and what it computes and learns."""
-    import contextlib
-
     import keras
     import numpy as np
 
@@ -268,21 +266,20 @@ def probe_model(build, steps, weights, windows, targets, rate):
         chosen = settings.get("learning_rate")
         if isinstance(chosen, float) and 1e-4 <= round(chosen, 6) <= 0.1:
             del settings["learning_rate"]
-    dropouts = ("dropout", "recurrent_dropout", "rate", "stddev")
+    noises = ("dropout", "recurrent_dropout", "rate", "stddev")
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    cells = [getattr(layer, "cell", layer) for layer in layers]
     seen = {
         "layers": [
             {
-                "name": type(getattr(layer, "cell", layer)).__name__.removesuffix("Cell"),
+                "name": type(cell).__name__.removesuffix("Cell"),
                 "recurrent": isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional),
-                "units": getattr(layer, "units", getattr(getattr(layer, "cell", 0), "units", None)),
-                "activation": getattr(getattr(layer, "activation", None), "__name__", None),
+                "units": getattr(cell, "units", None),
+                "activation": getattr(getattr(cell, "activation", None), "__name__", None),
                 "sequences": bool(getattr(layer, "return_sequences", False)),
                 "backwards": bool(getattr(layer, "go_backwards", False)),
-                "stateful": bool(getattr(layer, "stateful", False)),
-                "dropout": any(getattr(layer, name, None) not in (None, 0) for name in dropouts),
             }
-            for layer in layers
+            for layer, cell in zip(layers, cells, strict=True)
         ],
         "input": list(getattr(model, "input_shape", (None, steps, 1))),  # if it has one
         "parameters": model.count_params(),
@@ -290,18 +287,18 @@ def probe_model(build, steps, weights, windows, targets, rate):
         "optimizer": type(optimizer).__name__,
         "adam": isinstance(optimizer, keras.optimizers.Adam),
         "settings": [f"{name} = {value}"[:50] for name, value in settings.items()],
-        "added": len(model.losses),
+        "stateful": any(getattr(layer, "stateful", False) for layer in layers),
+        "dropout": any(getattr(one, n, None) not in (None, 0) for one in cells for n in noises),
         "constraint": any(weight.constraint is not None for weight in model.weights),
         "frozen": len(model.weights) - len(model.trainable_weights),
         "fresh": model.get_weights(),
         "shared": rate and any(w is v for w in model.weights for v in other.weights),
     }
-    shapes = [tuple(weight.shape) for weight in model.weights]
-    fits = sorted(shapes) == sorted(weight.shape for weight in weights)
-    fits = fits and not any(layer["stateful"] for layer in seen["layers"])
-    if not fits or not seen["compiled"] or seen["input"][1:] not in ([steps, 1], [None, 1]):
-        return seen
     variables = {tuple(variable.shape): variable for variable in model.weights}
+    fits = len(model.weights) == len(weights) == sum(one.shape in variables for one in weights)
+    fits = fits and seen["compiled"] and seen["input"][1:] in ([steps, 1], [None, 1])
+    if not fits or seen["settings"] or seen["stateful"]:
+        return seen
     for weight in weights:
         variables[weight.shape].assign(weight)
     windows, targets = windows.astype("float32"), targets.astype("float32")
@@ -314,8 +311,7 @@ def probe_model(build, steps, weights, windows, targets, rate):
         model.reset_metrics()  # else the mean of all steps comes back
         return np.ravel(method(windows, targets))[0]  # metrics may follow
 
-    with contextlib.suppress(Exception):  # not every optimiser has a rate to set
-        optimizer.learning_rate = rate
+    optimizer.learning_rate = rate
     given, model.run_eagerly = model.run_eagerly, True  # to trace a step takes longer than all else
     seen["losses"] = [loss(model.train_on_batch), loss(model.train_on_batch)]
     model.run_eagerly = given
@@ -402,9 +398,9 @@ def _explain_model(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     }
     made = unlike if wrong else {}
     unlike = {
-        "dropout": any(layer["dropout"] for layer in layers),
-        "stateful": any(layer["stateful"] for layer in layers),
-        "regulariser": seen["added"],
+        "dropout": seen["dropout"],
+        "stateful": seen["stateful"],
+        "regulariser": seen.get("added"),
         "constraint": seen["constraint"],
         "frozen": seen["frozen"],
         "shared": seen["shared"],
@@ -550,6 +546,7 @@ def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     return unlike, values | {"shapes": ", ".join(str(tuple(shape)) for shape in shapes)}
 
 
+IN_KERAS = {"takes": 1, "imports": ("keras",), "seconds": 120.0, "count": 100, "single": True}
 TEXTS = texts("fibonacci")
 EXERCISES = {
     exercise.name: exercise
@@ -569,12 +566,8 @@ EXERCISES = {
             solve=_rnn,
             case=_rnn_case,
             probe=probe_model,
-            takes=1,
             demands=_demands(_explain_model),
-            seconds=120.0,
-            imports=("keras",),
-            count=100,
-            single=True,
+            **IN_KERAS,
         ),
         Exercise(
             **TEXTS["06.attention"],
@@ -591,13 +584,9 @@ EXERCISES = {
             solve=_layer,
             case=_layer_case,
             probe=probe_layer,
-            takes=1,
             demands=_demands(_explain_layer),
             mistakes={key: partial(_layer, **how) for key, how in MISTAKES.items()},
-            seconds=120.0,
-            imports=("keras",),
-            count=100,
-            single=True,
+            **IN_KERAS,
         ),
     )
 }
