@@ -4,7 +4,7 @@
 ``06.attention`` for the attention step in NumPy and ``06.layer`` for the same as a Keras layer.
 
 A Keras answer is judged by its numbers: what it computes with given weights, its loss, and the
-weights after a step of training, against the same in NumPy. What it is made of only explains.
+weights after training, against NumPy. What it is made of explains, or shows what no step does.
 """
 
 from __future__ import annotations
