@@ -4,7 +4,7 @@
 ``06.attention`` for the attention step in NumPy and ``06.layer`` for the same as a Keras layer.
 
 A Keras answer is judged by its numbers: what it computes with given weights, its loss, and the
-weights after a step of training, against the same in NumPy. What it is made of only explains.
+weights after training, against NumPy. What it is made of explains, or shows what no step does.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from attention_course.exercises.judging import fail, kind_of, numbers, plain
 from attention_course.words import mark, tr
 
 GOLDEN = (1 + 5**0.5) / 2
+MOST_AT_FIRST = 10.0  # a weight that begins farther from zero makes tanh flat
 Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 
@@ -191,7 +192,7 @@ MISTAKES: dict[str, dict[str, Callable]] = {
 }
 
 
-# --- training in NumPy ------------------------------------------------------------------------
+# --- answers in Keras -------------------------------------------------------------------------
 
 
 def _gradient(loss: Callable, weights: list[np.ndarray]) -> list[np.ndarray]:
@@ -206,6 +207,23 @@ def _gradient(loss: Callable, weights: list[np.ndarray]) -> list[np.ndarray]:
             gradient[place] = loss(moved).imag / step
         gradients.append(gradient)
     return gradients
+
+
+def _demands(explain: Callable) -> Callable:
+    """The demands of an exercise in Keras: `explain` says what is unlike the question's."""
+
+    def demands(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
+        for case, result in zip(cases, results, strict=True):
+            if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
+                continue
+            if not isinstance(result, dict) or "dict" not in result:
+                return "no_keras", {"kind": kind_of(result)}
+            unlike, values = explain(case, plain(result), wrong)
+            if told := next((key for key, holds in unlike.items() if holds), None):
+                return told, values
+        return None
+
+    return demands
 
 
 # --- 06.rnn: the recurrent network ------------------------------------------------------------
@@ -228,70 +246,94 @@ def build_rnn(time_steps):
 
 def probe_model(build, steps, weights, windows, targets, rate):
     """In the answer's process: what the model is made of, and what it computes and learns."""
-    import contextlib
-
     import keras
     import numpy as np
 
     model = build(steps)
     if not isinstance(model, keras.Model):
         return model
-    if not model.built:
-        model.build((None, steps, 1))
+    other = build(steps) if rate else model
+    for one in (model, other):
+        if not one.built:
+            one.build((None, steps, 1))
+        if not one.weights:  # as in a subclass of keras.Model
+            one(np.zeros((1, steps, 1), "float32"))
     optimizer = getattr(model, "optimizer", None)
+    settings = {}
+    if isinstance(optimizer, keras.optimizers.Adam):
+        usual = keras.optimizers.Adam().get_config() | {"name": optimizer.name}
+        settings = {k: v for k, v in optimizer.get_config().items() if usual.get(k, v) != v}
+        chosen = settings.get("learning_rate")
+        if isinstance(chosen, float) and 1e-4 <= round(chosen, 6) <= 0.1:
+            del settings["learning_rate"]
+    noises = ("dropout", "recurrent_dropout", "rate", "stddev")
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    cells = [getattr(layer, "cell", layer) for layer in layers]
     seen = {
         "layers": [
             {
-                "name": type(getattr(layer, "cell", layer)).__name__.removesuffix("Cell"),
+                "name": type(cell).__name__.removesuffix("Cell"),
                 "recurrent": isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional),
-                "units": getattr(layer, "units", getattr(getattr(layer, "cell", 0), "units", None)),
-                "activation": getattr(getattr(layer, "activation", None), "__name__", None),
+                "units": getattr(cell, "units", None),
+                "activation": getattr(getattr(cell, "activation", None), "__name__", None),
                 "sequences": bool(getattr(layer, "return_sequences", False)),
                 "backwards": bool(getattr(layer, "go_backwards", False)),
-                "bias": bool(getattr(layer, "use_bias", True)),
-                "dropout": max(getattr(layer, n, 0) or 0 for n in ("dropout", "recurrent_dropout")),
             }
-            for layer in layers
+            for layer, cell in zip(layers, cells, strict=True)
         ],
-        "input": list(model.input_shape),
+        "input": list(getattr(model, "input_shape", (None, steps, 1))),  # if it has one
         "parameters": model.count_params(),
         "compiled": bool(getattr(model, "compiled", False)),
         "optimizer": type(optimizer).__name__,
         "adam": isinstance(optimizer, keras.optimizers.Adam),
-        "added": len(model.losses),
+        "settings": [f"{name} = {value}"[:50] for name, value in settings.items()],
+        "stateful": any(getattr(layer, "stateful", False) for layer in layers),
+        "dropout": any(getattr(one, n, None) not in (None, 0) for one in cells for n in noises),
+        "constraint": any(weight.constraint is not None for weight in model.weights),
         "frozen": len(model.weights) - len(model.trainable_weights),
         "fresh": model.get_weights(),
+        "shared": rate and any(w is v for w in model.weights for v in other.weights),
     }
-    shapes = [tuple(weight.shape) for weight in model.weights]
-    fits = sorted(shapes) == sorted(weight.shape for weight in weights)
-    if not fits or not seen["compiled"] or seen["input"][1:] not in ([steps, 1], [None, 1]):
+    variables = {tuple(variable.shape): variable for variable in model.weights}
+    fits = len(model.weights) == len(weights) == sum(one.shape in variables for one in weights)
+    fits = fits and seen["compiled"] and seen["input"][1:] in ([steps, 1], [None, 1])
+    if not fits or seen["settings"] or seen["stateful"]:
         return seen
-
-    def by_shape():
-        return {tuple(variable.shape): variable for variable in model.weights}
-
     for weight in weights:
-        by_shape()[weight.shape].assign(weight)
-    with contextlib.suppress(Exception):  # not every optimiser has a rate to set
-        optimizer.learning_rate = rate
-    model.run_eagerly = True
+        variables[weight.shape].assign(weight)
     windows, targets = windows.astype("float32"), targets.astype("float32")
     seen["output"] = model(windows)
-    for key in ("before", "after"):
+    seen["added"] = len(model.losses)
+    if not rate:
+        return seen
+
+    def loss(method):
         model.reset_metrics()  # else the mean of all steps comes back
-        loss = model.train_on_batch(windows, targets)
-        seen[key] = loss[0] if isinstance(loss, list) else loss
-    trained = [np.ravel(by_shape()[weight.shape]) for weight in weights]
+        return np.ravel(method(windows, targets))[0]  # metrics may follow
+
+    optimizer.learning_rate = rate
+    given, model.run_eagerly = model.run_eagerly, True  # to trace a step takes longer than all else
+    seen["losses"] = [loss(model.train_on_batch), loss(model.train_on_batch)]
+    model.run_eagerly = given
+    seen["evaluated"] = loss(model.test_on_batch)
+    seen["predicted"] = model.predict(windows, batch_size=len(windows), verbose=0)
+    trained = [np.ravel(variables[weight.shape]) for weight in weights]
     return seen | {"trained": np.concatenate(trained)}
 
 
 def _rnn_case(draw: Draw) -> tuple:
-    random, steps = draw.random, {"plain": 20, "single": 1, "whole": 3}.get(draw.kind, 7)
+    random, train = draw.random, draw.kind == "plain"  # to train takes long
+    steps = draw.length()
+    windows = draw.numbers(draw.size(1, 40), steps, 1, large=1e6)
     shapes = ((1, 2), (2, 2), (2,), (2, 1), (1,))
     weights = [random.uniform(-0.7, 0.7, shape) for shape in shapes]
-    windows, targets = random.uniform(-3, 3, (32, steps, 1)), random.uniform(-3, 3, (32, 1))
-    return steps, weights, windows, targets, 0.05
+    weights[0] /= max(np.abs(windows).max() / 3, 1)  # where tanh is not flat
+    if draw.kind in ("long", "small"):  # the oldest value counts, and the smallest
+        weights[1], weights[2], weights[4] = np.linalg.qr(weights[1])[0], np.zeros(2), np.zeros(1)
+        windows = windows * 0.1 if draw.kind == "long" else windows
+    far = 10 ** random.uniform(-1, 3) if train else 1.0
+    targets = far * random.normal(size=(len(windows), 1))
+    return steps, weights, windows, targets, 0.05 if train else 0.0
 
 
 def _rnn(
@@ -314,6 +356,8 @@ def _rnn(
         return ((output(weights) - targets) ** 2).mean()
 
     seen, losses = {"output": output(weights)}, []
+    if not rate:
+        return seen
     first, second = ([np.zeros(weight.shape) for weight in weights] for _ in range(2))
     for t in (1, 2):
         losses.append(loss(weights))
@@ -326,55 +370,48 @@ def _rnn(
             for w, m, v in zip(weights, first, second, strict=True)
         ]
     trained = np.concatenate([weight.ravel() for weight in weights])
-    return seen | {"before": losses[0], "after": losses[1], "trained": trained}
+    seen |= {"losses": np.array(losses), "evaluated": loss(weights), "trained": trained}
+    return seen | {"predicted": output(weights)}
 
 
-def _explain_model(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
-    """What a model is made of, where its numbers are wrong."""
-    for (steps, *_), result in zip(cases, results, strict=True):
-        if isinstance(result, dict) and "empty" in result:  # it stopped, which is told elsewhere
-            continue
-        if not isinstance(result, dict) or "dict" not in result:
-            return "no_model", {"kind": kind_of(result)}
-        seen = plain(result)
-        if not seen["compiled"]:
-            return "not_compiled", {}
-        if wrong and (told := _unlike(seen, steps)):
-            return told
-        if any(not w.any() for w in seen["fresh"] if w.ndim == 2):
-            return "zeros_only", {}
-    return None
-
-
-def _unlike(seen: dict, steps: int) -> Told:
-    """The first thing in which a model is not as asked for."""
-    layers = seen["layers"]
+def _explain_model(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
+    """What a model is made of where its numbers are wrong, and what keeps any from learning."""
+    steps, layers = case[0], seen["layers"]
     loops = [layer for layer in layers if layer["recurrent"]]
     dense = [layer for layer in layers if layer["name"] == "Dense"]
     others = [layer for layer in layers if layer not in loops + dense]
     more = [layer["name"] for layer in others if layer["name"] != "Activation"]
-    if not loops:
-        return "no_loop", {}
-    loop, last = loops[0], dense[0]["activation"] if dense else ""
+    loop, last = loops[0] if loops else {}, dense[0]["activation"] if dense else ""
     unlike = {
-        "other_loop": loop["name"] != "SimpleRNN",
-        "other_units": loop["units"] != 2,
+        "not_compiled": not seen["compiled"],
+        "no_loop": not loops,
+        "other_loop": loop.get("name") != "SimpleRNN",
+        "other_units": loop.get("units") != 2,
         "other_layers": more or len(loops) > 1 or len(dense) > 1,
-        "sequences": loop["sequences"],
-        "backwards": loop["backwards"],
-        "loop_without_tanh": loop["activation"] not in ("tanh", None),
+        "sequences": loop.get("sequences"),
+        "backwards": loop.get("backwards"),
+        "loop_without_tanh": loop.get("activation") not in ("tanh", None),
         "dense_without_tanh": dense and not others and last != "tanh",
-        "dropout": loop["dropout"],
         "other_parameters": seen["parameters"] != 11,
         "other_input": seen["input"][1:] not in ([steps, 1], [None, 1]),
-        "regulariser": seen["added"],
-        "frozen": seen["frozen"],
         "other_optimizer": not seen["adam"],
+    }
+    made = unlike if wrong else {}
+    unlike = {
+        "dropout": seen["dropout"],
+        "stateful": seen["stateful"],
+        "regulariser": seen.get("added"),
+        "constraint": seen["constraint"],
+        "frozen": seen["frozen"],
+        "shared": seen["shared"],
+        "settings": seen["settings"],
+        "equal_numbers": not all(np.ptp(one) > 0 for one in seen["fresh"] if one.ndim == 2),
+        "far": not all(np.abs(one).max() <= MOST_AT_FIRST for one in seen["fresh"]),
     }
     names = ", ".join(layer["name"] for layer in layers)
     values = loop | {"names": names, "last": last, "steps": steps, "shape": tuple(seen["input"])}
     values |= {"count": seen["parameters"], "optimizer": seen["optimizer"]}
-    return next(((key, values) for key, holds in unlike.items() if holds), None)
+    return made | unlike, values | {"settings": ", ".join(seen["settings"])}
 
 
 # --- 06.layer: attention over time as a Keras layer -------------------------------------------
@@ -400,58 +437,65 @@ class AttentionLayer(keras.layers.Layer):
 
 
 def probe_layer(make, x, W, b, target, rate):
-    """In the answer's process: what two such layers compute, and what one of them learns."""
+    """In the answer's process: what two such layers compute, and what another learns."""
     import keras
+    import numpy as np
 
     x, target = x.astype("float32"), target.astype("float32")
     if isinstance(make, keras.layers.Layer):
         return {"made": True}
-    pair = [make(), make()]
-    if not isinstance(pair[0], keras.layers.Layer):
-        return pair[0]
-    if pair[0].weights:
+    one, other, third = make(), make(), make()
+    if not isinstance(one, keras.layers.Layer):
+        return one
+    if one.weights:
         return {"early": True}
-    output, _ = (layer(x) for layer in pair)
-    if output is None or isinstance(output, tuple | list):
-        return output
-    weights = pair[0].weights
+    output, _ = one(x), other(x)
+    if output is None:
+        return None
+    if isinstance(output, tuple | list):
+        return {"returned": True}
     seen = {
-        "shapes": [list(weight.shape) for weight in weights],
-        "frozen": len(weights) - len(pair[0].trainable_weights),
-        "added": len(pair[0].losses),
-        "shared": any(one is other for one in weights for other in pair[1].weights),
+        "shapes": [list(weight.shape) for weight in one.weights],
+        "frozen": len(one.weights) - len(one.trainable_weights),
+        "constraint": any(weight.constraint is not None for weight in one.weights),
+        "added": len(one.losses),
+        "shared": any(weight is w for weight in one.weights for w in other.weights),
+        "fresh": one.get_weights(),
     }
     if sorted(seen["shapes"]) != sorted([[*W.shape], [*b.shape]]) or seen["frozen"]:
         return seen
+    # Which weight is W is told by its shape where time and features have different lengths.
+    third(np.zeros((1, len(W) + 1, len(W)), "float32"))
+    bias_first = third.weights[0].shape != W.shape
 
-    def by_shape(layer):
-        return {tuple(variable.shape): variable for variable in layer.weights}
+    def give(layer, W, b):
+        layer.set_weights([b, W] if bias_first else [W, b])
 
-    for layer, factor in zip(pair, (1, -0.5), strict=True):
-        by_shape(layer)[W.shape].assign(factor * W)
-        by_shape(layer)[b.shape].assign(factor * b)
-    one, other = pair
+    give(one, W, b)
+    give(other, -0.5 * W, -0.5 * b)
     seen |= {"output": one(x), "other": other(x), "again": one(x)}
     if not rate or tuple(seen["output"].shape) != target.shape:
         return seen
-    inputs = keras.Input(x.shape[1:])
-    model = keras.Model(inputs, one(inputs))
-    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
+    learner, inputs = make(), keras.Input(x.shape[1:])
+    model = keras.Model(inputs, keras.layers.Reshape(target.shape[1:])(learner(inputs)))
+    give(learner, W, b)
+    model.compile(keras.optimizers.SGD(rate), "mse")
     try:
         seen["loss"] = model.train_on_batch(x, target)
     except ValueError:  # no gradient reaches any weight
         seen["loss"] = model.test_on_batch(x, target)
-    return seen | {"W": by_shape(one)[W.shape], "b": by_shape(one)[b.shape]}
+    trained = learner.get_weights()[:: -1 if bias_first else 1]
+    predicted = model.predict_on_batch(np.concatenate([x, x[:1]]))
+    return seen | {"trained": np.concatenate(trained), "predicted": predicted}
 
 
 def _layer_case(draw: Draw) -> tuple:
-    # A length for each axis, so that shapes tell W from b.
-    steps, features = [(20, 2), (3, 1), (1, 2), (6, 3), (2, 5)][draw.random.integers(5)]
-    x = draw.numbers(draw.size(), steps, features)
+    batch, steps, features = draw.size(1, 40), draw.length(), draw.size()
+    x = draw.numbers(batch, steps, features)
     W, b = draw.random.normal(size=(features, 1)), draw.random.normal(size=(steps, 1))
     # Training takes time, and on large numbers 1 - tanh² is lost in single precision.
-    rate = 0.5 if draw.kind in ("plain", "part", "long") else 0.0
-    return x, W, b, draw.random.normal(size=(len(x), features)), rate
+    rate = 0.5 if draw.kind == "plain" else 0.0
+    return x, W, b, draw.random.normal(size=(batch, features)), rate
 
 
 def _layer(
@@ -464,7 +508,7 @@ def _layer(
 ) -> dict[str, np.ndarray]:
     """The same in NumPy: outputs, and a step of gradient descent on the squared error."""
 
-    def context(W: np.ndarray, b: np.ndarray) -> np.ndarray:
+    def context(W: np.ndarray, b: np.ndarray, x: np.ndarray = x) -> np.ndarray:
         return _attend(x, W, b, **mistake)[0]
 
     def loss(weights: list[np.ndarray]) -> Any:
@@ -475,42 +519,34 @@ def _layer(
     if not rate or output.shape != target.shape:
         return seen
     after = [w - rate * g for w, g in zip((W, b), _gradient(loss, [W, b]), strict=True)]
-    return seen | {"loss": loss([W, b]), "W": after[0], "b": after[1]}
+    seen |= {"loss": loss([W, b]), "trained": np.concatenate(after)}
+    return seen | {"predicted": context(*after, np.concatenate([x, x[:1]]))}
 
 
-def _explain_layer(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
-    """What a layer is made of, where its numbers are wrong."""
-    if not wrong:
-        return None
-    for (x, W, b, *_), result in zip(cases, results, strict=True):
-        if isinstance(result, dict) and "empty" in result:  # it stopped, which is told elsewhere
-            continue
-        if isinstance(result, list):
-            return "weights_returned", {}
-        if not isinstance(result, dict) or "dict" not in result:
-            return "no_layer", {"kind": kind_of(result)}
-        seen = plain(result)
-        if "made" in seen:
-            return "made", {}
-        if "early" in seen:
-            return "early", {}
-        unlike = {
-            "no_weights": not seen["shapes"],
-            "other_weights": sorted(seen["shapes"]) != sorted([[*W.shape], [*b.shape]]),
-            "frozen": seen["frozen"],
-            "added": seen["added"],
-            "shared": seen["shared"],
-            "changing": seen.keys() >= {"output", "again"}
-            and not np.array_equal(seen["output"], seen["again"], equal_nan=True),
-        }
-        shapes = ", ".join(str(tuple(shape)) for shape in seen["shapes"])
-        values = {"first": W.shape, "second": b.shape, "input": x.shape, "shapes": shapes}
-        values["count"] = len(seen["shapes"])
-        if told := next(((key, values) for key, holds in unlike.items() if holds), None):
-            return told
-    return None
+def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
+    """What a layer is made of, and what keeps it from learning."""
+    x, W, b, *_ = case
+    shapes = seen.get("shapes", [])
+    unlike = {
+        "made": "made" in seen,
+        "early": "early" in seen,
+        "weights_returned": "returned" in seen,
+        "no_weights": not shapes,
+        "other_weights": sorted(shapes) != sorted([[*W.shape], [*b.shape]]),
+        "frozen": seen.get("frozen"),
+        "constraint": seen.get("constraint"),
+        "added": seen.get("added"),
+        "shared": seen.get("shared"),
+        "far": not all(np.abs(one).max() <= MOST_AT_FIRST for one in seen.get("fresh", [])),
+        "changing": wrong
+        and seen.keys() >= {"output", "again"}
+        and not np.array_equal(seen["output"], seen["again"], equal_nan=True),
+    }
+    values = {"first": W.shape, "second": b.shape, "input": x.shape, "count": len(shapes)}
+    return unlike, values | {"shapes": ", ".join(str(tuple(shape)) for shape in shapes)}
 
 
+IN_KERAS = {"takes": 1, "imports": ("keras",), "seconds": 120.0, "count": 100, "single": True}
 TEXTS = texts("fibonacci")
 EXERCISES = {
     exercise.name: exercise
@@ -530,12 +566,8 @@ EXERCISES = {
             solve=_rnn,
             case=_rnn_case,
             probe=probe_model,
-            takes=1,
-            demands=_explain_model,
-            seconds=60.0,
-            imports=("keras",),
-            count=8,
-            single=True,
+            demands=_demands(_explain_model),
+            **IN_KERAS,
         ),
         Exercise(
             **TEXTS["06.attention"],
@@ -552,13 +584,9 @@ EXERCISES = {
             solve=_layer,
             case=_layer_case,
             probe=probe_layer,
-            takes=1,
-            demands=_explain_layer,
+            demands=_demands(_explain_layer),
             mistakes={key: partial(_layer, **how) for key, how in MISTAKES.items()},
-            seconds=60.0,
-            imports=("keras",),
-            count=13,
-            single=True,
+            **IN_KERAS,
         ),
     )
 }
