@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,14 +59,17 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
     no version of Python, no widget state.
     """
     cells = []
-    taken: set[str] = set()
+    seen: Counter[tuple[str, str]] = Counter()
     count = 0
     for cell in notebook.cells:
         source = cell.source.replace("\r\n", "\n").strip("\n")
         metadata = {k: cell.metadata[k] for k in _KEPT_CELL_METADATA if cell.metadata.get(k)}
+        # Equal cells are told apart by their order.
+        text = "\0".join((stem, cell.cell_type, source, str(seen[cell.cell_type, source])))
+        seen[cell.cell_type, source] += 1
         new = {
             "cell_type": cell.cell_type,
-            "id": _cell_id(stem, cell.cell_type, source, taken),
+            "id": hashlib.sha256(text.encode()).hexdigest()[:12],
             "metadata": metadata,
             "source": source,
         }
@@ -81,16 +84,6 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
     return nbformat.from_dict(
         {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
     )
-
-
-def _cell_id(stem: str, kind: str, source: str, taken: set[str]) -> str:
-    """Twelve hexadecimal digits from the content; equal cells are told apart by their order."""
-    for repeat in itertools.count():
-        text = "\0".join((stem, kind, source, str(repeat)))
-        cell_id = hashlib.sha256(text.encode()).hexdigest()[:12]
-        if cell_id not in taken:
-            taken.add(cell_id)
-            return cell_id
 
 
 def outputs(stored: Iterable[dict], count: int | None) -> Iterator[dict]:
