@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -88,19 +89,14 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
 
 def outputs(stored: Iterable[dict], count: int | None) -> Iterator[dict]:
     """Outputs without stderr; a stream that arrived in pieces becomes one piece."""
-    printed = ""
-    for output in stored:
-        if output["output_type"] == "stream":
-            if output["name"] == "stdout":
-                printed += output["text"].replace("\r\n", "\n")
-            continue
+    kept = [output for output in stored if output.get("name", "stdout") == "stdout"]
+    for printed, run in itertools.groupby(kept, lambda output: output["output_type"] == "stream"):
         if printed:
-            yield {"output_type": "stream", "name": "stdout", "text": printed}
-            printed = ""
-        output = dict(output)
-        output.pop("transient", None)
-        if output["output_type"] == "execute_result":
-            output["execution_count"] = count
-        yield output
-    if printed:
-        yield {"output_type": "stream", "name": "stdout", "text": printed}
+            text = "".join(output["text"] for output in run).replace("\r\n", "\n")
+            yield {"output_type": "stream", "name": "stdout", "text": text}
+            continue
+        for output in run:
+            output = {key: value for key, value in output.items() if key != "transient"}
+            if output["output_type"] == "execute_result":
+                output["execution_count"] = count
+            yield output

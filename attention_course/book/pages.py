@@ -257,17 +257,14 @@ def set_language(app: Sphinx) -> None:
     locale.init([own], app.config.language, "booktheme")
 
 
-def _complete_language(app: Sphinx, config: Config) -> None:
-    """Let the course's catalogue help out where Sphinx and the themes have no translation."""
-    for domain in ("sphinx", "booktheme"):
-        translator, _ = locale.init([], config.language, domain)
-        translator.add_fallback(words.catalogue())
-
-
-def _add_sources(app: Sphinx, config: Config) -> None:
+def _complete(app: Sphinx, config: Config) -> None:
     """Add what must follow the other extensions."""
     from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
 
+    # Where Sphinx and the themes have no translation, the course's catalogue helps out.
+    for domain in ("sphinx", "booktheme"):
+        translator, _ = locale.init([], config.language, domain)
+        translator.add_fallback(words.catalogue())
     config.html_static_path.append(str(Path(words.__file__).with_suffix(".js")))
     app.add_node(HideCodeCellNode, override=True, html=(_visit_hidden_cell, depart_HideCellInput))
 
@@ -329,8 +326,7 @@ def _add_to_page(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx; it comes before the themes, which ask for the language."""
     set_language(app)
-    app.connect("config-inited", _complete_language)
-    app.connect("config-inited", _add_sources)
+    app.connect("config-inited", _complete)
     app.connect("env-updated", _changed)
     app.connect("doctree-read", _translate_captions, priority=900)  # when all of them are there
     # Before the themes, which try their templates.

@@ -111,8 +111,7 @@ def _shows_something(source: str) -> bool:
         return False
     statements = [s.value for s in tree.body if isinstance(s, ast.Expr)]
     calls = [value for value in statements if isinstance(value, ast.Call)]
-    names = {c.func.id for c in calls if isinstance(c.func, ast.Name)}
-    names |= {c.func.attr for c in calls if isinstance(c.func, ast.Attribute)}
+    names = [ast.unparse(call.func).rpartition(".")[2] for call in calls]
     return any(name in _SHOWING or name.startswith("show_") for name in names)
 
 
