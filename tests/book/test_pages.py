@@ -1,10 +1,8 @@
 """Reading time, definitions of terms and the data for the scripts, on small documents."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 
@@ -12,14 +10,13 @@ import nbformat
 import pytest
 from babel.messages import Catalog, mofile
 from bs4 import BeautifulSoup
+from building import command
 from docutils import nodes
 from docutils.core import publish_doctree
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from attention_course import words
 from attention_course.book import pages
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def document(text: str) -> nodes.document:
@@ -232,15 +229,7 @@ def write_quiz(folder: Path, *ids: str) -> None:
 
 
 def build(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "sphinx", "-q", *options, str(folder), str(folder / "_html")]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        check=False,
-    )
+    return command("sphinx.cmd.build", folder, "-q", *options, ".", "_html")
 
 
 def page(folder: Path, name: str) -> BeautifulSoup:
