@@ -18,15 +18,12 @@ MAX_LINES = 25
 UNPUBLISHED = "https://github.com/this-course-is-not-published-yet--see-README/attention-course"
 _STOP = "This copy of the course has no address yet; its README says how to give it one."
 _PINNED = re.compile(r'"attention-course @ git\+([^"\s]+)@([0-9a-f]{40})"')
+_HEAD = ("You will be able to", "Before this", "Time")
+_SECTIONS = ("What usually goes wrong", "Summary", "Quiz", "Exercises", "References")
+#: In this order: what is named when it is missing, and the pattern that finds it.
 _SKELETON = (
-    ("**You will be able to**", r"\*\*You will be able to"),
-    ("**Before this**", r"\*\*Before this"),
-    ("**Time**", r"\*\*Time"),
-    ("## What usually goes wrong", r"^## What usually goes wrong\s*$"),
-    ("## Summary", r"^## Summary\s*$"),
-    ("## Quiz", r"^## Quiz\s*$"),
-    ("## Exercises", r"^## Exercises\s*$"),
-    ("## References", r"^## References\s*$"),
+    *((f"**{name}**", rf"\*\*{name}") for name in _HEAD),
+    *((f"## {name}", rf"^## {name}\s*$") for name in _SECTIONS),
 )
 _ABSOLUTE_PATH = re.compile(
     r"(?<![\w./:<-])(?:/(?:home|root|tmp|work|Users|usr|opt|mnt|var|private)/[\w.-]"
