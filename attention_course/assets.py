@@ -18,9 +18,9 @@ import os
 import shutil
 import ssl
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from attention_course import __version__
@@ -46,19 +46,17 @@ def fetch(name: str) -> Path:
     Raises:
         AssetError: The name is unknown, or the file is missing, damaged or out of reach.
     """
-    root = checkout_root()
-    if root is not None:
-        _check_name(name, lambda: {*read_registry(), *_files_below(root)})
-        path = root / name
-        if not path.is_file():
-            raise AssetError(
-                "{file} is missing from this checkout; bring it back with: git checkout -- {file}",
-                file=name,
-            )
-        return path
-    registry = read_registry()
-    _check_name(name, lambda: set(registry))
-    return _from_cache_or_web(name, registry[name])
+    root, registry = checkout_root(), read_registry()
+    _check_name(name, [*registry, *(files_below(root) if root else ())])
+    if root is None:
+        return _from_cache_or_web(name, registry[name])
+    path = root / name
+    if not path.is_file():
+        raise AssetError(
+            "{file} is missing from this checkout; bring it back with: git checkout -- {file}",
+            file=name,
+        )
+    return path
 
 
 def checkout_root() -> Path | None:
@@ -79,9 +77,9 @@ def read_registry() -> dict[str, str]:
         raise AssetError(
             "{file} cannot be read; install the package again.", file=REGISTRY
         ) from error
-    entries = [line.split() for line in lines if line and not line.startswith("#")]
-    for number, entry in enumerate(entries, start=1):
-        if len(entry) != 2 or len(entry[1]) != 64:
+    entries = [line.rpartition(" ")[::2] for line in lines]
+    for number, (name, digest) in enumerate(entries, start=1):
+        if not name or len(digest) != 64:
             raise AssetError(
                 "Entry {number} of {file} is damaged; install the package again.",
                 number=number,
@@ -91,104 +89,76 @@ def read_registry() -> dict[str, str]:
 
 
 def registry_text(root: Path) -> str:
-    """Return what the registry of a checkout has to say.
-
-    Args:
-        root: The checkout, as ``checkout_root`` returns it.
-
-    Raises:
-        AssetError: A file name holds a space, which the registry's format cannot hold.
-    """
-    lines = []
-    for name in _files_below(root):
-        if len(name.split()) != 1:
-            raise AssetError("The file name {file!r} holds a space; rename the file.", file=name)
-        lines.append(f"{name} {_sha256(root / name)}\n")
-    return "".join(lines)
+    """Return what the registry of a checkout has to say: a line ``NAME SHA256`` for each file."""
+    return "".join(f"{name} {file_sha256(root / name)}\n" for name in files_below(root))
 
 
 def write_registry(root: Path) -> int:
     """Write the registry of a checkout and return how many files it lists.
 
     Raises:
-        AssetError, StorageError: A file name holds a space, or the registry cannot be written.
+        StorageError: The registry cannot be written.
     """
     text = registry_text(root)
     write_text(root / "attention_course" / REGISTRY.name, text)
     return text.count("\n")
 
 
-def _files_below(root: Path) -> list[str]:
-    """Return the names of all the files a chapter can ask for, hidden ones left out."""
+def files_below(root: Path, folders: Sequence[str] = FOLDERS) -> list[str]:
+    """Return the names of all files in some folders of a checkout; hidden ones are left out.
+
+    The folders are by default those from which a chapter may ask for a file.
+    """
     names = []
-    for folder in FOLDERS:
+    for folder in folders:
         for path in (root / folder).rglob("*"):
             name = path.relative_to(root)
-            if path.is_file() and not any(part.startswith((".", "__")) for part in name.parts):
+            hidden = any(part.startswith(".") or part == "__pycache__" for part in name.parts)
+            if path.is_file() and not hidden:
                 names.append(name.as_posix())
     return sorted(names)
 
 
-def _check_name(name: str, known: Callable[[], Collection[str]]) -> None:
+def _check_name(name: str, known: Sequence[str]) -> None:
     """Refuse a name that is not one of the course's files, with the nearest one that is."""
-    folders = ", ".join(f"{folder}/" for folder in FOLDERS)
-    if not isinstance(name, str):
+    if name in known:
+        return
+    if near := difflib.get_close_matches(str(name), known, n=1):
         raise AssetError(
-            "A file of the course is named by a text such as 'models/simple_rnn.keras', not "
-            "by {name!r}.",
-            name=name,
+            "This course has no file {name!r}; did you mean {near!r}?", name=name, near=near[0]
         )
-    parts = PurePosixPath(name).parts
-    plain = "\\" not in name and "\0" not in name and str(PurePosixPath(name)) == name
-    if not plain or not parts or parts[0] not in FOLDERS or ".." in parts:
-        raise AssetError(
-            "{name!r} is not the name of a file of this course; a name starts with one of "
-            "{folders} and goes down from there.",
-            name=name,
-            folders=folders,
-        )
-    names = known()
-    if name not in names:
-        near = difflib.get_close_matches(name, sorted(names), n=1)
-        if near:
-            raise AssetError(
-                "This course has no file {name!r}; did you mean {near!r}?", name=name, near=near[0]
-            )
-        raise AssetError(
-            "This course has no file {name!r}; its files are in {folders}.",
-            name=name,
-            folders=folders,
-        )
+    raise AssetError(
+        "This course has no file {name!r}; its files are in {folders}.",
+        name=name,
+        folders=", ".join(f"{folder}/" for folder in FOLDERS),
+    )
 
 
 def _from_cache_or_web(name: str, sha256: str) -> Path:
     cache = _cache_folder()
     cached = cache / name
     with contextlib.suppress(OSError):  # not there, or in a folder that this user may not enter
-        if _sha256(cached) == sha256:
+        if file_sha256(cached) == sha256:
             return cached
     return _download(name, sha256, _writable(cache, cached.parent))
 
 
 def _cache_folder() -> Path:
+    import pooch
+
     chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        try:
-            return Path(chosen).expanduser() / __version__
-        except RuntimeError as error:
+    try:
+        folder = Path(chosen or pooch.os_cache("attention-course")).expanduser()
+    except RuntimeError as error:  # there is no such home
+        if chosen:
             raise AssetError(
                 "{variable} names {folder}, and nobody here has such a home; set it to a "
                 "folder that can be written to.",
                 variable=CACHE_VARIABLE,
                 folder=chosen,
             ) from error
-    import pooch
-
-    try:
-        folder = pooch.os_cache("attention-course")
-    except RuntimeError:  # the system knows no home of this user; an older platformdirs says "~"
         return _temporary_cache()
-    return folder / __version__ if folder.is_absolute() else _temporary_cache()
+    return folder / __version__
 
 
 def _writable(cache: Path, parent: Path) -> Path:
@@ -260,9 +230,11 @@ def _download(name: str, sha256: str, folder: Path) -> Path:
     # pooch makes this folder itself, but fails when another process was faster.
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     told = {"file": name, "source": base + name, "folder": folder, "variable": CACHE_VARIABLE}
+    logger = pooch.get_logger()
+    level = logger.level
     try:
-        with _silent(pooch.get_logger()):
-            return Path(store.fetch(name, downloader=_download_once))
+        logger.setLevel(logging.CRITICAL)  # what it says would be stored as a cell's stderr
+        return Path(store.fetch(name, downloader=_download_once))
     except requests.RequestException as error:
         raise AssetError(_trouble(error, name, base + name)) from error
     except ValueError as error:
@@ -279,6 +251,8 @@ def _download(name: str, sha256: str, folder: Path) -> Path:
             reason=error.strerror or error,
             **told,
         ) from error
+    finally:
+        logger.setLevel(level)
 
 
 def _download_once(url: str, output: str, store: object) -> None:
@@ -359,17 +333,7 @@ def _trouble(error: Exception, name: str, source: str) -> str:
     return tr(sentence, file=name, source=source, status=status, variable=BASE_URL_VARIABLE)
 
 
-@contextlib.contextmanager
-def _silent(logger: logging.Logger) -> Iterator[None]:
-    """Keep a logger quiet for a while: what pooch logs would be stored as a cell's stderr."""
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the checksum of a file's content, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

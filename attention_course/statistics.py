@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike
 from attention_course.errors import ModelError
 from attention_course.words import tr
 
-_Z95 = 1.959963984540054
-
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """Return the 95 % Wilson interval of a proportion (Wilson 1927, eq. 10 in Brown et al. 2001).
@@ -116,7 +114,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> dict[str, Any]:
         that of the first) with its 95 % ``interval`` (Wald, for paired proportions), and
         ``p_value`` (two-sided, binomial).
     """
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest, norm
 
     first, second = np.ravel(first).astype(bool), np.ravel(second).astype(bool)
     if first.size != second.size or not first.size:
@@ -128,7 +126,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> dict[str, Any]:
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     apart = only_first + only_second
     difference = (only_second - only_first) / total
-    half = _Z95 * math.sqrt(max(apart / total - difference**2, 0) / total)
+    half = float(norm.ppf(0.975) * math.sqrt(max(apart / total - difference**2, 0) / total))
     return {
         "only_first": only_first,
         "only_second": only_second,
@@ -149,15 +147,14 @@ def accuracy_by_length(
     groups = []
     for low, high in zip(edges, [*edges[1:], None], strict=True):
         inside = lengths > low if high is None else (lengths > low) & (lengths <= high)
-        if not inside.any():
-            continue
-        interval = wilson_interval(int(right[inside].sum()), int(inside.sum()))
-        groups.append(
-            {
-                "words": f"{low + 1}-{high}" if high is not None else f"over {low}",
-                "examples": int(inside.sum()),
-                "accuracy": round(float(right[inside].mean()), 5),
-                "interval": [round(value, 5) for value in interval],
-            }
-        )
+        if inside.any():
+            found = accuracy(right[inside])
+            groups.append(
+                {
+                    "words": f"{low + 1}-{high}" if high is not None else f"over {low}",
+                    "examples": found["examples"],
+                    "accuracy": found["score"],
+                    "interval": found["interval"],
+                }
+            )
     return groups

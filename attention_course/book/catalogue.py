@@ -13,16 +13,17 @@ import io
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from babel.messages import Catalog, extract, mofile, pofile
 
+from attention_course.environment import ROOT
 from attention_course.words import DOMAIN
 
-ROOT = Path(__file__).resolve().parents[2]
 LOCALES = ROOT / "attention_course" / "locales"
 
 
@@ -36,26 +37,18 @@ def texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple]:
             parts += part.values() if isinstance(part, dict) else part
 
 
-#: Where sentences are: pattern of files -> how Babel reads them.
-SOURCES = {
-    "attention_course/**/*.py": "python",
-    "attention_course/**/*.toml": texts,
-    "attention_course/**/*.js": "javascript",
-    "theme/*.js": "javascript",
-    "theme/templates/**/*.html": "jinja2",
-}
-KEYWORDS = {"tr": None, "mark": None, "trn": (1, 2)}
+#: Where sentences are: pattern of files, and how Babel reads them.
+SOURCES = [
+    ("attention_course/**.py", "python"),
+    ("attention_course/**.toml", texts),
+    ("attention_course/**.js", "javascript"),
+    ("theme/*.js", "javascript"),
+    ("theme/templates/**.html", "jinja2"),
+]
 #: The course's errors mark the sentences they are given.
 ERROR = re.compile(r"^class (\w+Error)\(", re.MULTILINE)
-OPTIONS = {"parse_template_string": True}  # in JavaScript, also inside `...${tr("...")}...`
-
-
-def sentences(path: Path, method: str | Callable) -> Iterator[str | tuple[str, str]]:
-    """Yield what a file marks; a plural as its two English forms."""
-    keywords = {**KEYWORDS, **dict.fromkeys(errors(), None)}
-    with path.open("rb") as file:
-        for _, message, _, _ in extract.extract(method, file, keywords, options=OPTIONS):
-            yield message
+#: In JavaScript, also inside `...${tr("...")}...`.
+OPTIONS = {"**.js": {"parse_template_string": True}}
 
 
 @functools.cache
@@ -72,14 +65,13 @@ def collect(root: Path = ROOT) -> tuple[str, str]:
         project="attention-course",
         creation_date=datetime(2026, 1, 1, tzinfo=UTC),  # a true one would differ every time
     )
-    scripts: dict[str, list[str | tuple[str, str]]] = {}
-    for pattern, method in SOURCES.items():
-        for path in sorted(root.glob(pattern)):
-            found = sorted(set(sentences(path, method)), key=str)
-            for message in found:
-                catalog.add(message)
-            if found and path.suffix == ".js":
-                scripts[path.name] = found
+    found: dict[str, set[str | tuple[str, str]]] = defaultdict(set)
+    keywords = {"tr": None, "mark": None, "trn": (1, 2), **dict.fromkeys(errors())}
+    for file, _, message, _, _ in extract.extract_from_dir(root, SOURCES, OPTIONS, keywords):
+        catalog.add(message)
+        if file.endswith(".js"):
+            found[Path(file).name].add(message)
+    scripts = {name: sorted(messages, key=str) for name, messages in found.items()}
     return _po(catalog), json.dumps(scripts, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 

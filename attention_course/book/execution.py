@@ -65,6 +65,8 @@ async def _execute(path: Path, notebook: nbformat.NotebookNode, timeout: int) ->
         timeout=timeout,
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        # A kernel that is asked to end itself may wait for its own threads, for seconds.
+        shutdown_kernel="immediate",
         on_cell_start=begin,
         on_notebook_start=_leave_signals,
     )

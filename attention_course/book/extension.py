@@ -12,10 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bs4 import BeautifulSoup
 from docutils import nodes
-from sphinx.transforms.post_transforms import SphinxPostTransform
-from sphinx.writers.html5 import HTML5Translator
 
 from attention_course.book import freshness
 from attention_course.environment import settle
@@ -43,52 +40,15 @@ THEME_SCRIPT = "_static/scripts/pydata-sphinx-theme.js"
 UNUSED_FILES = ("scripts/bootstrap.js*", "scripts/fontawesome.js*", "vendor", "locales", "webpack*")
 
 
-class Translator(HTML5Translator):
-    """Writes some HTML in the way that screen readers need it."""
-
-    def starttag(self, node: nodes.Element, tagname: str, *args: Any, **attributes: Any) -> str:
-        """Give an entry of the bibliography a role that is allowed on it."""
-        if attributes.get("role") == "doc-biblioentry":
-            attributes["role"] = "listitem"
-        return super().starttag(node, tagname, *args, **attributes)
-
-    def visit_entry(self, node: nodes.Element) -> None:
-        """Write the empty corner of a table as a cell: it is a heading of nothing."""
-        super().visit_entry(node)
-        if not node.astext():
-            self.body[-1] = self.body[-1].replace("<th", "<td", 1)
-            self.context[-1] = "</td>\n"
-
-    def visit_label(self, node: nodes.Element) -> None:
-        """Say where a link from the bibliography leads, which is named by a number only."""
-        super().visit_label(node)
-        self._say_where_it_leads()
-
-    def depart_label(self, node: nodes.Element) -> None:
-        """Say it of each link where a work is cited more than once."""
-        super().depart_label(node)
-        self._say_where_it_leads()
-
-    def _say_where_it_leads(self) -> None:
-        title = escape(tr("Back to where it is cited"))
-        link = '<a role="doc-backlink"'
-        self.body[-1] = self.body[-1].replace(link, f'{link} title="{title}"')
-
-
-class EmptyCorners(SphinxPostTransform):
-    """Pandas, too, writes the empty corner of a table as a heading."""
-
-    default_priority = 500
-
-    def run(self, **kwargs: Any) -> None:
-        """Write such headings as cells."""
-        for raw in self.document.findall(nodes.raw):
-            if 'class="dataframe"' not in raw.astext():
-                continue
-            table = BeautifulSoup(raw.astext(), "html.parser")
-            for heading in table.find_all("th"):
-                heading.name = "th" if heading.get_text() else "td"
-            raw.children = [nodes.Text(str(table))]
+def readable(body: str) -> str:
+    """Return a page's HTML as screen readers need it."""
+    # The empty corner of a table, also of one by pandas, is a heading of nothing.
+    body = re.sub(r"<th(\b[^>]*)>(<p></p>)?</th>", r"<td\1>\2</td>", body)
+    # An entry of the bibliography has a role that is not allowed on it.
+    body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    # A link from there is named by a number only.
+    title = escape(tr("Back to where it is cited"))
+    return body.replace('<a role="doc-backlink"', f'<a role="doc-backlink" title="{title}"')
 
 
 def used_by(document: nodes.document | None) -> set[str]:
@@ -104,9 +64,11 @@ def needs(asset: str, used: set[str]) -> bool:
     return all(used & marks for pattern, marks in ASSETS.items() if re.search(pattern, asset))
 
 
-def _lighten_page(
+def _improve_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
+    if "body" in context:
+        context["body"] = readable(context["body"])
     used = used_by(doctree)
     if not app.env.doc2path(pagename).endswith(".ipynb"):
         # Colab cannot open a text page, though it holds code; upstream offers it all the same.
@@ -150,11 +112,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     settle()
     # A page whose only formula is in a quiz or an output needs MathJax too.
     app.set_html_assets_policy("always")
-    app.set_translator("html", Translator)
-    app.add_post_transform(EmptyCorners)
     app.connect("env-get-outdated", freshness.execute_stale)
     app.connect("build-finished", freshness.forget_after_warnings)
     # After every extension has added its scripts and style sheets.
-    app.connect("html-page-context", _lighten_page, priority=900)
+    app.connect("html-page-context", _improve_page, priority=900)
     app.connect("build-finished", _lighten_theme)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sphinx.util import logging
 
+from attention_course.assets import FOLDERS, file_sha256, files_below
 from attention_course.book import execution
 from attention_course.words import language
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Folders a chapter's code reads from.
-WATCHED = ("attention_course", "benchmarks", "data", "images", "models", "quizzes")
+WATCHED = ("attention_course", *FOLDERS)
 #: In these, a file concerns the chapters that name it; in the others, it concerns all chapters.
 NAMED = ("benchmarks", "images", "quizzes")
 
@@ -38,14 +39,7 @@ NAMED = ("benchmarks", "images", "quizzes")
 
 def watched_files(root: Path) -> dict[str, str]:
     """Map every watched file (relative, forward slashes) to the sha256 of its content."""
-    found = {}
-    for folder in WATCHED:
-        for path in sorted((root / folder).rglob("*")):
-            parts = path.relative_to(root).parts
-            hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-            if path.is_file() and not hidden and path.suffix != ".pyc":
-                found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+    return {name: file_sha256(root / name) for name in files_below(root, WATCHED)}
 
 
 def fingerprints(files: Mapping[str, str], chapters: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,14 +60,17 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
     no version of Python, no widget state.
     """
     cells = []
-    taken: set[str] = set()
+    seen: Counter[tuple[str, str]] = Counter()
     count = 0
     for cell in notebook.cells:
         source = cell.source.replace("\r\n", "\n").strip("\n")
         metadata = {k: cell.metadata[k] for k in _KEPT_CELL_METADATA if cell.metadata.get(k)}
+        # Equal cells are told apart by their order.
+        text = "\0".join((stem, cell.cell_type, source, str(seen[cell.cell_type, source])))
+        seen[cell.cell_type, source] += 1
         new = {
             "cell_type": cell.cell_type,
-            "id": _cell_id(stem, cell.cell_type, source, taken),
+            "id": hashlib.sha256(text.encode()).hexdigest()[:12],
             "metadata": metadata,
             "source": source,
         }
@@ -83,31 +87,16 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
     )
 
 
-def _cell_id(stem: str, kind: str, source: str, taken: set[str]) -> str:
-    """Twelve hexadecimal digits from the content; equal cells are told apart by their order."""
-    for repeat in itertools.count():
-        text = "\0".join((stem, kind, source, str(repeat)))
-        cell_id = hashlib.sha256(text.encode()).hexdigest()[:12]
-        if cell_id not in taken:
-            taken.add(cell_id)
-            return cell_id
-
-
 def outputs(stored: Iterable[dict], count: int | None) -> Iterator[dict]:
     """Outputs without stderr; a stream that arrived in pieces becomes one piece."""
-    printed = ""
-    for output in stored:
-        if output["output_type"] == "stream":
-            if output["name"] == "stdout":
-                printed += output["text"].replace("\r\n", "\n")
-            continue
+    kept = [output for output in stored if output.get("name", "stdout") == "stdout"]
+    for printed, run in itertools.groupby(kept, lambda output: output["output_type"] == "stream"):
         if printed:
-            yield {"output_type": "stream", "name": "stdout", "text": printed}
-            printed = ""
-        output = dict(output)
-        output.pop("transient", None)
-        if output["output_type"] == "execute_result":
-            output["execution_count"] = count
-        yield output
-    if printed:
-        yield {"output_type": "stream", "name": "stdout", "text": printed}
+            text = "".join(output["text"] for output in run).replace("\r\n", "\n")
+            yield {"output_type": "stream", "name": "stdout", "text": text}
+            continue
+        for output in run:
+            output = {key: value for key, value in output.items() if key != "transient"}
+            if output["output_type"] == "execute_result":
+                output["execution_count"] = count
+            yield output

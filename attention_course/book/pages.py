@@ -184,27 +184,22 @@ def linked_terms(document: nodes.Node, glossary_uri: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def definitions_html(terms: Iterable[tuple[str, str, str]]) -> str:
-    """The hidden block at the end of a page: one tooltip per (id, term, definition as HTML)."""
-    tips = [
-        f'<div class="reading-tip" role="tooltip" id="definition-{escape(id_)}" hidden>'
-        f"<strong>{escape(term)}.</strong> {html}</div>"
-        for id_, term, html in terms
-    ]
-    return '\n<div class="reading-tips">\n{}\n</div>\n'.format("\n".join(tips)) if tips else ""
-
-
 def _definitions_of(app: Sphinx, page: str, document: nodes.Node) -> str:
+    """The hidden block at the end of a page: a tooltip for each term that the page links to."""
     if GLOSSARY not in app.env.found_docs:
         return ""
     entries = definitions(app.env.get_doctree(GLOSSARY))
     glossary_uri = "" if page == GLOSSARY else app.builder.get_relative_uri(page, GLOSSARY)
-    terms = []
+    tips = []
     for id_ in linked_terms(document, glossary_uri):
         if id_ in entries:
             term, paragraph = entries[id_]
             html = app.builder.render_partial(paragraph)["fragment"].strip()
-            terms.append((id_, term, re.sub(r"^<p>|</p>$", "", html)))
+            html = re.sub(r"^<p>|</p>$", "", html)
+            tips.append(
+                f'<div class="reading-tip" role="tooltip" id="definition-{escape(id_)}" hidden>'
+                f"<strong>{escape(term)}.</strong> {html}</div>"
+            )
         elif page != GLOSSARY:
             logger.warning(
                 "%s links to %s#%s, which is no entry with a definition. "
@@ -215,24 +210,20 @@ def _definitions_of(app: Sphinx, page: str, document: nodes.Node) -> str:
                 type="attention_course",
                 subtype="glossary",
             )
-    return definitions_html(terms)
+    return '\n<div class="reading-tips">\n{}\n</div>\n'.format("\n".join(tips)) if tips else ""
 
 
 # --- what the scripts need -----------------------------------------------------------------
 
 
-def chapter_questions(pages: Iterable[str], folder: Path) -> dict[str, list[str]]:
-    """Map each chapter to the ids of its quiz' questions; none where it has no quiz.
-
-    Args:
-        pages: document names of the chapters.
-        folder: where the quizzes are; a chapter's quiz has the name of the chapter.
-    """
+def _questions(app: Sphinx) -> dict[str, list[str]]:
+    """Map each chapter to the ids of the questions in the quiz of its name, if it has one."""
     found = {}
-    for page in sorted(pages):
-        path = folder / f"{Path(page).name}.json"
-        questions = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        found[page] = [question["id"] for question in questions]
+    for page in sorted(app.env.found_docs):
+        if app.env.doc2path(page).endswith(".ipynb"):
+            path = Path(app.srcdir, "quizzes", f"{Path(page).name}.json")
+            questions = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+            found[page] = [question["id"] for question in questions]
     return found
 
 
@@ -246,11 +237,6 @@ def data_html(data: Mapping[str, Any]) -> str:
 
 def _json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _questions(app: Sphinx) -> dict[str, list[str]]:
-    pages = [page for page in app.env.found_docs if app.env.doc2path(page).endswith(".ipynb")]
-    return chapter_questions(pages, Path(app.srcdir) / "quizzes")
 
 
 # --- language ------------------------------------------------------------------------------
@@ -271,17 +257,14 @@ def set_language(app: Sphinx) -> None:
     locale.init([own], app.config.language, "booktheme")
 
 
-def _complete_language(app: Sphinx, config: Config) -> None:
-    """Let the course's catalogue help out where Sphinx and the themes have no translation."""
-    for domain in ("sphinx", "booktheme"):
-        translator, _ = locale.init([], config.language, domain)
-        translator.add_fallback(words.catalogue())
-
-
-def _add_sources(app: Sphinx, config: Config) -> None:
+def _complete(app: Sphinx, config: Config) -> None:
     """Add what must follow the other extensions."""
     from myst_nb.sphinx_ import HideCodeCellNode, depart_HideCellInput
 
+    # Where Sphinx and the themes have no translation, the course's catalogue helps out.
+    for domain in ("sphinx", "booktheme"):
+        translator, _ = locale.init([], config.language, domain)
+        translator.add_fallback(words.catalogue())
     config.html_static_path.append(str(Path(words.__file__).with_suffix(".js")))
     app.add_node(HideCodeCellNode, override=True, html=(_visit_hidden_cell, depart_HideCellInput))
 
@@ -343,8 +326,7 @@ def _add_to_page(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the extension to Sphinx; it comes before the themes, which ask for the language."""
     set_language(app)
-    app.connect("config-inited", _complete_language)
-    app.connect("config-inited", _add_sources)
+    app.connect("config-inited", _complete)
     app.connect("env-updated", _changed)
     app.connect("doctree-read", _translate_captions, priority=900)  # when all of them are there
     # Before the themes, which try their templates.

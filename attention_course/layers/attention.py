@@ -1,9 +1,10 @@
 """Attention as Keras layers, one per score. The NumPy twin of each formula is in ``functional``.
 
 All are registered for serialization under the package name ``attention_course``, so that a saved
-model loads in Keras' safe mode once this module is imported. Sequences are (batch, time, features).
-A mask (batch, time) is True where attention is allowed; a sequence in which nothing is allowed gets
-zero weights and a zero context. Settings and shapes that make no sense raise :class:`LayerError`.
+model loads in Keras' safe mode once this module is imported; their settings Keras keeps by itself.
+Sequences are (batch, time, features). A mask (batch, time) is True where attention is allowed; a
+sequence in which nothing is allowed gets zero weights and a zero context. Settings and shapes that
+make no sense raise :class:`LayerError`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class _QueryAttention(_EndsMasks):
         single = len(query.shape) == 2
         queries = ops.expand_dims(query, 1) if single else query
         mask = values_mask if mask is None else mask
-        weights = _masked_softmax(self.score(queries, values), _for_queries(mask))
+        weights = _masked_softmax(self.score(queries, values), mask)
         context = ops.matmul(weights, values)
         if single:
             return ops.squeeze(context, 1), ops.squeeze(weights, 1)
@@ -82,10 +83,6 @@ class BahdanauAttention(_QueryAttention):
     def score(self, queries: Any, keys: Any) -> Any:
         """Return v^T tanh(W s + U h) for every pair."""
         return _additive(ops.matmul(queries, self.W), ops.matmul(keys, self.U), self.v)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "units": self.units}
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
@@ -137,10 +134,6 @@ class LuongAttention(_QueryAttention):
             queries = ops.matmul(queries, self.W)
         return ops.matmul(queries, ops.transpose(keys, (0, 2, 1)))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "score": self.kind, "units": self.units}
-
 
 @keras.saving.register_keras_serializable(package="attention_course")
 class TimeAttention(_EndsMasks):
@@ -180,11 +173,6 @@ class TimeAttention(_EndsMasks):
         weights = _masked_softmax(ops.squeeze(scores, -1), mask)
         context = ops.sum(ops.expand_dims(weights, -1) * x, axis=1)
         return (context, weights) if self.return_weights else context
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        own = {"bounded": self.bounded, "return_weights": self.return_weights}
-        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
@@ -227,16 +215,11 @@ class AdditiveSelfAttention(_EndsMasks):
         queries = ops.matmul(x, self.W) + self.b
         scores = _additive(queries, ops.matmul(x, self.U), self.v) + self.c
         scores = keras.activations.get(self.activation)(scores)
-        weights = _masked_softmax(scores, _for_queries(mask))
+        weights = _masked_softmax(scores, mask)
         contexts = ops.matmul(weights, x)
         if mask is not None:
             contexts = contexts * ops.cast(ops.expand_dims(mask, -1), contexts.dtype)
         return (contexts, weights) if self.return_weights else contexts
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        own = ("units", "activation", "return_weights")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
 def _additive(queries: Any, keys: Any, v: Any) -> Any:
@@ -245,15 +228,15 @@ def _additive(queries: Any, keys: Any, v: Any) -> Any:
     return ops.sum(ops.tanh(pairs) * v, axis=-1)
 
 
-def _for_queries(mask: Any) -> Any:
-    """A mask of keys (batch, T_k) for every query (batch, 1, T_k)."""
-    return None if mask is None else ops.expand_dims(mask, 1)
-
-
 def _masked_softmax(scores: Any, allowed: Any) -> Any:
-    """Softmax over the last axis; forbidden entries get zero, also where all are forbidden."""
+    """Softmax over keys, the last axis; the mask (batch, T_k) holds for every query.
+
+    Forbidden keys get zero, also where all are forbidden.
+    """
     if allowed is None:
         return ops.softmax(scores, axis=-1)
+    if len(scores.shape) == 3:
+        allowed = ops.expand_dims(allowed, 1)
     # As low as half precision goes, or as Keras' own layers take it: it vanishes in the softmax
     # unless a whole row is forbidden, and then the product clears it.
     lowest = -65504 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e9

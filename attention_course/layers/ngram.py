@@ -99,10 +99,6 @@ class NGrams(keras.layers.Layer):
         """Restore the keys from their differences."""
         self.keys.assign(np.cumsum(_unpack(store["keys"], "<i8", self.size)))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        return {**super().get_config(), "size": self.size, "orders": self.orders}
-
 
 @keras.saving.register_keras_serializable(package="attention_course")
 class NGramAttention(keras.layers.Layer):
@@ -190,11 +186,6 @@ class NGramAttention(keras.layers.Layer):
         """Restore the numbers to single precision."""
         for variable in self.weights:
             variable.assign(_unpack(store[variable.name], "<f2", *variable.shape))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
-        own = ("size", "places", "prior", "scored_by")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
 
 
 def all_keys(tokens: Any, orders: int) -> list[Any]:

@@ -4,6 +4,7 @@ The book is built once from the stored outputs, with warnings as errors. No chap
 that, so it is quick; that every chapter runs is tested by nbval.
 """
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -27,6 +28,7 @@ FILE_NAME = re.compile(r"[\w/-]+\.(png|svg|jpe?g|gif|webp|pdf|ipynb|html?)", re.
 # --- one page ------------------------------------------------------------------------------
 
 
+@functools.cache
 def parse(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
@@ -92,18 +94,16 @@ def link_problems(page: BeautifulSoup, path: Path, site: Path) -> list[str]:
                 target /= "index.html"
             if not target.is_file():
                 found.append(f"{tag} leads to {address!r}, which does not exist")
-            elif fragment and target.suffix == ".html" and not has_anchor(target, fragment):
+            elif not fragment or target.suffix != ".html":
+                continue
+            elif unquote(fragment) not in anchors(target):
                 found.append(f"link leads to {address!r}, but that page has no such place")
     return found
 
 
-_anchors: dict[Path, set[str]] = {}
-
-
-def has_anchor(path: Path, name: str) -> bool:
-    if path not in _anchors:
-        _anchors[path] = {tag["id"] for tag in parse(path).find_all(id=True)}
-    return unquote(name) in _anchors[path]
+@functools.cache
+def anchors(path: Path) -> set[str]:
+    return {tag["id"] for tag in parse(path).find_all(id=True)}
 
 
 @pytest.mark.parametrize("name", PAGES)
