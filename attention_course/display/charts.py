@@ -56,14 +56,7 @@ def lines(
         raise style.PlotError("bands names {names}, which is no line of the figure.", names=names)
     fig, ax = style.figure(height=height)
     for index, (label, values) in enumerate(series.items()):
-        values = np.asarray(values, dtype=float)
-        if values.shape != x.shape:
-            raise style.PlotError(
-                "Line {label} has shape {shape}, but x has shape {wanted}.",
-                label=repr(label),
-                shape=values.shape,
-                wanted=x.shape,
-            )
+        values = style.numbers(values, len(x), label)
         look = style.line_style(index)
         if x.size > MARKED_POINTS:
             look["markevery"] = max(1, x.size // 10)
@@ -124,13 +117,7 @@ def bars(
     position = np.arange(len(labels))
     thickness = 0.72 / len(groups)
     for index, (label, heights) in enumerate(groups.items()):
-        heights = np.asarray(heights, dtype=float)
-        if heights.shape != position.shape:
-            raise style.PlotError(
-                "There are {count} labels but values of shape {shape}.",
-                count=len(labels),
-                shape=heights.shape,
-            )
+        heights = style.numbers(heights, len(labels), label or ylabel)
         place = position + (index - (len(groups) - 1) / 2) * thickness
         look = {"color": style.line_style(index)["color"], "alpha": 0.85, "edgecolor": "black"}
         look |= {"hatch": style.HATCHES[index % len(style.HATCHES)], "linewidth": 0.6}

@@ -86,24 +86,17 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
     try:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise AssetError(
-                "{file} declares a document type; remove that declaration.", file=label
-            )
+            raise ValueError(tr("it declares a document type"))
         root = ElementTree.fromstring(text)
-        if root.tag == f"{{{_SVG}}}svg":
-            return root
-        problem = tr("it is not an SVG drawing")
-    except OSError as error:
-        problem = error.strerror
-    except UnicodeDecodeError:
-        problem = tr("it is not UTF-8 text")
-    except ElementTree.ParseError as error:
-        problem = str(error)
-    raise AssetError(
-        "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
-        file=label,
-        problem=problem,
-    )
+        if root.tag != f"{{{_SVG}}}svg":
+            raise ValueError(tr("it is not an SVG drawing"))
+    except (OSError, ValueError, ElementTree.ParseError) as error:
+        raise AssetError(
+            "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
+            file=label,
+            problem=getattr(error, "strerror", error),
+        ) from error
+    return root
 
 
 def _size(root: ElementTree.Element, label: str) -> float:
@@ -118,25 +111,20 @@ def _size(root: ElementTree.Element, label: str) -> float:
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:
     tag = _local(element.tag)
-    if tag in _REFUSED:
-        raise AssetError(
-            "{file} holds <{tag}>, which may not stand inside a page; remove it.",
-            file=label,
-            tag=tag,
-        )
+    unsafe = [f"<{tag}>"] if tag in _REFUSED else []
     for name, value in element.attrib.items():
         key = _local(name)
-        if key.startswith("on"):
-            raise AssetError("{file} holds a script ({key}=...); remove it.", file=label, key=key)
         outside = key in ("href", "src") and not value.startswith("#")
         loads = "url(" in _LOCAL_URL.sub("", value) or "@import" in value
-        if outside or loads:
-            raise AssetError(
-                "{file} points to something outside itself ({key}={value}); remove it.",
-                file=label,
-                key=key,
-                value=repr(value[:60]),
-            )
+        if key.startswith("on") or outside or loads:
+            unsafe.append(f"{key}={value[:60]!r}")
+    if unsafe:
+        raise AssetError(
+            "{file} holds {what}, which may not stand inside a page: it could run a script, or "
+            "point to something outside of the drawing. Remove it.",
+            file=label,
+            what=unsafe[0],
+        )
 
 
 def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:

@@ -97,6 +97,19 @@ def require_description(text: object, name: str = "alt") -> str:
     return text
 
 
+def numbers(values: Any, count: int, name: str) -> np.ndarray:
+    """Return values as an array ``(count,)``; ``PlotError`` where they are more or fewer."""
+    array = np.asarray(values, dtype=float)
+    if array.shape != (count,):
+        raise PlotError(
+            "“{name}” needs one number for each of {count} places, but has the shape {shape}.",
+            name=name,
+            count=count,
+            shape=array.shape,
+        )
+    return array
+
+
 def figure(
     width: float = 5.6, height: float = 3.4, rows: int = 1, columns: int = 1, **options: Any
 ) -> tuple[Figure, Any]:
