@@ -49,7 +49,6 @@ def lines(
     Raises:
         PlotError: when lengths differ, a label is unknown or ``alt`` does not describe the figure.
     """
-    style.require_description(alt)
     x = np.asarray(x)
     if unknown := set(bands or {}) - set(series):
         names = ", ".join(sorted(unknown))
@@ -110,7 +109,6 @@ def bars(
     Raises:
         PlotError: when lengths differ or ``alt`` does not describe the figure.
     """
-    style.require_description(alt)
     groups = dict(values) if isinstance(values, Mapping) else {"": values}
     spreads = dict(errors) if isinstance(errors, Mapping) else {"": errors}
     fig, ax = style.figure(height=height)

@@ -56,7 +56,6 @@ def heatmaps(
     Raises:
         PlotError: when shapes and labels differ or ``alt`` does not describe the figure.
     """
-    style.require_description(alt)
     matrices = [_matrix(matrix) for matrix in matrices]
     if not matrices or len({matrix.shape for matrix in matrices}) != 1:
         raise style.PlotError("Draw matrices of one shape together, and at least one.")

@@ -17,7 +17,9 @@ from attention_course.errors import AssetError
 from attention_course.words import tr
 
 _SVG = "http://www.w3.org/2000/svg"
-_XLINK = "http://www.w3.org/1999/xlink"
+# HTML knows elements of SVG without a prefix, and the attribute xlink:href with it.
+ElementTree.register_namespace("", _SVG)
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 _REFUSED = frozenset(
     {"script", "foreignObject", "iframe", "image", "style", "a", "animate", "set", "handler"}
     # In a page, hits of its search cannot be marked in these.
@@ -79,7 +81,7 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
         root.attrib.pop(attribute, None)
     look = "display: block; max-width: 100%; height: auto; margin: 1em auto"
     root.attrib |= {"role": "img", "aria-label": description, "width": f"{size:g}", "style": look}
-    return _serialise(root), description
+    return ElementTree.tostring(root, encoding="unicode").strip(), description
 
 
 def _parse(path: Path, label: str) -> ElementTree.Element:
@@ -137,17 +139,6 @@ def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
         else:
             value = _LOCAL_URL.sub(rf"url(#{prefix}-\1)", value)
         element.set(name, value)
-
-
-def _serialise(root: ElementTree.Element) -> str:
-    """Return the drawing as HTML expects it: SVG elements without a name space prefix."""
-    for element in root.iter():
-        element.tag = _local(element.tag)
-        element.attrib = {
-            f"xlink:{_local(name)}" if name.startswith(f"{{{_XLINK}}}") else _local(name): value
-            for name, value in element.attrib.items()
-        }
-    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True).strip()
 
 
 def _local(name: str) -> str:
