@@ -21,8 +21,8 @@ function drawChain(chain, words, vectors, states, current) {
     ...words.map((word, place) => {
       const read = place < current;
       return step(place === current - 1 ? "ac-now" : read ? null : "ac-ahead",
-        element("span", { class: "ac-state" }, line(`h${"₁₂₃₄₅₆₇₈₉"[place]}`),
-          ...(read ? states[place].map((value) => line(fixed(value, 4))) : [line("?")])),
+        line(`h${"₁₂₃₄₅₆₇₈₉"[place]}`),
+        ...(read ? states[place].map((value) => line(fixed(value, 4))) : [line("?")]),
         line("tanh", "ac-box"), line(word, "ac-read"), line(`[${vectors[place].join(", ")}]`));
     }));
 }
