@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from attention_course.assets import fetch
 from attention_course.display import svg
 from attention_course.errors import QuizError
-from attention_course.words import mark, script_words, tr, trn
+from attention_course.words import mark, script_words, tr
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -114,12 +114,7 @@ def show_quiz(name: str) -> None:
     """
     questions = load_quiz(name)
     element = svg.numbered("quiz_" + re.sub(r"\W", "_", name), "_")
-    summary = trn(
-        "Quiz {name}: {count} question.",
-        "Quiz {name}: {count} questions.",
-        len(questions),
-        name=name,
-    )
+    summary = tr("Quiz {name}, questions: {count}.", name=name, count=len(questions))
     svg.display(quiz_html(questions, element, name), summary)
 
 
@@ -150,12 +145,8 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
         f"const {name} = {json.dumps(value)};\n".replace("<", "\\u003c")
         for name, value in data.items()
     )
-    note = trn(
-        "Here stands a quiz of {count} question. It needs JavaScript: open this page in the book, "
-        "or run the notebook.",
-        "Here stands a quiz of {count} questions. It needs JavaScript: open this page in the book, "
-        "or run the notebook.",
-        len(questions),
+    note = tr(
+        "Here stands a quiz. It needs JavaScript: open this page in the book, or run the notebook."
     )
     # The function keeps all names out of the page.
     return (

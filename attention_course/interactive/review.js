@@ -129,17 +129,18 @@ function largestWeights(places) {
     });
 }
 
-function sentencesFor({ probability, places, cut }) {
+function verdictOf({ probability }) {
+  return probability > 0.5 ? tr("positive") : tr("negative");
+}
+
+function sentencesFor(reading) {
+  const { probability, places, cut } = reading;
   const words = places.filter(({ number }) => number !== START);
   const unknown = words.filter(({ number }) => number === UNKNOWN).length;
   const [[word, , weight]] = largestWeights(places);
-  const shown = { probability: fixed(probability, 3) };
   return [
-    probability > 0.5
-      ? tr("The model says positive: the probability that this review is positive is " +
-        "{probability}.", shown)
-      : tr("The model says negative: the probability that this review is positive is " +
-        "{probability}.", shown),
+    tr("The model says {verdict}: the probability that this review is positive is {probability}.",
+      { verdict: verdictOf(reading), probability: fixed(probability, 3) }),
     cut ? tr("It reads the last {count} words and not the first {cut}.",
       { count: words.length, cut })
       : trn("It reads {count} word.", "It reads {count} words.", words.length),
@@ -156,9 +157,9 @@ function build(figure, data) {
   const input = figure.text("text", { label: tr("Your review") });
   const examples = data.examples.map((text) =>
     figure.button(quoted(text), (state) => Object.assign(state, { text })));
-  const loading = element("button", { type: "button" }, data.model
+  const loading = figure.button(data.model
     ? tr("Start the model")
-    : tr("Load the model ({size} MB)", { size: (data.bytes / BYTES_IN_MB).toFixed(1) }));
+    : tr("Load the model ({size} MB)", { size: (data.bytes / BYTES_IN_MB).toFixed(1) }), load);
   const verdict = element("p", {});
   const bar = bars({ labels: [tr("positive")], label: tr("Probability") });
   const skipped = element("details", {}, element("summary", {}),
@@ -177,7 +178,6 @@ function build(figure, data) {
 
   async function load() {
     notice = tr("The model is loading.");
-    figure.refresh();
     const there = data.model || await loadScript(`${root}_static/${data.script}`);
     notice = there ? DAMAGED : MISSING;
     try {
@@ -196,7 +196,6 @@ function build(figure, data) {
     figure.refresh();
   }
 
-  loading.addEventListener("click", load);
   // The sentence stands between the box and the examples: beside each in a small window, and below
   // the box, which must not move while the reader types.
   const group = { class: "ac-controls", role: "group", "aria-label": tr("Examples") };
@@ -208,9 +207,8 @@ function build(figure, data) {
       return reading.problem;
     }
     result.dataset.probability = reading.probability;
-    const name = reading.probability > 0.5 ? tr("positive") : tr("negative");
-    verdict.replaceChildren(
-      phrase(tr("Verdict: {verdict}"), { verdict: element("strong", {}, name) }));
+    verdict.replaceChildren(phrase(tr("Verdict: {verdict}"),
+      { verdict: element("strong", {}, verdictOf(reading)) }));
     bar.set([reading.probability]);
     skipped.hidden = !reading.cut;
     skipped.firstChild.textContent = trn("Not read: the first {count} word",
