@@ -6,7 +6,6 @@ that would run a script or load something is refused.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -72,7 +71,12 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
                 part=part,
             )
         root.remove(element)
-    size = _size(root, label)
+    size = re.fullmatch(r"0 0 ([1-9][\d.]*) [1-9][\d.]*", root.get("viewBox", ""))
+    if not size:
+        wanted = 'viewBox="0 0 WIDTH HEIGHT"'
+        raise AssetError(
+            "{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted
+        )
     for element in root.iter():
         _refuse_what_is_unsafe(element, label)
         _prefix_ids(element, prefix)
@@ -80,7 +84,7 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
     for attribute in ("width", "height", "style", "aria-labelledby"):
         root.attrib.pop(attribute, None)
     look = "display: block; max-width: 100%; height: auto; margin: 1em auto"
-    root.attrib |= {"role": "img", "aria-label": description, "width": f"{size:g}", "style": look}
+    root.attrib |= {"role": "img", "aria-label": description, "width": size[1], "style": look}
     return ElementTree.tostring(root, encoding="unicode").strip(), description
 
 
@@ -99,16 +103,6 @@ def _parse(path: Path, label: str) -> ElementTree.Element:
             problem=getattr(error, "strerror", error),
         ) from error
     return root
-
-
-def _size(root: ElementTree.Element, label: str) -> float:
-    """Return the width of the drawing in its own units."""
-    with contextlib.suppress(ValueError):
-        _, _, width, height = map(float, root.get("viewBox", "").split())
-        if width > 0 and height > 0:
-            return width
-    wanted = 'viewBox="0 0 WIDTH HEIGHT"'
-    raise AssetError("{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted)
 
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:

@@ -14,7 +14,7 @@
 //   figure.add(node, ...)          puts nodes (or groups of controls) into the figure, in order
 //   figure.run(initial, render)    starts; render(state) draws and returns one sentence, which is
 //                                  shown and announced to screen readers
-//   figure.sentence                where it is shown: add it, or it follows at the end
+//   figure.sentence                where it is shown
 //
 // Every control belongs to one key of the state. Its change(state), if it has one, adapts other
 // keys when the reader moves it; all controls follow. A Reset button is added by itself. Nothing
@@ -107,9 +107,6 @@ function createFigure() {
     run(initial, drawState) {
       render = drawState;
       Object.assign(state, initial);
-      if (!body.contains(sentence)) {
-        body.append(sentence);
-      }
       const reset = figure.button(tr("Reset"), () => Object.assign(state, initial),
         (text) => tr("Reset. {sentence}", { sentence: text }));
       reset.className = "ac-reset";

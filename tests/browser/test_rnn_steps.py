@@ -238,7 +238,7 @@ def test_by_keyboard_alone(page):
     page.keyboard.press("Tab")
     assert focused() == "Exchange words 1 and 3"
     wait_until_said(page, FIGURE)
-    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
     state["word1"], state["word3"] = state["word3"], state["word1"]
     assert heard == [check()]
     page.keyboard.press("Tab")
@@ -248,7 +248,7 @@ def test_by_keyboard_alone(page):
     page.keyboard.press("Tab")
     assert focused() == "Reset"
     wait_until_said(page, FIGURE)
-    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=1500)
+    heard = checks.announced(page, lambda: page.keyboard.press("Enter"), wait=700)
     state = {**START, "step": 1}
     assert heard == ["Reset. " + check()]
 
