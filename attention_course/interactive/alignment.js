@@ -108,10 +108,8 @@ function build(figure, data) {
       ...(gradient ? [] : [figure.checkbox(`mask${j}`, { label: tr("mask {word}", { word }) })])));
   });
   if (!gradient) {
-    figure.add(figure.group(figure.slider("temperature", {
-      label: tr("Temperature τ"), min: 0, max: temperatures.length - 1, step: 1,
-      format: (place) => String(temperatures[place]),
-    })));
+    figure.add(figure.group(
+      figure.slider("temperature", { label: tr("Temperature τ"), values: temperatures })));
   }
 
   const shares = bars({ labels: words, label: tr("Weights"), digits: DIGITS });
@@ -128,12 +126,11 @@ function build(figure, data) {
     steps.node, note(gradient ? rounding : `${tr("The last column adds up to c.")} ${rounding}`));
 
   const masks = { mask0: false, mask1: false, mask2: false };
-  const temperature = temperatures.indexOf(1);
-  figure.run({ preset: 0, temperature, ...scoresOf(0), ...masks }, (state) => {
+  figure.run({ preset: 0, temperature: 1, ...scoresOf(0), ...masks }, (state) => {
     const scores = words.map((_, j) => state[`score${j}`]);
     const masked = words.map((_, j) => state[`mask${j}`]);
     const scaled = scores.map((score, j) =>
-      (masked[j] ? -Infinity : score / temperatures[state.temperature]));
+      (masked[j] ? -Infinity : score / state.temperature));
     const weights = softmax(scaled);
     const context = weightedSum(weights, states);
     const sum = fixed(total(weights), DIGITS);

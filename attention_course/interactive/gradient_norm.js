@@ -49,7 +49,7 @@ function build(figure, { matrices, drive, start }) {
       options: matrices.map(({ name }, place) => [place, name]) }),
     figure.slider("radius", { label: tr("Spectral radius of U"), min: 0.5, max: 3, step: 0.05,
       format: (radius) => fixed(radius, 2) }),
-    figure.slider("length", { label: tr("Sequence length T"), min: 2, max: drive.length, step: 1,
+    figure.slider("length", { label: tr("Sequence length T"), min: 2, max: drive.length,
       format: (length) => trn("{count} word", "{count} words", length) }),
     figure.checkbox("tanh", { label: tr("with the tanh") }),
   ));

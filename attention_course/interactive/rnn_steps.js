@@ -47,7 +47,7 @@ function build(figure, { words, vectors, W, U, b }) {
   const states = named(tr("The states so far"), tr("after reading"));
   figure.add(
     figure.group(back, forward, figure.slider("step", { label: tr("Step"), min: 1, max: count,
-      step: 1, format: (step) => tr("{step} of {count}: {word}",
+      format: (step) => tr("{step} of {count}: {word}",
         { step, count, word: quoted(words[figure.state[places[step - 1]]]) }) })),
     figure.group(...places.map((key, place) => figure.choice(key, {
       label: tr("Word {number}", { number: place + 1 }), options: [...words.entries()],
