@@ -42,9 +42,7 @@
   const BOXES = [
     [".pst-scrollable-table-container", tr("Table, scrolls sideways")],
     ["div.math", tr("Formula, scrolls sideways")],
-    [".cell_input pre", tr("Code, scrolls sideways")],
-    [".cell_output pre", tr("Output, scrolls sideways")],
-    [".cell_output > .output", tr("Output, scrolls sideways")],
+    [".cell_output pre, .cell_output > .output", tr("Output, scrolls sideways")],
     ["pre", tr("Code, scrolls sideways")],
     ["p, li, dd", tr("Text with a long formula, scrolls sideways")],
   ];

@@ -35,100 +35,75 @@
   const DAMAGED = tr("What this browser remembered of your progress could not all be read, and " +
     "that part is left out.");
 
-  let notice = ""; // a sentence to the reader about the storage
+  // pages.py puts a plain object in the place of a storage that the browser refuses.
+  const USUAL = localStorage instanceof Storage ? "" : REFUSED;
+  let notice = USUAL; // a sentence to the reader about the storage
   let unsaved = false; // what is shown is newer than what is stored
-  let progress = read(); // chapter -> its record
+  let progress; // chapter -> its record
+  read();
   const isSolved = (id) => progress[pages.page].questions[id] === "solved";
   const solvedBefore = (pages.chapters[pages.page]?.questions ?? []).filter(isSolved);
 
-  /** Read the storage, keeping only what this book knows. Never fails. */
+  /** Read the storage, keeping only what this book knows; another tab may have written. */
   function read() {
-    let found = null;
-    try {
-      // pages.py puts a plain object in the place of a storage that the browser refuses.
-      if (!(localStorage instanceof Storage)) {
-        throw new Error("refused");
-      }
-      found = localStorage.getItem(KEY);
-    } catch {
-      notice = REFUSED;
-      unsaved = true;
+    if (unsaved) {
+      return;
     }
     const isObject = (value) => value?.constructor === Object; // neither null nor a list
     let stored = null;
     try {
-      stored = JSON.parse(found ?? '{"chapters": {}}');
+      stored = JSON.parse(localStorage.getItem(KEY) ?? '{"chapters": {}}');
     } catch {
-      // It is no object, and so damaged.
+      // It has no chapters, and so is damaged.
     }
-    const sound = isObject(stored) && isObject(stored.chapters);
-    let damaged = !sound;
-    const result = {};
+    let damaged = !isObject(stored?.chapters);
+    const chapters = damaged ? {} : stored.chapters;
+    progress = {};
     for (const [chapter, { questions }] of Object.entries(pages.chapters)) {
-      const record = (result[chapter] = { done: false, questions: {} });
-      const old = sound ? stored.chapters[chapter] : undefined;
-      if (isObject(old) && typeof old.done === "boolean" && isObject(old.questions)) {
-        record.done = old.done;
-        for (const id of questions) {
-          if (["solved", "tried"].includes(old.questions[id])) {
-            record.questions[id] = old.questions[id];
-          } else {
-            damaged ||= old.questions[id] !== undefined;
-          }
-        }
-      } else {
-        damaged ||= old !== undefined;
-      }
+      const old = chapters[chapter] ?? { done: false, questions: {} };
+      const sound = typeof old.done === "boolean" && isObject(old.questions);
+      const known = sound ? questions.filter((id) => Object.hasOwn(old.questions, id)) : [];
+      const kept = known.filter((id) => ["solved", "tried"].includes(old.questions[id]));
+      damaged ||= !sound || kept.length < known.length;
+      progress[chapter] = {
+        done: sound && old.done,
+        questions: Object.fromEntries(kept.map((id) => [id, old.questions[id]])),
+      };
     }
     if (damaged) {
       notice = DAMAGED;
     }
-    return result;
   }
 
-  /** Another tab may have written since. */
   function readAgain() {
-    if (!unsaved) {
-      progress = read();
-    }
+    read();
+    show();
   }
 
   /** Change the progress, store it and show it. */
   function change(edit) {
-    readAgain();
+    read();
     edit();
-    if (notice !== REFUSED) {
-      try {
-        localStorage.setItem(KEY, JSON.stringify({ version: 1, chapters: progress }));
-        unsaved = false;
-        notice = "";
-      } catch {
-        unsaved = true;
-        notice = FULL;
-      }
+    try {
+      localStorage.setItem(KEY, JSON.stringify({ version: 1, chapters: progress }));
+      unsaved = false;
+      notice = USUAL;
+    } catch {
+      unsaved = true;
+      notice = FULL;
     }
     show();
   }
 
   function forget() {
-    try {
-      localStorage.removeItem(KEY);
-    } catch {
-      // Then nothing was stored either.
-    }
-    if (notice !== REFUSED) {
-      unsaved = false;
-      notice = "";
-    }
-    for (const chapter of Object.keys(progress)) {
-      progress[chapter] = { done: false, questions: {} };
-    }
-    show();
+    localStorage.removeItem(KEY);
+    unsaved = false;
+    notice = USUAL;
+    readAgain();
   }
 
   document.addEventListener("attention-course:answer", ({ detail }) => {
-    const known = Object.hasOwn(pages.chapters, detail.quiz);
-    if (known && pages.chapters[detail.quiz].questions.includes(detail.question)) {
+    if (pages.chapters[detail.quiz]?.questions?.includes(detail.question)) {
       change(() => {
         const { questions } = progress[detail.quiz];
         const before = questions[detail.question] ?? "tried";
@@ -137,21 +112,9 @@
     }
   });
 
-  addEventListener("storage", ({ key }) => {
-    // The key is null when another page has cleared everything.
-    if (key === KEY || key === null) {
-      readAgain();
-      show();
-    }
-  });
-
+  addEventListener("storage", readAgain);
   // A page that comes back from the browser's history has slept through the others' changes.
-  addEventListener("pageshow", ({ persisted }) => {
-    if (persisted) {
-      readAgain();
-      show();
-    }
-  });
+  addEventListener("pageshow", ({ persisted }) => persisted && readAgain());
 
   // --- progress: how it is shown ----------------------------------------------------------------
 
@@ -169,53 +132,29 @@
       : tr("{solved} of {all} questions solved.", counted);
   }
 
-  /** Links of the page to a chapter: address without anchor -> chapter. */
+  /** Address of a chapter without anchor -> chapter. */
   const addresses = new Map(
     Object.entries(pages.chapters).map(([chapter, { uri }]) => [new URL(uri, root).href, chapter])
   );
-  const chapterOf = (link) => addresses.get(link.href.split(/[?#]/)[0]);
 
-  /** In the table of contents of the side bar: a tick, or how many are solved. */
-  function showInSideBar() {
-    for (const link of document.querySelectorAll(".bd-sidenav a")) {
-      const chapter = chapterOf(link);
-      link.querySelector(".reading-mark")?.remove();
+  /** In the side bar a tick, or how many are solved; in a card of the front page a line. */
+  function showAtLinks() {
+    for (const link of document.querySelectorAll(".bd-sidenav a, .bd-article .sd-card a")) {
+      const place = link.closest(".sd-card")?.querySelector(".sd-card-body") ?? link;
+      place.querySelector(".reading-mark, .reading-card")?.remove();
+      const chapter = addresses.get(link.href.split(/[?#]/)[0]);
       const counted = chapter ? count(chapter) : {};
-      const shown = [];
-      const said = [];
-      if (counted.done) {
-        shown.push("✓");
-        said.push(tr("Finished."));
-      }
-      if (counted.begun) {
-        shown.push(`${counted.solved}/${counted.all}`);
-        said.push(tr("{solved} of {all} questions solved.", counted));
-      }
-      if (shown.length) {
+      const tick = counted.done ? "✓ " : "";
+      const begun = counted.begun ? sentence(counted) : "";
+      const said = [tick && tr("Finished."), begun].filter(Boolean).join(" ");
+      if (said && place === link) {
+        const solved = begun && `${counted.solved}/${counted.all}`;
         link.append(
-          make(`<span class="reading-mark"><span aria-hidden="true">${shown.join(" ")}</span><span
-            class="visually-hidden">. ${said.join(" ")}</span></span>`)
+          make(`<span class="reading-mark"><span aria-hidden="true">${tick}${solved}</span><span
+            class="visually-hidden">. ${said}</span></span>`)
         );
-      }
-    }
-  }
-
-  /** On the front page: a line in each chapter's card. */
-  function showInCards() {
-    for (const link of document.querySelectorAll(".bd-article .sd-card a")) {
-      const chapter = chapterOf(link);
-      if (!chapter) {
-        continue;
-      }
-      const body = link.closest(".sd-card").querySelector(".sd-card-body");
-      body.querySelector(".reading-card")?.remove();
-      const counted = count(chapter);
-      const parts = [
-        ...(counted.done ? ["✓", tr("Finished.")] : []),
-        ...(counted.begun ? [sentence(counted)] : []),
-      ];
-      if (parts.length) {
-        body.append(make(`<p class="reading-card">${parts.join(" ")}</p>`));
+      } else if (said) {
+        place.append(make(`<p class="reading-card">${tick}${said}</p>`));
       }
     }
   }
@@ -270,9 +209,7 @@
   function showInPanel() {
     if (pages.page) {
       const counted = count(pages.page);
-      line.textContent = counted.tried
-        ? tr("Quiz: {solved} of {all} questions solved, {tried} more tried.", counted)
-        : tr("Quiz: {solved} of {all} questions solved.", counted);
+      line.textContent = tr("Quiz: {sentence}", { sentence: sentence(counted) });
       line.hidden = counted.all === 0;
       box.checked = counted.done;
     } else {
@@ -288,10 +225,7 @@
   }
 
   function show() {
-    showInSideBar();
-    if (pages.front) {
-      showInCards();
-    }
+    showAtLinks();
     showSolvedBefore();
     showInPanel();
   }
@@ -315,12 +249,22 @@
   /** Show a definition while its link, or the definition itself, has the pointer or the focus. */
   function setUpDefinitions() {
     const PAUSE = 250; // milliseconds: time to move the pointer over, and to pass by without one
-    let shown = null; // {link, tip}
+    let shown; // the link whose definition is shown, or was last
     let timer;
+    const tipOf = (link) => document.getElementById(link.getAttribute("aria-describedby"));
 
-    function place({ link, tip }) {
-      // Relative to the definition's own container, so that it scrolls with the text.
-      const frame = tip.offsetParent.getBoundingClientRect();
+    function later(action) {
+      clearTimeout(timer);
+      timer = setTimeout(action, PAUSE);
+    }
+
+    // A popover lies above everything, scrolls with the text, and is alone: opening one closes the
+    // other. The browser closes it by Escape.
+    function open(link) {
+      clearTimeout(timer);
+      shown = link;
+      const tip = tipOf(link);
+      tip.showPopover();
       const text = link.getClientRects()[0]; // a link may run over two lines
       const edge = 8;
       const width = document.documentElement.clientWidth;
@@ -328,69 +272,35 @@
       const below = text.bottom + tip.offsetHeight + edge <= innerHeight;
       const above = text.top - tip.offsetHeight >= edge;
       const top = below || !above ? text.bottom : text.top - tip.offsetHeight;
-      tip.style.left = `${left - frame.left}px`;
-      tip.style.top = `${top - frame.top}px`;
+      tip.style.left = `${left + scrollX}px`;
+      tip.style.top = `${top + scrollY}px`;
     }
 
-    function hide() {
-      clearTimeout(timer);
-      if (shown) {
-        shown.tip.hidden = true;
-        shown = null;
-      }
-    }
-
-    function open(link, tip) {
-      clearTimeout(timer);
-      if (shown?.link !== link) {
-        hide();
-        shown = { link, tip };
-        tip.hidden = false;
-        place(shown);
-      }
-    }
-
-    function later(action) {
-      clearTimeout(timer);
-      timer = setTimeout(action, PAUSE);
-    }
-
-    function leave() {
-      later(() => document.activeElement !== shown?.link && hide());
-    }
+    const hide = () => shown && tipOf(shown).hidePopover();
+    const leave = () => later(() => document.activeElement !== shown && hide());
 
     for (const link of document.querySelectorAll(".bd-article a.internal[href*='#']")) {
-      const id = decodeURIComponent(link.hash.slice(1));
-      const page = link.href.split("#")[0];
-      const tip = document.getElementById(`definition-${id}`);
-      if (!tip || page !== new URL("glossary.html", root).href) {
+      const tip = document.getElementById(`definition-${decodeURIComponent(link.hash.slice(1))}`);
+      if (!tip || link.href.split("#")[0] !== new URL("glossary.html", root).href) {
         continue;
       }
       link.setAttribute("aria-describedby", tip.id);
       // On a touch screen a tap follows the link, as ever.
       link.addEventListener("pointerenter", ({ pointerType }) => {
         if (pointerType !== "touch") {
-          later(() => open(link, tip));
+          later(() => open(link));
         }
       });
-      link.addEventListener("focus", () => {
-        if (link.matches(":focus-visible")) {
-          open(link, tip);
-        }
-      });
+      link.addEventListener("focus", () => link.matches(":focus-visible") && open(link));
       link.addEventListener("blur", () => later(hide));
       link.addEventListener("pointerleave", leave);
     }
     for (const tip of document.querySelectorAll(".reading-tip")) {
+      Object.assign(tip, { hidden: false, popover: "auto" });
       tip.addEventListener("pointerenter", () => clearTimeout(timer));
       tip.addEventListener("pointerleave", leave);
     }
-    document.addEventListener("keydown", ({ key }) => {
-      if (key === "Escape") {
-        hide();
-      }
-    });
-    addEventListener("resize", () => shown && place(shown));
+    addEventListener("resize", () => shown && tipOf(shown).matches(":popover-open") && open(shown));
   }
 
   // --- the theme's small buttons and links ------------------------------------------------------

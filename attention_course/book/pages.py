@@ -274,6 +274,12 @@ def _translate_captions(app: Sphinx, document: nodes.document) -> None:
         contents["caption"] = contents.get("caption") and tr(contents["caption"])
 
 
+def _leave_out_remedies(app: Sphinx, document: nodes.document) -> None:
+    """Leave out what outputs say in a notebook without trust: a search would find it everywhere."""
+    for raw in document.findall(nodes.raw):
+        raw[:] = [nodes.Text(re.sub(r'<span class="ac-remedy">.*?</span>', "", raw.astext()))]
+
+
 def _visit_hidden_cell(self: SphinxTranslator, node: nodes.Element) -> None:
     """Write the line that opens a hidden cell.
 
@@ -329,6 +335,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", _complete)
     app.connect("env-updated", _changed)
     app.connect("doctree-read", _translate_captions, priority=900)  # when all of them are there
+    app.connect("doctree-read", _leave_out_remedies)
     # Before the themes, which try their templates.
     app.connect("html-page-context", lambda *args: args[3].update(tr=tr), priority=100)
     # After the others, which write into the same parts of a page.

@@ -49,21 +49,13 @@ def lines(
     Raises:
         PlotError: when lengths differ, a label is unknown or ``alt`` does not describe the figure.
     """
-    style.require_description(alt)
     x = np.asarray(x)
     if unknown := set(bands or {}) - set(series):
         names = ", ".join(sorted(unknown))
         raise style.PlotError("bands names {names}, which is no line of the figure.", names=names)
     fig, ax = style.figure(height=height)
     for index, (label, values) in enumerate(series.items()):
-        values = np.asarray(values, dtype=float)
-        if values.shape != x.shape:
-            raise style.PlotError(
-                "Line {label} has shape {shape}, but x has shape {wanted}.",
-                label=repr(label),
-                shape=values.shape,
-                wanted=x.shape,
-            )
+        values = style.numbers(values, len(x), label)
         look = style.line_style(index)
         if x.size > MARKED_POINTS:
             look["markevery"] = max(1, x.size // 10)
@@ -117,20 +109,13 @@ def bars(
     Raises:
         PlotError: when lengths differ or ``alt`` does not describe the figure.
     """
-    style.require_description(alt)
     groups = dict(values) if isinstance(values, Mapping) else {"": values}
     spreads = dict(errors) if isinstance(errors, Mapping) else {"": errors}
     fig, ax = style.figure(height=height)
     position = np.arange(len(labels))
     thickness = 0.72 / len(groups)
     for index, (label, heights) in enumerate(groups.items()):
-        heights = np.asarray(heights, dtype=float)
-        if heights.shape != position.shape:
-            raise style.PlotError(
-                "There are {count} labels but values of shape {shape}.",
-                count=len(labels),
-                shape=heights.shape,
-            )
+        heights = style.numbers(heights, len(labels), label or ylabel)
         place = position + (index - (len(groups) - 1) / 2) * thickness
         look = {"color": style.line_style(index)["color"], "alpha": 0.85, "edgecolor": "black"}
         look |= {"hatch": style.HATCHES[index % len(style.HATCHES)], "linewidth": 0.6}

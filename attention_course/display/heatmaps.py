@@ -56,7 +56,6 @@ def heatmaps(
     Raises:
         PlotError: when shapes and labels differ or ``alt`` does not describe the figure.
     """
-    style.require_description(alt)
     matrices = [_matrix(matrix) for matrix in matrices]
     if not matrices or len({matrix.shape for matrix in matrices}) != 1:
         raise style.PlotError("Draw matrices of one shape together, and at least one.")
@@ -188,18 +187,16 @@ def _panel_size(
 def _label_cells(
     ax: Axes, queries: Sequence[str] | None, keys: Sequence[str] | None, rows: int, columns: int
 ) -> None:
-    wrong_rows = mark("There are {labels} labels for the queries, but the matrix has {count} rows.")
-    wrong_columns = mark(
-        "There are {labels} labels for the keys, but the matrix has {count} columns."
-    )
     ax.grid(False)
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    for axis, labels, count, wrong in (
-        (ax.yaxis, queries, rows, wrong_rows),
-        (ax.xaxis, keys, columns, wrong_columns),
-    ):
+    rows_and_columns = (
+        (ax.yaxis, tr("queries"), queries, rows),
+        (ax.xaxis, tr("keys"), keys, columns),
+    )
+    for axis, name, labels, count in rows_and_columns:
         if labels is not None and len(labels) != count:
-            raise style.PlotError(wrong, labels=len(labels), count=count)
+            sentence = mark("There are {labels} labels for the {name}; the matrix has {count}.")
+            raise style.PlotError(sentence, labels=len(labels), name=name, count=count)
         # Numbered axes with many cells keep about eight labels.
         step = max(1, count // 8) if labels is None and count > 12 else 1
         places = np.arange(0, count, step)

@@ -6,7 +6,6 @@ that would run a script or load something is refused.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -17,7 +16,9 @@ from attention_course.errors import AssetError
 from attention_course.words import tr
 
 _SVG = "http://www.w3.org/2000/svg"
-_XLINK = "http://www.w3.org/1999/xlink"
+# HTML knows elements of SVG without a prefix, and the attribute xlink:href with it.
+ElementTree.register_namespace("", _SVG)
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 _REFUSED = frozenset(
     {"script", "foreignObject", "iframe", "image", "style", "a", "animate", "set", "handler"}
     # In a page, hits of its search cannot be marked in these.
@@ -70,7 +71,12 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
                 part=part,
             )
         root.remove(element)
-    size = _size(root, label)
+    size = re.fullmatch(r"0 0 ([1-9][\d.]*) [1-9][\d.]*", root.get("viewBox", ""))
+    if not size:
+        wanted = 'viewBox="0 0 WIDTH HEIGHT"'
+        raise AssetError(
+            "{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted
+        )
     for element in root.iter():
         _refuse_what_is_unsafe(element, label)
         _prefix_ids(element, prefix)
@@ -78,65 +84,43 @@ def inline_svg(path: Path, prefix: str) -> tuple[str, str]:
     for attribute in ("width", "height", "style", "aria-labelledby"):
         root.attrib.pop(attribute, None)
     look = "display: block; max-width: 100%; height: auto; margin: 1em auto"
-    root.attrib |= {"role": "img", "aria-label": description, "width": f"{size:g}", "style": look}
-    return _serialise(root), description
+    root.attrib |= {"role": "img", "aria-label": description, "width": size[1], "style": look}
+    return ElementTree.tostring(root, encoding="unicode").strip(), description
 
 
 def _parse(path: Path, label: str) -> ElementTree.Element:
     try:
         text = path.read_text(encoding="utf-8")
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise AssetError(
-                "{file} declares a document type; remove that declaration.", file=label
-            )
+            raise ValueError(tr("it declares a document type"))
         root = ElementTree.fromstring(text)
-        if root.tag == f"{{{_SVG}}}svg":
-            return root
-        problem = tr("it is not an SVG drawing")
-    except OSError as error:
-        problem = error.strerror
-    except UnicodeDecodeError:
-        problem = tr("it is not UTF-8 text")
-    except ElementTree.ParseError as error:
-        problem = str(error)
-    raise AssetError(
-        "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
-        file=label,
-        problem=problem,
-    )
-
-
-def _size(root: ElementTree.Element, label: str) -> float:
-    """Return the width of the drawing in its own units."""
-    with contextlib.suppress(ValueError):
-        _, _, width, height = map(float, root.get("viewBox", "").split())
-        if width > 0 and height > 0:
-            return width
-    wanted = 'viewBox="0 0 WIDTH HEIGHT"'
-    raise AssetError("{file} needs a {wanted} to be scaled to the page.", file=label, wanted=wanted)
+        if root.tag != f"{{{_SVG}}}svg":
+            raise ValueError(tr("it is not an SVG drawing"))
+    except (OSError, ValueError, ElementTree.ParseError) as error:
+        raise AssetError(
+            "{file} cannot be shown ({problem}); bring it back with: git checkout -- {file}",
+            file=label,
+            problem=getattr(error, "strerror", error),
+        ) from error
+    return root
 
 
 def _refuse_what_is_unsafe(element: ElementTree.Element, label: str) -> None:
     tag = _local(element.tag)
-    if tag in _REFUSED:
-        raise AssetError(
-            "{file} holds <{tag}>, which may not stand inside a page; remove it.",
-            file=label,
-            tag=tag,
-        )
+    unsafe = [f"<{tag}>"] if tag in _REFUSED else []
     for name, value in element.attrib.items():
         key = _local(name)
-        if key.startswith("on"):
-            raise AssetError("{file} holds a script ({key}=...); remove it.", file=label, key=key)
         outside = key in ("href", "src") and not value.startswith("#")
         loads = "url(" in _LOCAL_URL.sub("", value) or "@import" in value
-        if outside or loads:
-            raise AssetError(
-                "{file} points to something outside itself ({key}={value}); remove it.",
-                file=label,
-                key=key,
-                value=repr(value[:60]),
-            )
+        if key.startswith("on") or outside or loads:
+            unsafe.append(f"{key}={value[:60]!r}")
+    if unsafe:
+        raise AssetError(
+            "{file} holds {what}, which may not stand inside a page: it could run a script, or "
+            "point to something outside of the drawing. Remove it.",
+            file=label,
+            what=unsafe[0],
+        )
 
 
 def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
@@ -149,17 +133,6 @@ def _prefix_ids(element: ElementTree.Element, prefix: str) -> None:
         else:
             value = _LOCAL_URL.sub(rf"url(#{prefix}-\1)", value)
         element.set(name, value)
-
-
-def _serialise(root: ElementTree.Element) -> str:
-    """Return the drawing as HTML expects it: SVG elements without a name space prefix."""
-    for element in root.iter():
-        element.tag = _local(element.tag)
-        element.attrib = {
-            f"xlink:{_local(name)}" if name.startswith(f"{{{_XLINK}}}") else _local(name): value
-            for name, value in element.attrib.items()
-        }
-    return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True).strip()
 
 
 def _local(name: str) -> str:

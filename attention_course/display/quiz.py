@@ -17,14 +17,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from attention_course.assets import fetch
 from attention_course.display import svg
 from attention_course.errors import QuizError
-from attention_course.words import mark, script_words, tr, trn
+from attention_course.words import mark, script_words, tr
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -34,6 +33,9 @@ SCHEMA = _FOLDER / "quiz_schema.json"
 
 # HTML that a question may use; anything else is more likely a "<" that wants to be "&lt;".
 TAGS = frozenset({"b", "br", "code", "em", "i", "pre", "small", "strong", "sub", "sup", "u"})
+# A plain tag, or whatever else a browser would take for the beginning of one: a "<" before these
+# signs, or at the end, where more text may follow.
+_TAG = re.compile(r"<(/?)([a-z]+)>|<[A-Za-z/!?][^\s>]*|<\Z")
 
 _VERDICT = re.compile(r"(not )?(yes|no|right|wrong|true|false|correct|incorrect)[.,:!]", re.I)
 # jupyterquiz makes of "[text](address)" a link, and pastes both parts. Here a text is plain, and an
@@ -78,23 +80,12 @@ def read_quiz(path: Path) -> list[dict[str, Any]]:
     """
     file = f"quizzes/{path.name}"
     try:
-        text = path.read_text(encoding="utf-8")
-        questions = json.loads(text, parse_constant=_no_number)
-    except OSError as error:
+        questions = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (OSError, ValueError) as error:
         raise QuizError(
-            "{file} cannot be read ({reason}).", file=file, reason=error.strerror
-        ) from error
-    except UnicodeDecodeError as error:
-        raise QuizError(
-            "{file} is not UTF-8 text; save it with that encoding.", file=file
-        ) from error
-    except json.JSONDecodeError as error:
-        raise QuizError(
-            "{file} is not valid JSON: {reason} in line {line}, column {column}.",
+            "{file} cannot be read as JSON in UTF-8 ({reason}).",
             file=file,
-            reason=error.msg,
-            line=error.lineno,
-            column=error.colno,
+            reason=getattr(error, "strerror", error),
         ) from error
     if problems := find_problems(questions):
         alone = mark("{file}, {problem}.")
@@ -106,7 +97,7 @@ def read_quiz(path: Path) -> list[dict[str, Any]]:
 
 def _no_number(name: str) -> NoReturn:
     """Refuse what Python reads as a number, and no other reader of JSON does."""
-    raise json.JSONDecodeError(name, "", 0)
+    raise ValueError(name)
 
 
 def show_quiz(name: str) -> None:
@@ -123,12 +114,7 @@ def show_quiz(name: str) -> None:
     """
     questions = load_quiz(name)
     element = svg.numbered("quiz_" + re.sub(r"\W", "_", name), "_")
-    summary = trn(
-        "Quiz {name}: {count} question.",
-        "Quiz {name}: {count} questions.",
-        len(questions),
-        name=name,
-    )
+    summary = tr("Quiz {name}, questions: {count}.", name=name, count=len(questions))
     svg.display(quiz_html(questions, element, name), summary)
 
 
@@ -159,12 +145,8 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
         f"const {name} = {json.dumps(value)};\n".replace("<", "\\u003c")
         for name, value in data.items()
     )
-    note = trn(
-        "Here stands a quiz of {count} question. It needs JavaScript: open this page in the book, "
-        "or run the notebook.",
-        "Here stands a quiz of {count} questions. It needs JavaScript: open this page in the book, "
-        "or run the notebook.",
-        len(questions),
+    note = tr(
+        "Here stands a quiz. It needs JavaScript: open this page in the book, or run the notebook."
     )
     # The function keeps all names out of the page.
     return (
@@ -299,63 +281,18 @@ def html_problem(text: str, key: str = "it") -> str | None:
         return tr("{key} holds [...](...), which becomes a link; put a space in between", key=key)
     if rest != text and "[" in rest:
         return tr("{key} holds a [ beside a link; write &#91; for it", key=key)
-    return _Reader(text, key).problem
-
-
-class _Reader(HTMLParser):
-    """Reads one text; ``problem`` is the first thing in it that is not allowed, or None."""
-
-    def __init__(self, text: str, key: str) -> None:
-        super().__init__(convert_charrefs=False)
-        self._key = key
-        self._open: list[str] = []
-        self._words = self._again = ""
-        self.problem: str | None = None
-        self.feed(text)
-        self.close()
-        # What the parser takes for a word may be the beginning of a tag where more text follows.
-        if begun := re.search(r"<([A-Za-z/!?]\S*|$)", self._words):
-            self._refuse(begun[0])
-        # What it passes over, such as a comment, is missing where all is written again. (References
-        # such as &lt; may lack their last sign.)
-        if self._again.replace(";", "") != text.replace(";", ""):
-            self._refuse("<")
-        if self._open and not self.problem:
-            self.problem = tr("{key} never closes <{tag}>", key=key, tag=self._open[-1])
-
-    def _refuse(self, what: str) -> None:
-        self.problem = self.problem or tr(
-            "{key} holds {what}, which starts no element allowed here; write &lt; for <",
-            key=self._key,
-            what=what,
-        )
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self._words += " "
-        self._again += f"<{tag}>"
+    opened: list[str] = []
+    for found in _TAG.finditer(text):
+        closes, tag = found.groups()
         if tag not in TAGS:
-            self._refuse(f"<{tag}")
-        elif attributes and not self.problem:
-            self.problem = tr(
-                "{key} gives <{tag}> attributes, which are not allowed", key=self._key, tag=tag
+            return tr(
+                "{key} holds {what}, but only a few elements are allowed, without attributes; "
+                "write &lt; for <",
+                key=key,
+                what=found[0].rstrip(">"),
             )
-        elif tag != "br":
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._words += " "
-        self._again += f"</{tag}>"
-        if tag not in TAGS:
-            self._refuse(f"</{tag}")
-        elif (not self._open or self._open.pop() != tag) and not self.problem:
-            self.problem = tr("{key} closes <{tag}> where it is not open", key=self._key, tag=tag)
-
-    def handle_data(self, data: str) -> None:
-        self._words += data
-        self._again += data
-
-    def handle_entityref(self, name: str) -> None:
-        self.handle_data(f"&{name}")
-
-    def handle_charref(self, name: str) -> None:
-        self.handle_data(f"&#{name}")
+        if closes and (not opened or opened.pop() != tag):
+            return tr("{key} closes <{tag}> where it is not open", key=key, tag=tag)
+        if not closes and tag != "br":
+            opened.append(tag)
+    return tr("{key} never closes <{tag}>", key=key, tag=opened[-1]) if opened else None

@@ -80,8 +80,10 @@ def drawn(drawing: str, alt: str, kind: str) -> str:
         "The picture itself is left out, because this notebook is not trusted here: run the cell, "
         "or choose “Trust Notebook” from JupyterLab's command palette."
     )
+    # The book leaves the remedy out (book/pages.py).
     return (
-        f'{_STYLE}<p class="ac-untrusted nohighlight">{html.escape(alt, quote=False)} {remedy}</p>'
+        f'{_STYLE}<p class="ac-untrusted nohighlight">{html.escape(alt, quote=False)} '
+        f'<span class="ac-remedy">{remedy}</span></p>'
         f'<div class="{kind} ac-drawn" hidden="hidden">{drawing}</div>'
     )
 

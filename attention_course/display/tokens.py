@@ -32,13 +32,7 @@ def token_weights(tokens: Sequence[str], weights: Any, caption: str) -> None:
         PlotError: when the numbers of tokens and weights differ or the caption says nothing.
     """
     caption = style.require_description(caption, "caption")
-    weights = np.asarray(weights, dtype=float)
-    if weights.shape != (len(tokens),):
-        raise style.PlotError(
-            "There are {count} tokens but weights of shape {shape}.",
-            count=len(tokens),
-            shape=weights.shape,
-        )
+    weights = style.numbers(weights, len(tokens), tr("weights"))
     limit = style.largest(weights)
     numbers = len(tokens) <= NUMBERED_TOKENS
     words = "".join(

@@ -36,7 +36,7 @@ class FigureError(CourseError):
     """An interactive figure does not exist or was given something it cannot show."""
 
 
-def show(name: str, data: Mapping[str, Any], picture: Figure, alt: str, **texts: str) -> None:
+def show(name: str, data: Mapping[str, Any], picture: Figure | str, alt: str, **texts: str) -> None:
     """Show an interactive figure under the cell; arguments and errors are those of ``markup``.
 
     Args:
@@ -111,19 +111,16 @@ def markup(
 
 
 def _json(name: str, data: Mapping[str, Any]) -> str:
+    """Return data as JSON for a script; arrays become lists, without rounding."""
     try:
-        text = json.dumps(data, allow_nan=False, default=_plain, separators=(",", ":"))
-    except ValueError:
+        text = json.dumps(
+            data, allow_nan=False, default=lambda array: array.tolist(), separators=(",", ":")
+        )
+    except (AttributeError, ValueError) as error:
         raise FigureError(
-            "The data of the interactive figure {name} holds NaN or an infinite number.",
+            "The interactive figure {name} cannot show its data: {reason}.",
             name=repr(name),
+            reason=error,
         ) from None
     # Inside a script element, "<!--" has a meaning.
     return text.replace("<", "\\u003c")
-
-
-def _plain(value: Any) -> Any:
-    """Turn a NumPy array or number into Python's own, without rounding."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise FigureError("An interactive figure cannot show a {type}.", type=type(value).__name__)

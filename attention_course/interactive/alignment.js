@@ -59,41 +59,31 @@ function describePush(words, weights, pushes, context) {
 }
 
 // The states as corners of a triangle, the context inside it.
-function createTriangle(words, states, gradient) {
-  const picture = plot({ height: 230, width: 330 });
-  const [x, y] = [0, 1].map((axis) => {
+function drawTriangle(picture, { words, states, gradient }, { context, weights, masked }) {
+  const [x, y] = [tr("first entry of h"), tr("second entry of h")].map((label, axis) => {
     const values = states.map((h) => h[axis]);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const room = 0.22 * (high - low);
-    return { from: low - room, to: high + room, ticks: [...new Set(values)] };
+    return { label, from: low - room, to: high + room, ticks: [...new Set(values)] };
   });
-  x.label = tr("first entry of h");
-  y.label = tr("second entry of h");
-  return {
-    node: picture.node,
-    set(context, weights, masked) {
-      const line = (points, width, colour) => ({ shape: "line", points, width, colour });
-      picture.set({ x, y, series: [
-        { shape: "line", points: [...states, states[0]], colour: "grey", fill: paint("grey"),
-          width: 1.5 },
-        ...states.flatMap((h, j) => [
-          ...(masked[j] ? [] : [line([context, h], gradient ? 1.5 : 1 + 9 * weights[j], "blue")]),
-          ...(gradient ? [line([context, weightedSum([1 - weights[j], weights[j]], [context, h])],
-            6, "orange")] : []),
-        ]),
-        ...states.map((h, j) => {
-          // Written from the edge inwards, so that a longer text has room.
-          const right = h[0] > (x.from + x.to) / 2;
-          return { shape: "points", points: [h], colour: "blue", hollow: masked[j],
-            name: masked[j] ? tr("{word} (masked)", { word: words[j] }) : words[j],
-            dx: right ? 28 : -28, dy: h[1] > (y.from + y.to) / 2 ? -14 : 24,
-            anchor: right ? "end" : "start" };
-        }),
-        { shape: "points", points: [context], colour: "orange", diamond: true, name: "c", dx: 18,
-          dy: context[1] > (y.from + y.to) / 2 ? 20 : -10 },
-      ] });
-    },
-  };
+  const right = (point) => point[0] > (x.from + x.to) / 2;
+  const above = (point) => point[1] > (y.from + y.to) / 2;
+  const line = (points, width, colour) => ({ shape: "line", points, width, colour });
+  const pulls = states.flatMap((h, j) => [
+    ...(masked[j] ? [] : [line([context, h], gradient ? 1.5 : 1 + 9 * weights[j], "blue")]),
+    ...(gradient ? [line([context, weightedSum([1 - weights[j], weights[j]], [context, h])],
+      6, "orange")] : []),
+  ]);
+  picture.set({ x, y, series: [
+    { ...line([...states, states[0]], 1.5, "grey"), fill: paint("grey") },
+    ...pulls,
+    // Words are written from the edge inwards, so that a longer text has room.
+    ...states.map((h, j) => ({ shape: "points", points: [h], colour: "blue", hollow: masked[j],
+      name: masked[j] ? tr("{word} (masked)", { word: words[j] }) : words[j],
+      dx: right(h) ? 28 : -28, dy: above(h) ? -14 : 24, anchor: right(h) ? "end" : "start" })),
+    { shape: "points", points: [context], colour: "orange", diamond: true, name: "c", dx: 18,
+      dy: above(context) ? 20 : -10 },
+  ] });
 }
 
 function build(figure, data) {
@@ -101,11 +91,11 @@ function build(figure, data) {
   const known = presets(data);
   // What a preset puts into the state; the reader's own scores stay as they are.
   const scoresOf = (preset) => Object.fromEntries(
-    (known.find(([name]) => name === preset)?.[1] ?? []).map((score, j) => [`score${j}`, score]));
+    (known[preset]?.[1] ?? []).map((score, j) => [`score${j}`, score]));
 
   figure.add(figure.group(figure.choice("preset", {
     label: tr("Scores"),
-    options: [...known.map(([name]) => [name, name]), [OWN, tr("your own")]],
+    options: [...known.map(([name], place) => [place, name]), [OWN, tr("your own")]],
     change: (state) => Object.assign(state, scoresOf(state.preset)),
   })));
   words.forEach((word, j) => {
@@ -118,14 +108,12 @@ function build(figure, data) {
       ...(gradient ? [] : [figure.checkbox(`mask${j}`, { label: tr("mask {word}", { word }) })])));
   });
   if (!gradient) {
-    figure.add(figure.group(figure.slider("temperature", {
-      label: tr("Temperature τ"), min: 0, max: temperatures.length - 1, step: 1,
-      format: (place) => String(temperatures[place]),
-    })));
+    figure.add(figure.group(
+      figure.slider("temperature", { label: tr("Temperature τ"), values: temperatures })));
   }
 
   const shares = bars({ labels: words, label: tr("Weights"), digits: DIGITS });
-  const triangle = createTriangle(words, states, gradient);
+  const triangle = plot({ height: 230, width: 330 });
   const nodes = { e: indexed("e", "j"), alpha: indexed("α", "j"), h: indexed("h", "j") };
   const heads = gradient
     ? [tr("word j"), tr("score {e}"), tr("weight {alpha}"), "{h}", "{h} − c", "{alpha} ({h} − c)"]
@@ -137,21 +125,19 @@ function build(figure, data) {
   figure.add(figure.sentence, element("div", { class: "ac-pair" }, shares.node, triangle.node),
     steps.node, note(gradient ? rounding : `${tr("The last column adds up to c.")} ${rounding}`));
 
-  const [preset] = known[0];
   const masks = { mask0: false, mask1: false, mask2: false };
-  const temperature = temperatures.indexOf(1);
-  figure.run({ preset, temperature, ...scoresOf(preset), ...masks }, (state) => {
+  figure.run({ preset: 0, temperature: 1, ...scoresOf(0), ...masks }, (state) => {
     const scores = words.map((_, j) => state[`score${j}`]);
     const masked = words.map((_, j) => state[`mask${j}`]);
     const scaled = scores.map((score, j) =>
-      (masked[j] ? -Infinity : score / temperatures[state.temperature]));
+      (masked[j] ? -Infinity : score / state.temperature));
     const weights = softmax(scaled);
     const context = weightedSum(weights, states);
     const sum = fixed(total(weights), DIGITS);
     const ones = words.map(() => 1);
 
     shares.set(weights.map((weight, j) => (masked[j] ? NaN : weight)));
-    triangle.set(context, weights, masked);
+    drawTriangle(triangle, data, { context, weights, masked });
     const row = (word, j, ...cells) => [word, masked[j] ? "−∞" : fixed(scores[j], DIGITS), ...cells];
     if (gradient) {
       const away = states.map((h) => weightedSum([1, -1], [h, context]));

@@ -22,6 +22,7 @@ from attention_course import assets, functional
 from attention_course.datasets.vocabulary import OFFSET, Vocabulary, tokens
 from attention_course.errors import ModelError
 from attention_course.models import cards
+from attention_course.storage import write_text
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -57,18 +58,27 @@ class ReviewModel:
             AssetError: a file is missing.
             ModelError: the model's file is damaged or another network is in it.
         """
-        data = cards.load_card(NAME)["data"]
-        arrays = _arrays(assets.fetch(f"models/{NAME}.keras"))
-        embedding, kernel, bias = (np.asarray(array, np.float32) for array in arrays)
-        if embedding.ndim != 2 or kernel.shape != (embedding.shape[1], 1) or bias.shape != (1,):
+        import h5py
+
+        card = cards.load_card(NAME)
+        name = f"models/{NAME}.keras"  # a zip with an HDF5 file in it
+        try:
+            with zipfile.ZipFile(assets.fetch(name)) as archive:
+                content = io.BytesIO(archive.read("model.weights.h5"))
+            with h5py.File(content) as file:
+                arrays = [np.asarray(file[f"layers/{part}"], np.float32) for part in _ARRAYS]
+            embedding, kernel, bias = arrays
+            if embedding.ndim != 2 or kernel.shape != (embedding.shape[1], 1) or bias.shape != (1,):
+                raise ValueError
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
             raise ModelError(
-                "{file} holds another network than its recipe: train it again with "
-                "python -m attention_course train {model}.",
-                file=f"models/{NAME}.keras",
+                "{file} is damaged or holds another network than its recipe: bring it back with "
+                "git checkout -- {file}, or python -m attention_course train {model}",
+                file=name,
                 model=NAME,
-            )
+            ) from error
         vocabulary = Vocabulary.load(len(embedding))
-        return cls(vocabulary, data["length"], embedding, kernel[:, 0], float(bias[0]))
+        return cls(vocabulary, card["data"]["length"], embedding, kernel[:, 0], float(bias[0]))
 
     def read(self, text: str) -> tuple[float, np.ndarray]:
         """Return the probability that a review is positive, and what each place receives.
@@ -82,23 +92,6 @@ class ReviewModel:
         received = functional.softmax(words @ words.T).mean(axis=0)
         score = received @ words @ self.kernel + self.bias
         return float(1 / (1 + np.exp(-score))), received
-
-
-def _arrays(path: Path) -> list[np.ndarray]:
-    """Return embedding, kernel and bias from a ``.keras`` file: a zip with an HDF5 file in it."""
-    import h5py
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            content = io.BytesIO(archive.read("model.weights.h5"))
-        with h5py.File(content) as file:
-            return [file[f"layers/{name}"][()] for name in _ARRAYS]
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            "{file} is damaged or holds another network; bring it back with: "
-            "git checkout -- {file}",
-            file=f"models/{path.name}",
-        ) from error
 
 
 def pack(model: ReviewModel) -> dict[str, Any]:
@@ -141,8 +134,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     path = Path(app.outdir) / "_static" / SCRIPT
     text = script(ReviewModel.load())
     if not path.is_file() or path.read_text(encoding="ascii") != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="ascii", newline="\n")
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, text)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -5,7 +5,8 @@
 //
 // and uses what kit.js draws, and what is offered here:
 //
-//   figure.slider(key, {label, min, max, step, format, change})  a native range input
+//   figure.slider(key, {label, min, max, step, format, change})  a native range input; with
+//                                  {values} in place of numbers it chooses from a list
 //   figure.choice(key, {label, options: [[value, text], ...], change})  a native select
 //   figure.checkbox(key, {label})
 //   figure.text(key, {label})                                 a native text area
@@ -14,7 +15,7 @@
 //   figure.add(node, ...)          puts nodes (or groups of controls) into the figure, in order
 //   figure.run(initial, render)    starts; render(state) draws and returns one sentence, which is
 //                                  shown and announced to screen readers
-//   figure.sentence                where it is shown: add it, or it follows at the end
+//   figure.sentence                where it is shown
 //
 // Every control belongs to one key of the state. Its change(state), if it has one, adapts other
 // keys when the reader moves it; all controls follow. A Reset button is added by itself. Nothing
@@ -56,14 +57,15 @@ function createFigure() {
   }
 
   const figure = {
-    slider(key, { label, min, max, step, format = String, change }) {
+    slider(key, { label, values, min = 0, max = values?.length - 1, step = 1, format = String,
+      change }) {
       const input = element("input", { type: "range", min, max, step });
       const shown = element("span", { class: "ac-value", "aria-hidden": "true" });
       return control(key, input, () => {
-        input.value = state[key];
+        input.value = values?.indexOf(state[key]) ?? state[key];
         shown.textContent = format(state[key]);
         input.setAttribute("aria-valuetext", shown.textContent);
-      }, () => Number(input.value), change, label, input, shown);
+      }, () => values?.[input.value] ?? Number(input.value), change, label, input, shown);
     },
 
     choice(key, { label, options, change }) {
@@ -107,9 +109,6 @@ function createFigure() {
     run(initial, drawState) {
       render = drawState;
       Object.assign(state, initial);
-      if (!body.contains(sentence)) {
-        body.append(sentence);
-      }
       const reset = figure.button(tr("Reset"), () => Object.assign(state, initial),
         (text) => tr("Reset. {sentence}", { sentence: text }));
       reset.className = "ac-reset";

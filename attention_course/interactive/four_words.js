@@ -57,8 +57,8 @@ function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
       figure.checkbox("scaling", { label: tr("divide by √{d}", { d }) }),
       figure.checkbox("causal", { label: tr("causal mask") }),
     ),
-    figure.group(figure.slider("place", { label: tr("Temperature"), min: 0,
-      max: temperatures.length - 1, step: 1, format: (place) => String(temperatures[place]) })),
+    figure.group(
+      figure.slider("temperature", { label: tr("Temperature"), values: temperatures })),
   );
   const question = note();
   const steps = table({
@@ -74,16 +74,15 @@ function build(figure, { tokens, words, W_Q, W_K, W_V, temperatures }) {
       "up to the output. Numbers are rounded, so the last digits of a column may not add up " +
       "exactly.")), shares.node, matrix.node);
 
-  figure.run({ query: 0, scaling: true, causal: false, place: temperatures.indexOf(1) },
-    ({ query: i, scaling, causal, place }) => {
-      const settings = { scaling, causal, temperature: temperatures[place] };
+  figure.run({ query: 0, scaling: true, causal: false, temperature: 1 },
+    ({ query: i, ...settings }) => {
       const { masked, powers, weights, output } = attend(i, settings);
       const shown = (found) => found.weights.map((weight, j) =>
         (found.masked[j] === -Infinity ? NaN : weight));
 
       const values = { query: quoted(tokens[i]), W: indexed("W", "Q"), x: vector(words[i]),
         q: vector(Q[i]), d, root: fixed(Math.sqrt(d), DIGITS), temperature: settings.temperature };
-      question.replaceChildren(phrase(scaling
+      question.replaceChildren(phrase(settings.scaling
         ? tr("The query of {query} is q = x {W} = {x} {W} = {q}. Its scores are divided by √{d} = " +
           "{root}, then by the temperature {temperature}.")
         : tr("The query of {query} is q = x {W} = {x} {W} = {q}. Its scores are divided by 1 (no " +

@@ -1,44 +1,18 @@
 // Chapter 2: the norm of d h_T / d h_t, step by step back, under the reader's hand.
 
-// The largest singular value. Pairs of columns are turned until all stand at right angles to each
-// other (one-sided Jacobi). Turning leaves the singular values alone, and then they are the
-// columns' lengths.
+// The largest singular value. Its square is the largest eigenvalue of A = M Mᵀ, and the trace of
+// A^N is the sum of the N-th powers of them all, of which the largest is all that counts when N is
+// large. So A is squared again and again, and brought to the trace 1 each time.
 function spectralNorm(matrix) {
-  const columns = matrix[0].map((_, column) => matrix.map((row) => row[column]));
-  // Turning leaves the sum of all squares alone too; what is tiny beside it changes no digit.
-  const negligible = 1e-15 * total(columns.map((column) => dot(column, column)));
-  let turned = true;
-  for (let sweep = 0; turned && sweep < 40; sweep += 1) {
-    turned = false;
-    for (let first = 0; first < columns.length; first += 1) {
-      for (let second = first + 1; second < columns.length; second += 1) {
-        const [a, b] = [columns[first], columns[second]];
-        const ab = dot(a, b);
-        if (Math.abs(ab) > negligible) {
-          const slant = (dot(b, b) - dot(a, a)) / (2 * ab);
-          const tangent = (slant < 0 ? -1 : 1) / (Math.abs(slant) + Math.hypot(1, slant));
-          const cosine = 1 / Math.hypot(1, tangent);
-          const sine = cosine * tangent;
-          for (let place = 0; place < a.length; place += 1) {
-            [a[place], b[place]] = [cosine * a[place] - sine * b[place],
-              sine * a[place] + cosine * b[place]];
-          }
-          turned = true;
-        }
-      }
-    }
+  let power = matrix.map((row) => matrix.map((other) => dot(row, other)));
+  let logarithm = 0;
+  for (let share = 1 / 2; share > 1e-9; share /= 2) {
+    const trace = total(power.map((row, place) => row[place]));
+    logarithm += share * Math.log(trace);
+    const scaled = power.map((row) => row.map((value) => value / trace));
+    power = scaled.map((row) => scaled.map((other) => dot(row, other))); // rows are columns
   }
-  return Math.sqrt(Math.max(...columns.map((column) => dot(column, column))));
-}
-
-// The states of h_t = tanh(drive_t + h_(t-1) U), where drive_t = x_t W; without the tanh if asked.
-function statesOf(drive, U, withTanh) {
-  let state = U.map(() => 0);
-  return drive.map((word) => {
-    const sum = weightedSum([1, ...state], [word, ...U]);
-    state = withTanh ? sum.map(Math.tanh) : sum;
-    return state;
-  });
+  return Math.exp(logarithm);
 }
 
 // The norm of J_T J_(T-1) ... J_(t+1) for 0, 1, 2, ... factors, J_t = diag(slopes_t) U^T.
@@ -75,7 +49,7 @@ function build(figure, { matrices, drive, start }) {
       options: matrices.map(({ name }, place) => [place, name]) }),
     figure.slider("radius", { label: tr("Spectral radius of U"), min: 0.5, max: 3, step: 0.05,
       format: (radius) => fixed(radius, 2) }),
-    figure.slider("length", { label: tr("Sequence length T"), min: 2, max: drive.length, step: 1,
+    figure.slider("length", { label: tr("Sequence length T"), min: 2, max: drive.length,
       format: (length) => trn("{count} word", "{count} words", length) }),
     figure.checkbox("tanh", { label: tr("with the tanh") }),
   ));
@@ -93,7 +67,7 @@ function build(figure, { matrices, drive, start }) {
   figure.run(start, (state) => {
     const U = matrices[state.matrix].entries.map((row) => row.map((x) => state.radius * x));
     const normOfU = state.radius * normsAtRadiusOne[state.matrix];
-    const states = statesOf(drive.slice(0, state.length), U, state.tanh);
+    const states = recurrent(drive.slice(0, state.length), U, state.tanh ? Math.tanh : Number);
     const slopes = states.map((h) => h.map((value) => (state.tanh ? 1 - value ** 2 : 1)));
     const norms = normsBack(slopes, U);
     const steps = state.length - 1;

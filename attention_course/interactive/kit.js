@@ -1,7 +1,7 @@
 // What every figure draws and writes with; nothing here knows of its controls (see figure.js).
 //
 //   fixed, magnitude, powerOfTen, plain, vector  numbers as text
-//   softmax, dot, weightedSum, total          arithmetic on lists
+//   softmax, dot, weightedSum, total, recurrent  arithmetic on lists
 //   quoted, listed, phrase, indexed           words
 //   element, drawing, note                    nodes of the page
 //   bars({labels, label, digits})             bars from 0 to 1 with their numbers, .set(values)
@@ -80,6 +80,15 @@ function dot(left, right) {
 // times a matrix is the mixture of the matrix's rows.
 function weightedSum(weights, vectors) {
   return vectors[0].map((_, entry) => dot(weights, vectors.map((row) => row[entry])));
+}
+
+// The states of h_t = f(drive_t + h_(t-1) U), from a state of zeros.
+function recurrent(drive, U, f) {
+  let state = U.map(() => 0);
+  return drive.map((word) => {
+    state = weightedSum([1, ...state], [word, ...U]).map((value) => f(value));
+    return state;
+  });
 }
 
 // --- words ------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ function describe(run, truth, zero, partly) {
 }
 
 function build(figure, data) {
-  const lag = (key, label) => figure.slider(key, { label, min: 1, max: STEPS, step: 1 });
+  const lag = (key, label) => figure.slider(key, { label, min: 1, max: STEPS });
   figure.add(figure.group(
     lag("first", tr("One lag")), lag("second", tr("Other lag")),
     figure.choice("seed", { label: tr("Run"),

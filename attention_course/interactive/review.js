@@ -91,16 +91,13 @@ function createReader(packed) {
   };
 }
 
-// Scripts are allowed where fetch is not: in a page opened from a file.
+// Scripts are allowed where fetch is not: in a page opened from a file. Gives whether it came.
 function loadScript(address) {
-  return new Promise((resolve, reject) => {
-    const script = element("script", { src: address });
-    script.addEventListener("load", () => resolve(window.attentionCourseReviewModel));
-    script.addEventListener("error", () => {
-      script.remove();
-      reject(new Error(MISSING));
-    });
-    document.head.append(script);
+  const script = element("script", { src: address });
+  document.head.append(script);
+  return new Promise((resolve) => {
+    script.addEventListener("load", () => resolve(true));
+    script.addEventListener("error", () => resolve(false));
   });
 }
 
@@ -122,31 +119,28 @@ function piecesOf(text, { places, cut }) {
 // Rows of the table. Equal words have equal weights, because the model has no positions; all
 // unknown words are one word to it.
 function largestWeights(places) {
-  const groups = new Map();
-  for (const { number, word, weight } of places) {
-    const group = groups.get(number) ||
-      { word: number === UNKNOWN ? tr("[unknown]") : word, times: 0, weight };
-    group.times += 1;
-    groups.set(number, group);
-  }
-  return [...groups.values()]
-    .sort((left, right) => right.weight - left.weight)
+  return [...Map.groupBy(places, ({ number }) => number).values()]
+    .sort(([left], [right]) => right.weight - left.weight)
     .slice(0, ROWS_IN_TABLE)
-    .map(({ word, times, weight }) =>
-      [word, String(times), fixed(weight, 4), fixed(weight * times, 4)]);
+    .map((group) => {
+      const [{ number, word, weight }] = group;
+      const name = number === UNKNOWN ? tr("[unknown]") : word;
+      return [name, String(group.length), fixed(weight, 4), fixed(weight * group.length, 4)];
+    });
 }
 
-function sentencesFor({ probability, places, cut }) {
+function verdictOf({ probability }) {
+  return probability > 0.5 ? tr("positive") : tr("negative");
+}
+
+function sentencesFor(reading) {
+  const { probability, places, cut } = reading;
   const words = places.filter(({ number }) => number !== START);
   const unknown = words.filter(({ number }) => number === UNKNOWN).length;
   const [[word, , weight]] = largestWeights(places);
-  const shown = { probability: fixed(probability, 3) };
   return [
-    probability > 0.5
-      ? tr("The model says positive: the probability that this review is positive is " +
-        "{probability}.", shown)
-      : tr("The model says negative: the probability that this review is positive is " +
-        "{probability}.", shown),
+    tr("The model says {verdict}: the probability that this review is positive is {probability}.",
+      { verdict: verdictOf(reading), probability: fixed(probability, 3) }),
     cut ? tr("It reads the last {count} words and not the first {cut}.",
       { count: words.length, cut })
       : trn("It reads {count} word.", "It reads {count} words.", words.length),
@@ -163,9 +157,9 @@ function build(figure, data) {
   const input = figure.text("text", { label: tr("Your review") });
   const examples = data.examples.map((text) =>
     figure.button(quoted(text), (state) => Object.assign(state, { text })));
-  const loading = element("button", { type: "button" }, data.model
+  const loading = figure.button(data.model
     ? tr("Start the model")
-    : tr("Load the model ({size} MB)", { size: (data.bytes / BYTES_IN_MB).toFixed(1) }));
+    : tr("Load the model ({size} MB)", { size: (data.bytes / BYTES_IN_MB).toFixed(1) }), load);
   const verdict = element("p", {});
   const bar = bars({ labels: [tr("positive")], label: tr("Probability") });
   const skipped = element("details", {}, element("summary", {}),
@@ -181,31 +175,13 @@ function build(figure, data) {
     skipped, shaded.node, largest.node);
   let reader = null;
   let notice = tr("The model is not loaded yet.");
-  let frame = 0;
-
-  // Hundreds of words are drawn at most once a frame; the answer itself never waits.
-  function draw(text, reading) {
-    cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(() => {
-      const unread = reading.cut ? text.slice(0, reading.places[0].start) : "";
-      skipped.hidden = !reading.cut;
-      skipped.firstChild.textContent = trn("Not read: the first {count} word",
-        "Not read: the first {count} words", reading.cut);
-      if (skipped.lastChild.textContent !== unread) {
-        skipped.lastChild.textContent = unread;
-      }
-      shaded.set(piecesOf(text, reading));
-      largest.set(largestWeights(reading.places));
-    });
-  }
 
   async function load() {
     notice = tr("The model is loading.");
-    figure.refresh();
+    const there = data.model || await loadScript(`${root}_static/${data.script}`);
+    notice = there ? DAMAGED : MISSING;
     try {
-      const packed = data.model || await loadScript(`${root}_static/${data.script}`);
-      notice = DAMAGED;
-      const loaded = createReader(packed);
+      const loaded = createReader(data.model ?? window.attentionCourseReviewModel);
       const answer = loaded.read(data.proof.text).probability;
       if (Math.abs(answer - data.proof.probability) < 1e-4) {
         reader = loaded;
@@ -214,13 +190,12 @@ function build(figure, data) {
         }
         loading.remove();
       }
-    } catch (problem) {
-      notice = problem.message === MISSING ? MISSING : DAMAGED;
+    } catch {
+      // The notice says it.
     }
     figure.refresh();
   }
 
-  loading.addEventListener("click", load);
   // The sentence stands between the box and the examples: beside each in a small window, and below
   // the box, which must not move while the reader types.
   const group = { class: "ac-controls", role: "group", "aria-label": tr("Examples") };
@@ -229,15 +204,18 @@ function build(figure, data) {
     const reading = reader ? reader.read(text) : { problem: notice };
     result.hidden = reading.problem !== null;
     if (reading.problem) {
-      cancelAnimationFrame(frame);
       return reading.problem;
     }
     result.dataset.probability = reading.probability;
-    const name = reading.probability > 0.5 ? tr("positive") : tr("negative");
-    verdict.replaceChildren(
-      phrase(tr("Verdict: {verdict}"), { verdict: element("strong", {}, name) }));
+    verdict.replaceChildren(phrase(tr("Verdict: {verdict}"),
+      { verdict: element("strong", {}, verdictOf(reading)) }));
     bar.set([reading.probability]);
-    draw(text, reading);
+    skipped.hidden = !reading.cut;
+    skipped.firstChild.textContent = trn("Not read: the first {count} word",
+      "Not read: the first {count} words", reading.cut);
+    skipped.lastChild.textContent = reading.cut ? text.slice(0, reading.places[0].start) : "";
+    shaded.set(piecesOf(text, reading));
+    largest.set(largestWeights(reading.places));
     return sentencesFor(reading).join(" ");
   });
 }

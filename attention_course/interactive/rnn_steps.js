@@ -1,18 +1,5 @@
 // Chapter 1: the recurrent layer h = tanh(x W + h U + b) on a sentence, one step at a time.
 
-// All steps of the layer from a state of zeros: the three terms of each, their sum, the new state.
-function readSentence(vectors, W, U, b) {
-  let state = b.map(() => 0);
-  return vectors.map((x) => {
-    const old = state;
-    const fromWord = weightedSum(x, W);
-    const fromMemory = weightedSum(old, U);
-    const sum = weightedSum([1, 1, 1], [fromWord, fromMemory, b]);
-    state = sum.map(Math.tanh);
-    return { x, old, fromWord, fromMemory, sum, state };
-  });
-}
-
 // "0.9697 · 0.5 + (−0.0896) · 1": how one neuron's part of a row vector times a matrix comes about.
 // Spaces that do not break keep a product on one line.
 function written(row, digits, matrix, neuron) {
@@ -24,73 +11,43 @@ function written(row, digits, matrix, neuron) {
   }).join(" + ");
 }
 
-// The unrolled chain: a box for each step, its word below, its state above.
-function createChain(count) {
-  const svg = drawing("svg", { class: "ac-plotted", height: 268, fill: "currentColor",
-    "aria-hidden": "true", style: `width: 100%; max-width: ${110 * (count + 0.6)}px` });
-  const pitch = 100 / (count + 0.6);
-  const box = count > 4 ? 19 : 27; // half a box, in pixels
-
-  function arrow(x1, y1, x2, y2, turn, now, shift = 0) {
-    const colour = paint(now ? "blue" : "text");
-    const tip = drawing("path", { d: "M0 0-9-5-9 5z", fill: colour,
-      transform: `translate(${shift}) rotate(${turn})` });
-    return [
-      drawing("line", { x1, y1, x2, y2, stroke: colour, "stroke-width": now ? 3.5 : 1.3,
-        transform: `translate(${shift})` }),
-      drawing("svg", { x: x2, y: y2, overflow: "visible" }, tip),
-    ];
-  }
-
-  return {
-    node: svg,
-    set(words, steps, current) {
-      svg.replaceChildren(at(0, 0,
-        label("h₀", { x: 0, y: 138, "text-anchor": "start" }),
-        label(tr("zeros"), { x: 0, y: 180, "text-anchor": "start" })),
-      ...steps.map(({ x, state }, place) => {
-        const before = place ? pitch : 1.1 * pitch; // to the box before, or to the beginning
-        const read = place < current;
-        const now = place === current - 1;
-        return at(pitch * (place + 1.1), 0,
-          // From the edge of one box to the edge of the next, however far that is.
-          drawing("svg", { x: `${-before}%`, y: 150, width: `${before}%`, overflow: "visible" },
-            ...arrow(place ? 2 * box : box, 0, "100%", 0, 0, now, -box)),
-          ...arrow(0, 216, 0, 181, -90, now),
-          ...arrow(0, 120, 0, 86, -90, false),
-          drawing("rect", { x: -box, y: 122, width: 2 * box, height: 57, rx: 7,
-            fill: now ? paint("blue") : "none", "fill-opacity": 0.25,
-            stroke: paint(now ? "blue" : "text"), "stroke-width": now ? 3.5 : 1.3,
-            "stroke-dasharray": read ? null : "5 4" }),
-          label("tanh", { y: 155 }),
-          label(`h${"₀₁₂₃₄₅₆₇₈₉"[place + 1]}`, { y: 25 }),
-          ...(read ? state.map((value, neuron) => label(fixed(value, 4), { y: 50 + 20 * neuron }))
-            : [label("?", { y: 61 })]),
-          label(words[place], { y: 236, "font-weight": now ? 700 : 400 }),
-          label(`[${x.join(", ")}]`, { y: 259 }));
-      }));
-    },
-  };
+// The unrolled chain: for each step its box, the word below, the state above; figure.css draws
+// the boxes and arrows. The tables say the same, so a screen reader skips it.
+function drawChain(chain, words, vectors, states, current) {
+  const line = (text, look = null) => element("span", { class: look }, text);
+  const step = (look, ...lines) => element("li", { class: look }, ...lines);
+  chain.replaceChildren(
+    step("ac-begin", line("h₀"), line(tr("zeros"))),
+    ...words.map((word, place) => {
+      const read = place < current;
+      return step(place === current - 1 ? "ac-now" : read ? null : "ac-ahead",
+        line(`h${"₁₂₃₄₅₆₇₈₉"[place]}`),
+        ...(read ? states[place].map((value) => line(fixed(value, 4))) : [line("?")]),
+        line("tanh", "ac-box"), line(word, "ac-read"), line(`[${vectors[place].join(", ")}]`));
+    }));
 }
 
 function build(figure, { words, vectors, W, U, b }) {
   const count = words.length;
   const places = words.map((_, place) => `word${place + 1}`);
   const neurons = b.map((_, neuron) => tr("neuron {neuron}", { neuron }));
-  const unchanged = readSentence(vectors, W, U, b).at(-1).state;
+  // The states after each word of a sentence.
+  const read = (sentence, matrix) =>
+    recurrent(sentence.map((x) => weightedSum([...x, 1], [...W, b])), matrix, Math.tanh);
+  const unchanged = read(vectors, U).at(-1);
   const step = (by) => (state) => {
     state.step = Math.min(Math.max(state.step + by, 1), count);
   };
   const back = figure.button(tr("Back"), step(-1));
   const forward = figure.button(tr("Forward"), step(1));
-  const chain = createChain(count);
+  const chain = element("ol", { class: "ac-chain", "aria-hidden": "true" });
   const named = (caption, first) => table({ caption, columns: [first, ...neurons] });
   const terms = named(tr("This step, term by term"), tr("term"));
   const arithmetic = neurons.map(() => note());
   const states = named(tr("The states so far"), tr("after reading"));
   figure.add(
     figure.group(back, forward, figure.slider("step", { label: tr("Step"), min: 1, max: count,
-      step: 1, format: (step) => tr("{step} of {count}: {word}",
+      format: (step) => tr("{step} of {count}: {word}",
         { step, count, word: quoted(words[figure.state[places[step - 1]]]) }) })),
     figure.group(...places.map((key, place) => figure.choice(key, {
       label: tr("Word {number}", { number: place + 1 }), options: [...words.entries()],
@@ -99,7 +56,7 @@ function build(figure, { words, vectors, W, U, b }) {
     })),
     figure.group(figure.slider("factor", { label: tr("All of U multiplied by"),
       min: 0, max: 1, step: 0.25, format: (factor) => fixed(factor, 2) })),
-    figure.sentence, chain.node, terms.node, ...arithmetic, states.node,
+    figure.sentence, chain, terms.node, ...arithmetic, states.node,
   );
 
   const start = Object.fromEntries(places.map((key, place) => [key, place]));
@@ -107,46 +64,50 @@ function build(figure, { words, vectors, W, U, b }) {
     const chosen = places.map((key) => state[key]);
     const sentence = chosen.map((number) => words[number]);
     const scaled = U.map((row) => row.map((weight) => state.factor * weight));
-    const steps = readSentence(chosen.map((number) => vectors[number]), W, scaled, b);
-    const now = steps[state.step - 1];
+    const inputs = chosen.map((number) => vectors[number]);
+    const zeros = b.map(() => 0);
+    const reached = read(inputs, scaled);
+    const x = inputs[state.step - 1];
+    const [old, now] = [zeros, ...reached].slice(state.step - 1);
+    const [fromWord, fromMemory] = [weightedSum(x, W), weightedSum(old, scaled)];
     const memory = state.factor === 1 ? "U" : `${fixed(state.factor, 2)} U`;
     const row = (name, values) => [name, ...values.map((value) => fixed(value, 4))];
 
     // Not `disabled`: a button that loses its focus sends a keyboard back to the top.
     back.setAttribute("aria-disabled", state.step === 1);
     forward.setAttribute("aria-disabled", state.step === count);
-    chain.set(sentence, steps, state.step);
+    drawChain(chain, sentence, inputs, reached, state.step);
     terms.set([
-      row(tr("word, x W"), now.fromWord),
-      row(tr("memory, h {matrix}", { matrix: memory }), now.fromMemory),
+      row(tr("word, x W"), fromWord),
+      row(tr("memory, h {matrix}", { matrix: memory }), fromMemory),
       row(tr("bias, b"), b),
-      row(tr("sum"), now.sum),
-      row(tr("tanh: new h"), now.state),
+      row(tr("sum"), weightedSum([1, 1, 1], [fromWord, fromMemory, b])),
+      row(tr("tanh: new h"), now),
     ], 4);
     arithmetic.forEach((line, neuron) => {
       line.textContent = tr("Into neuron {neuron}: x W is {word}; h {matrix} is {memory}.",
-        { neuron, word: written(now.x, 0, W, neuron), matrix: memory,
-          memory: written(now.old, 4, scaled, neuron) });
+        { neuron, word: written(x, 0, W, neuron), matrix: memory,
+          memory: written(old, 4, scaled, neuron) });
     });
     states.set([
-      row(tr("nothing"), b.map(() => 0)),
-      ...steps.map((read, place) => {
+      row(tr("nothing"), zeros),
+      ...reached.map((values, place) => {
         const name = `${place + 1}. ${quoted(sentence[place])}`;
-        return place < state.step ? row(name, read.state) : [name, ...b.map(() => tr("not yet"))];
+        return place < state.step ? row(name, values) : [name, ...b.map(() => tr("not yet"))];
       }),
       row(tr("unchanged"), unchanged),
     ], state.step);
 
     const said = [tr("Step {step} of {count}: the layer reads {word}, x = {x}, and its state goes " +
       "from {old} to {state}.", { step: state.step, count, word: quoted(sentence[state.step - 1]),
-      x: vector(now.x), old: vector(now.old, 4), state: vector(now.state, 4) })];
+      x: vector(x), old: vector(old, 4), state: vector(now, 4) })];
     const sameU = state.factor === 1;
     const sameWords = chosen.every((number, place) => number === place);
     if (state.step === count && sameU && sameWords) {
       said.push(tr("The words and U are those of the start."));
     } else if (state.step === count) {
       const text = { sentence: quoted(sentence.join(" ")) };
-      const distance = Math.hypot(...weightedSum([1, -1], [now.state, unchanged]));
+      const distance = Math.hypot(...weightedSum([1, -1], [now, unchanged]));
       said.push(
         sameWords ? tr("The words are unchanged: {sentence}.", text)
           : tr("The sentence is now {sentence}.", text),

@@ -12,7 +12,7 @@ from attention_course.display import plots
 from attention_course.functional import gradients
 from attention_course.words import tr
 
-SUBSCRIPTS = "₀₁₂₃₄₅₆"
+SUBSCRIPTS = "₁₂₃₄₅₆"
 
 
 def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -> None:
@@ -70,21 +70,20 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
 
 def _draw(ax: Any, words: Sequence[str], vectors: np.ndarray, first: np.ndarray) -> None:
     """The chain at its first step: boxes, words below, states above."""
-    blue = plots.COLOURS["blue"]
-    arrow = {"arrowstyle": "-|>", "facecolor": "black", "shrinkA": 0, "shrinkB": 0}
-    arrows = (((-0.7, 0), (-0.34, 0)), ((0, -0.9), (0, -0.42)), ((0, 0.42), (0, 0.85)))
-    for place, (word, vector) in enumerate(zip(words, vectors, strict=True)):
+    middle = {"ha": "center", "va": "center"}
+    for place, (word, vector) in enumerate(zip(words, vectors.astype(int).tolist(), strict=True)):
         now = place == 0
-        outline = {"edgecolor": blue if now else "black", "linewidth": 2.5 if now else 1}
-        box = {"boxstyle": "round,pad=0.6", "facecolor": "none", **outline}
-        ax.text(place, 0, "tanh", ha="center", va="center", bbox=box)
-        for start, end in arrows:
-            ax.annotate("", np.add((place, 0), end), np.add((place, 0), start), arrowprops=arrow)
-        weight = "bold" if now else "normal"
-        ax.text(place, -1.2, word, ha="center", va="center", weight=weight)
-        ax.text(place, -1.6, str(vector.astype(int).tolist()), ha="center", va="center")
+        look = {
+            "edgecolor": plots.COLOURS["blue"] if now else "black",
+            "linewidth": 2 if now else 1,
+        }
+        box = {"boxstyle": "round,pad=0.6", "facecolor": "none", **look}
         state = f"{first[0]:.4f}\n{first[1]:.4f}" if now else "?"
-        ax.text(place, 0.95, f"h{SUBSCRIPTS[place + 1]}\n{state}", ha="center", va="bottom")
+        ax.text(place - 0.52, 0, "⟶", **middle)
+        ax.text(place, 0, "tanh", bbox=box, **middle)
+        ax.text(place, 0.5, f"h{SUBSCRIPTS[place]}\n{state}\n↑", ha="center", va="bottom")
+        weight = "bold" if now else "normal"
+        ax.text(place, -0.5, f"↑\n{word}\n{vector}", ha="center", va="top", weight=weight)
     ax.text(-0.8, 0, "h₀\n" + tr("zeros"), ha="right", va="center")
-    ax.set(xlim=(-1.3, len(words) - 0.4), ylim=(-1.9, 2.1))
+    ax.set(xlim=(-1.3, len(words) - 0.4), ylim=(-1.6, 1.8))
     ax.set_axis_off()

@@ -87,6 +87,8 @@ def phone(page: Page, scheme: str = "light") -> None:
     """Show a page as a phone does."""
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 640})
+    # What does not fit is noticed with the next frame.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
 
 def wait_until_said(page: Page, element: str) -> None:
@@ -107,8 +109,9 @@ def differences(shown: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 _CROWDED = """(id) => {
   const figure = document.getElementById(id);
   const room = figure.getBoundingClientRect();
-  return [...figure.querySelectorAll("svg.ac-plotted")].flatMap((svg) => {
-    const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent);
+  return [...figure.querySelectorAll("svg.ac-plotted, .ac-chain")].flatMap((drawn) => {
+    const texts = [...drawn.querySelectorAll("text, span:not(:has(span))")]
+      .filter((text) => text.textContent);
     const boxes = texts.map((text) => text.getBoundingClientRect());
     return texts.filter((_, one) => boxes[one].left < room.left || boxes[one].right > room.right
       || boxes.slice(one + 1).some((other) =>

@@ -28,7 +28,7 @@ function build(figure, data) {
       figure.choice("row", { label: "Query", options: data.words.map((word, i) => [i, word]) }),
       figure.button("Double", (state) => { state.heat *= 2; }),
       figure.text("typed", { label: "Text" })),
-    shares.node, scores.node);
+    shares.node, scores.node, figure.sentence);
   figure.run({ heat: 1, hide: false, row: 0, typed: "" }, (state) => {
     const found = data.scores.map((score) => score / state.heat);
     if (state.hide) found[3] = -Infinity;
@@ -43,7 +43,7 @@ DRAWN = """
 function build(figure, data) {
   const part = { plot, heatmap, shadedText }[data.part](data.options);
   window.draw = (content, ...more) => part.set(content, ...more);
-  figure.add(part.node);
+  figure.add(part.node, figure.sentence);
   figure.run({}, () => "Drawn.");
 }
 """

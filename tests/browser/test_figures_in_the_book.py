@@ -22,7 +22,7 @@ WIDEST = {
     "fig-gradient-norm": {"matrix": 2, "radius": 3, "length": 61, "tanh": True},
     "fig-alignment": {"preset": 1, "mask0": True, "mask1": True, "mask2": True},
     "fig-alignment-2": {"preset": 3},
-    "fig-four-words": {"query": 1, "causal": True, "place": 9},
+    "fig-four-words": {"query": 1, "causal": True, "temperature": 9},
     "fig-lags": {"first": 19, "second": 20, "kind": 1},
 }
 

@@ -26,7 +26,7 @@ CHAPTER = "04_qkv_from_scratch"
 FIGURE = "fig-four-words"
 TOKENS = ["not", "a", "bad", "film"]
 WORDS = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
-START = {"query": 0, "scaling": True, "causal": False, "place": TEMPERATURES.index(1)}
+START = {"query": 0, "scaling": True, "causal": False, "temperature": TEMPERATURES.index(1)}
 EVERY_STATE = [
     dict(zip(START, state, strict=True))
     for state in itertools.product(range(4), (True, False), (False, True), range(len(TEMPERATURES)))
@@ -48,11 +48,11 @@ def page(opened):
     return afresh(opened)
 
 
-def by_numpy(qkv, scaling, causal, place, **_):
+def by_numpy(qkv, scaling, causal, temperature, **_):
     """Scaled scores with -inf where the mask forbids, weights and outputs of all queries."""
     query, key, value = qkv
     mask = functional.causal_mask(4) if causal else np.ones((4, 4), dtype=bool)
-    temperature = TEMPERATURES[place]
+    temperature = TEMPERATURES[temperature]
     output, weights = functional.scaled_dot_product_attention(
         query / temperature, key, value, mask, scale=scaling
     )
@@ -130,7 +130,7 @@ MUTANTS = {
         qkv, **{**state, "causal": not state["causal"]}
     ),
     "the next temperature": lambda qkv, **state: by_numpy(
-        qkv, **{**state, "place": (state["place"] + 1) % len(TEMPERATURES)}
+        qkv, **{**state, "temperature": (state["temperature"] + 1) % len(TEMPERATURES)}
     ),
     "an output that is a little off": lambda qkv, **state: (
         *by_numpy(qkv, **state)[:2],
@@ -165,8 +165,8 @@ def test_what_changes_is_said_in_words(page):
     usual = "With the division by √3 and at temperature 1, the weight of"
     assert say(scaling=False).endswith(f"{usual} “bad” is 0.7491; here it is 0.8803.")
     hot = TEMPERATURES.index(8)
-    assert re.search(f"{usual} “bad” is 0.7491; here it is 0\\.[0-6]...[.]$", say(place=hot))
-    assert say(causal=True, place=hot).endswith(f"{usual} “not” is 1.0000 as well.")
+    assert re.search(f"{usual} “bad” is 0.7491; here it is 0\\.[0-6]...[.]$", say(temperature=hot))
+    assert say(causal=True, temperature=hot).endswith(f"{usual} “not” is 1.0000 as well.")
     assert usual not in say()
 
 
@@ -176,7 +176,7 @@ def test_the_query_and_the_divisor_are_named(page):
         "The query of “film” is q = x WQ = (0, 0, 1) WQ = (2, 1, 2). "
         "Its scores are divided by √3 = 1.7321, then by the temperature 1."
     )
-    [shown] = operate(page, FIGURE, [{"scaling": False, "place": TEMPERATURES.index(0.1)}])
+    [shown] = operate(page, FIGURE, [{"scaling": False, "temperature": TEMPERATURES.index(0.1)}])
     assert "divided by 1 (no scaling), then by the temperature 0.1." in shown["notes"][0]
 
 
@@ -210,16 +210,16 @@ def test_by_keyboard_alone(page, qkv):
     state["causal"] = True
     check()
     page.keyboard.press("Tab")
-    for place in range(START["place"] + 1, len(TEMPERATURES)):
+    for place in range(START["temperature"] + 1, len(TEMPERATURES)):
         page.keyboard.press("ArrowRight")
-        state["place"] = place
+        state["temperature"] = place
         check()
         assert page.locator("input[type=range]").get_attribute("aria-valuetext") == str(
             TEMPERATURES[place]
         )
     wait_until_said(page, FIGURE)
     heard = checks.announced(page, lambda: page.keyboard.press("Home"), wait=700)
-    state["place"] = 0
+    state["temperature"] = 0
     assert heard == [check()]
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Reset"

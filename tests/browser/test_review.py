@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import random
 import re
 import sys
@@ -609,6 +610,7 @@ def test_in_jupyterlab_and_on_colab(page):
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         assert checks.axe_problems(page, colours_only=scheme == "dark") == []
+    assert checks.unnamed_controls(page) == []
 
 
 def test_a_stored_output_outside_the_book_says_what_to_do(open_alone):
@@ -669,11 +671,11 @@ def test_in_the_book(open_page, site):
     assert len(places) == 1
     write(page, review.EXAMPLES[3])
     assert box(said)["y"] + box(said)["height"] - box(instruction)["y"] < 640
+    checks.open_everything(page)
     for scheme, _ in checks.in_two_looks(page):
-        for words in (review.EXAMPLES[3], "", LONG, "unbroken" * 100 + " film"):
+        for words in ("", "unbroken" * 100 + " film", LONG, review.EXAMPLES[3]):
             write(page, words)
-            checks.open_everything(page)
-            assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
             assert checks.overflow(page) == []
-    assert checks.unnamed_controls(page) == []
+            if words == review.EXAMPLES[3] or "ATTENTION_COURSE_THOROUGH" in os.environ:
+                assert checks.axe_problems(page, f"#{FIGURE}", colours_only=scheme == "dark") == []
     assert checks.still_figures(page) == []

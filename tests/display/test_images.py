@@ -155,7 +155,7 @@ REFUSED = {
     "empty": ("", "cannot be shown (no element"),
     "not SVG": ("<html><title>x</title></html>", "not an SVG"),
     "SVG without its name space": (GOOD.replace(' xmlns="http://www.w3.org/2000/svg"', ""), "SVG"),
-    "not UTF-8": (GOOD.encode("utf-16"), "UTF-8"),
+    "not UTF-8": (GOOD.encode("utf-16"), "'utf-8' codec"),
     "document type": ('<!DOCTYPE svg [<!ENTITY a "b">]>' + GOOD[38:], "document type"),
     "script": (GOOD.replace(BODY, "<script>alert(1)</script><defs>"), "<script>"),
     "handler": (GOOD.replace(BODY, '<g onclick="x()"/><defs>'), "onclick"),
@@ -170,17 +170,17 @@ REFUSED = {
     "link": (GOOD.replace(BODY, '<a href="#tip"><g/></a><defs>'), "<a>"),
     "href outside": (
         GOOD.replace('<use href="#tip"/>', '<use href="other.svg#a"/>'),
-        "outside itself",
+        "href='other.svg#a'",
     ),
     "javascript": (
         GOOD.replace('xlink:href="#tip"', 'xlink:href="javascript:x()"'),
-        "outside itself",
+        "href='javascript:x()'",
     ),
     "paint from elsewhere": (
         GOOD.replace("url(#tip)", "url(https://example.org/a.svg#tip)"),
-        "outside itself",
+        "marker-end='url(https://example.org/",
     ),
-    "style from elsewhere": (GOOD.replace("url('#g')", "url('//example.org/g')"), "outside"),
+    "style from elsewhere": (GOOD.replace("url('#g')", "url('//example.org/g')"), "//example.org"),
 }
 
 

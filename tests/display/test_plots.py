@@ -161,10 +161,10 @@ def test_a_number_is_readable_on_the_strongest_cell(name, page, text):
         (lambda: plots.heatmap(WEIGHTS, TOKENS, [*TOKENS, "!"], "", ALT), "5 labels for the keys"),
         (lambda: plots.heatmaps([], None, None, [], ALT), "at least one"),
         (lambda: plots.heatmaps([WEIGHTS], None, None, [], ALT), "0 titles"),
-        (lambda: plots.lines([1, 2], {"A": [1]}, "x", "y", ALT), "Line 'A'"),
+        (lambda: plots.lines([1, 2], {"A": [1]}, "x", "y", ALT), "“A” needs"),
         (lambda: plots.lines([1], {"A": [1]}, "x", "y", ALT, {"B": ([0], [1])}), "no line"),
-        (lambda: plots.bars(["x"], [1, 2], "x", "y", ALT), "1 labels"),
-        (lambda: plots.token_weights(TOKENS, [1.0], ALT), "4 tokens"),
+        (lambda: plots.bars(["x"], [1, 2], "x", "y", ALT), "each of 1 places"),
+        (lambda: plots.token_weights(TOKENS, [1.0], ALT), "each of 4 places"),
     ],
 )
 def test_data_that_do_not_fit_get_one_sentence(draw, sentence, shown):

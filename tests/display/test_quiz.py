@@ -256,7 +256,7 @@ def test_no_hostile_text_gets_through():
 
 def test_the_holes_are_seen():
     """Without the check, each kind of attack gets through."""
-    shown = [holes(shown_by_jupyterquiz(text)) for text in samples.hostile_texts(20_000)]
+    shown = [holes(shown_by_jupyterquiz(text)) for text in samples.hostile_texts(4_000)]
     found = {hole for holes in shown for hole in holes}
     assert {"script", "img", "svg", "onmouseover", "onerror"} <= found
     assert any(hole.startswith("javascript:") for hole in found)
@@ -315,7 +315,7 @@ def test_what_is_no_number_for_a_page_is_refused(good, tmp_path, number, key):
     assert number in text
     path = tmp_path / "bad.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(QuizError, match="not valid JSON|too large|smaller"):
+    with pytest.raises(QuizError, match="cannot be read as JSON|too large|smaller"):
         quiz.read_quiz(path)
 
 
@@ -341,9 +341,9 @@ def test_the_schema_is_a_schema():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'[{"id": 1,]', "not valid JSON"),
-        (b"", "not valid JSON"),
-        ('["é"]'.encode("latin-1"), "not UTF-8"),
+        (b'[{"id": 1,]', "line 1 column 11"),
+        (b"", "line 1 column 1"),
+        ('["é"]'.encode("latin-1"), "'utf-8' codec"),
     ],
 )
 def test_damaged_file(tmp_path, content, words):
@@ -352,7 +352,7 @@ def test_damaged_file(tmp_path, content, words):
     with pytest.raises(QuizError) as error:
         quiz.read_quiz(path)
     assert words in str(error.value)
-    assert str(error.value).startswith("quizzes/x.json ")
+    assert str(error.value).startswith("quizzes/x.json cannot be read as JSON in UTF-8 (")
 
 
 def test_missing_file(tmp_path):
@@ -387,7 +387,7 @@ def test_output_is_repeatable(here, shown):
     random.seed(5)
     quiz.show_quiz("00_test")
     assert shown[0] == shown[1]
-    assert shown[0]["text/plain"] == "Quiz 00_test: 3 questions."
+    assert shown[0]["text/plain"] == "Quiz 00_test, questions: 3."
 
 
 def test_random_state_is_left_alone(here, shown):
