@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 90
 KEYS = {
     "Enter": "\ue007",
     "Tab": "\ue004",
+    "Escape": "\ue00c",
     "ArrowRight": "\ue014",
     "ArrowDown": "\ue015",
     "Control": "\ue009",

@@ -93,6 +93,24 @@ def test_every_figure_moves(open_page, name):
         page.wait_for(SAID, place, before)
 
 
+# --- definitions ---------------------------------------------------------------------------
+
+
+def test_a_definition_shows_at_its_term_until_escape(open_page):
+    page = open_page(CHAPTERS[0])
+    term = "document.querySelector('[aria-describedby^=definition-]')"
+    over = "new PointerEvent('pointerenter', { pointerType: 'mouse' })"
+    page.ask(f"() => {{ {term}.scrollIntoView(); {term}.dispatchEvent({over}); }}")
+    page.wait_for("() => document.querySelector('.reading-tip:popover-open')?.checkVisibility()")
+    gap = f"""() => {{
+      const tip = document.querySelector('.reading-tip:popover-open').getBoundingClientRect();
+      const link = {term}.getClientRects()[0];
+      return Math.min(Math.abs(tip.top - link.bottom), Math.abs(tip.bottom - link.top)); }}"""
+    assert page.ask(gap) <= 1
+    page.press("Escape")
+    page.wait_for("() => !document.querySelector('.reading-tip:popover-open')")
+
+
 # --- search --------------------------------------------------------------------------------
 
 
