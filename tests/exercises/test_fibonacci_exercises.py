@@ -448,7 +448,7 @@ def test_layer():
             ),
             "positive W": (
                 layer_of(right, constraint="non_neg"),
-                "W after a step of training",
+                "after a step of training",
             ),
             "a loss of its own": (WithLoss, "adds something to the loss"),
             "shared": (sharing(), "share their weights"),
