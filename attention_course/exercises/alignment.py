@@ -170,7 +170,7 @@ WEIGHING: Table = {
         "weigh",
         *(
             _shares(lambda s, m: np.exp(_allowed(s, m) - _top(s, m)), eps)
-            for eps in (1, 0.1, 0.01, 1e-3, 1e-4)
+            for eps in (1, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
         ),
     ),
     "overflow": each("weigh", *UNSHIFTED),
@@ -246,7 +246,8 @@ def _additive_case(draw: Draw) -> tuple:
     if how == "extreme":  # with a tanh that is saturated for sure: a score is a sum of +v and -v
         draw, v = Draw(draw.random, "large"), extreme(draw, d_a)
     query, keys = draw.numbers(batch, t_q, d_s), draw.numbers(batch, t_k, d_h)
-    W, U = draw.numbers(d_s, d_a, large=3000), draw.numbers(d_h, d_a, large=3000)
+    large = 300 if draw.kind == "mixed" else 3000
+    W, U = draw.numbers(d_s, d_a, large=large), draw.numbers(d_h, d_a, large=large)
     return *map(layout, (query, keys, W, U, v)), mask
 
 

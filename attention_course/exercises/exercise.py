@@ -28,8 +28,10 @@ Its functions stand in ``doubling.py``::
 
 * ``case(draw)`` returns one tuple of inputs. ``draw.size()``, ``draw.length()`` (may be long),
   ``draw.numbers(*shape)`` and ``draw.mask(*shape)`` give whole numbers, single precision, odd
-  layouts, zeros, large and small numbers and axes of length 1 in turn; ``draw.random`` is a NumPy
-  generator for all else and ``draw.kind`` says whose turn it is. Each check draws `count` cases.
+  layouts, zeros, large and small numbers and axes of length 1 in turn, and in "mixed" cases any of
+  these together, with one axis far longer than the others (at most ``wide``); ``draw.random`` is a
+  NumPy generator for all else and ``draw.kind`` says whose turn it is. Each check draws `count`
+  cases.
 * ``solve`` gets arrays of double precision. Where it returns a tuple, ``results`` names its
   parts; where it returns a list, a list of as many arrays is expected; where it returns whole
   numbers, whole numbers are. Tolerance is relative to every single number, and grows where single

@@ -37,17 +37,21 @@ def look_back(window):
 
 def _window(draw: Draw) -> tuple:
     """Any sequence in which each number is the sum of the two before it."""
-    steps = max(draw.length(3, 9), 3)
-    first = draw.random.integers(-3, 4, 2) if draw.kind == "whole" else draw.numbers(2)
-    values = [first[0], first[1]]
-    if draw.kind == "small":  # the one that falls: its old values are the large ones
-        values, steps = [1.0, (1 - 5**0.5) / 2], 20
+    random, hazards = draw.random, draw.hazards()
+    steps = draw.length(3, 9, wide=120)
+    exact = hazards & {"whole", "float32"}  # rounded numbers are no sums of those before them
+    values = (random.integers(-3, 4, 2) if exact else random.normal(size=2)).tolist()
+    if "whole" in hazards:
+        steps = min(steps, 40)  # the numbers that follow need more than 64 bits
+    elif "small" in hazards and not exact:  # the one that falls: its old values are the large ones
+        values, steps = [1.0, 1 - GOLDEN], 20 if draw.kind == "small" else min(steps, 20)
     if draw.kind == "zeros":  # one that ends with 0, or has the mean 0
-        values = [[1.0, -1.0], [0.0, 0.0]][draw.random.integers(2)]
-        steps = 3
+        values, steps = [[1.0, -1.0], [0.0, 0.0]][random.integers(2)], 3
     while len(values) < steps:
         values.append(values[-1] + values[-2])
-    return (draw.layout(np.array(values)),)
+    if draw.kind == "mixed" and "whole" not in hazards:
+        values = np.multiply(values, 2.0 ** random.integers(-40, 41))
+    return (draw.layout(np.array(values, int if "whole" in hazards else float), hazards),)
 
 
 def _continued(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

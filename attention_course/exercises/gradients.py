@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise, texts
+from attention_course.exercises.exercise import Exercise, source, texts
 
 # --- 02.jacobian ------------------------------------------------------------------------------
 
@@ -23,15 +23,18 @@ def step_jacobian(h, U):
     return J
 
 
-def _states(draw: Draw, *shape: int) -> np.ndarray:
+def _states(draw: Draw, *shape: int, near: float) -> np.ndarray:
     """What a tanh gives; beside whole weights it is half a number, so that products have parts."""
     states = draw.numbers(*shape, low=-1, high=1)
-    return states / 2 if draw.kind == "whole" else states
+    if draw.kind == "mixed" and draw.random.random() < 0.3:  # some are near to 1, as 10 ** -near
+        most = np.copysign(1 - 10.0 ** -draw.random.uniform(0, near, shape), states)
+        states = np.where(draw.random.random(shape) < 0.5, most, states)
+    return draw.layout(states / 2 if draw.kind == "whole" else states)
 
 
 def _step_case(draw: Draw) -> tuple:
-    n = draw.size()
-    return _states(draw, n), draw.numbers(n, n)
+    n = draw.size(wide=120)
+    return _states(draw, n, near=6), draw.numbers(n, n, large=1e6, small=1e-20)
 
 
 def _step(h: np.ndarray, U: np.ndarray) -> np.ndarray:
@@ -68,8 +71,13 @@ def through_time(states, U):
 
 
 def _states_case(draw: Draw) -> tuple:
-    steps, n = draw.length(), draw.size()
-    return _states(draw, steps, n), draw.numbers(n, n)
+    steps, n = draw.length(wide=70), draw.size(wide=100)
+    states = _states(draw, steps, n, near=3)
+    if draw.kind == "long" or steps < 20:
+        return states, draw.numbers(n, n)
+    # The product of so many steps stays within what numbers can be, if no step changes much.
+    turned = np.linalg.qr(draw.random.normal(size=(n, n)))[0]
+    return draw.layout(states / 30), draw.layout(turned)
 
 
 def _products(
@@ -125,13 +133,15 @@ def clip(gradients, limit):
 def _clip_case(draw: Draw) -> tuple:
     """No array at all, one, or many; without axes or with several; some or all of them zeros."""
     random = draw.random
+    factor = 10.0 ** random.uniform(-8, 8) if draw.kind == "mixed" else 1
     gradients = []
-    for _ in range(min(draw.length(0, 5), 15)):
+    for _ in range(draw.length(0, 5, wide=60)):
         shape = [draw.size(most=3) for _ in range(random.integers(4))]
-        gradients.append(np.asarray(draw.numbers(*shape)))
-        gradients[-1] *= random.random() < (0.3 if draw.kind == "zeros" else 0.8)
+        kept = random.random() < (0.3 if draw.kind == "zeros" else 0.8)
+        gradients.append(draw.layout(draw.numbers(*shape) * kept * factor))
     # Just below and above the norm lie the other measures that a mistake may take for it.
-    limit = float((_norm(gradients) or 1.0) * random.choice([0.1, 0.5, 0.9, 1.1, 2, 10]))
+    near = random.choice([0.001, 0.1, 0.5, 0.9, 0.999, 1.001, 1.1, 2, 10])
+    limit = float((_norm(gradients) or factor) * near)
     return gradients, max(1, round(limit)) if draw.kind == "whole" else limit
 
 
@@ -175,7 +185,12 @@ CLIP_MISTAKES = {
 TEXTS = texts("gradients")
 EXERCISES = {
     "02.jacobian": Exercise(
-        **TEXTS["02.jacobian"], solve=step_jacobian, case=_step_case, mistakes=JACOBIAN_MISTAKES
+        **TEXTS["02.jacobian"],
+        answer="step_jacobian",
+        text=source(step_jacobian),
+        solve=_step,
+        case=_step_case,
+        mistakes=JACOBIAN_MISTAKES,
     ),
     "02.product": Exercise(
         **TEXTS["02.product"], solve=through_time, case=_states_case, mistakes=PRODUCT_MISTAKES

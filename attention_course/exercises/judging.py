@@ -260,7 +260,9 @@ def _read(tree: Any, wanted: Any, names: Sequence[str]) -> Parts:
 
 
 def _is_list_of_arrays(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value)
+    return isinstance(value, list) and any(
+        isinstance(part, np.ndarray | np.floating) for part in value
+    )
 
 
 def _places(parts: Sequence) -> list[str]:
@@ -376,14 +378,14 @@ def gives(
 def slack(exercise: Exercise, function: Callable, case: tuple, values: Parts) -> Parts:
     """How far right results may lie from the values of ``function``.
 
-    An answer in single precision is right too: it may differ by as much as inputs rounded to
-    single precision would. That is much where numbers cancel and nothing where they do not, so
-    small numbers are compared as strictly as large ones.
+    An answer in single precision is right too: it may differ by as much as rounding the inputs
+    and every step to single precision would make of it. That is much where numbers cancel and
+    nothing where they do not, so small numbers are compared as strictly as large ones.
     """
     random = np.random.default_rng(0)
     moved = {name: np.zeros(value.shape) for name, value in values.items()}
     for _ in range(8):
-        other = _results(exercise, function, case, lambda value: _nudged(double(value), random))
+        other = _results(exercise, function, case, lambda value: _rounded(double(value), random))
         for name, value in values.items():
             if other[name].shape == value.shape:
                 moved[name] += np.nan_to_num(abs(other[name] - value))
@@ -395,13 +397,13 @@ def slack(exercise: Exercise, function: Callable, case: tuple, values: Parts) ->
 
 def _least(exercise: Exercise, value: np.ndarray) -> np.ndarray:
     """The difference that any answer may have."""
-    return 0.1 * _most(value) if exercise.single else 1e-5 * abs(value) + 1e-30
+    return 1e-3 * _most(value) if exercise.single else 1e-6 * abs(value) + 1e-37
 
 
 def _most(value: np.ndarray) -> np.ndarray:
     """The largest difference that rounding ever excuses, also where numbers cancel to nothing."""
     largest = np.nan_to_num(abs(value), posinf=0).max(initial=0)
-    return np.full(value.shape, max(1e-3 * largest, 1e-6))
+    return np.full(value.shape, max(0.1 * largest, 1e-5))
 
 
 def _results(exercise: Exercise, function: Callable, case: tuple, change: Callable) -> Parts:
@@ -425,13 +427,57 @@ def double(value: Any) -> Any:
     return [double(item) for item in value] if isinstance(value, list) else value
 
 
-def _nudged(value: Any, random: np.random.Generator) -> Any:
-    """An input as single precision might have it, or what is computed from it."""
-    if isinstance(value, list):
-        return [_nudged(item, random) for item in value]
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value * (1 + 2.0**-24 * random.normal(size=value.shape))
+class _Single(np.ndarray):
+    """Numbers that every step rounds as single precision might, where they are not exact in it."""
+
+    random: np.random.Generator
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.random = getattr(other, "random", None)
+
+    def __getitem__(self, place: Any) -> Any:
+        return _single(super().__getitem__(place), self.random)
+
+    def __array_function__(self, *call: Any) -> Any:
+        result = super().__array_function__(*call)
+        return _single(result, self.random) if isinstance(result, np.ndarray) else result
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        inputs = [one.view(np.ndarray) if isinstance(one, _Single) else one for one in inputs]
+        if "out" in options:
+            options["out"] = tuple(one.view(np.ndarray) for one in options["out"])
+        compute = getattr(ufunc, method)
+        result = compute(*inputs, **options)
+        if ufunc in (np.maximum, np.minimum):
+            return _single(result, self.random)
+        if ufunc is np.matmul or (ufunc is np.add and method == "reduce"):
+            # What adds up to little is as uncertain as the numbers that were added, one by one.
+            added = np.asarray(compute(*map(abs, inputs), **options))
+            counted = inputs[0].size / max(added.size, 1)
+            steps = counted if method == "reduce" else inputs[0].shape[-1]
+            return _rounded(result, self.random, added * steps**0.5)
+        return _rounded(result, self.random)
+
+
+def _single(value: np.ndarray | np.generic, random: np.random.Generator) -> _Single:
+    value = np.asarray(value).view(_Single)
+    value.random = random
     return value
+
+
+def _rounded(value: Any, random: np.random.Generator, added: np.ndarray | None = None) -> Any:
+    """An input as single precision might have it, or a result, perhaps of numbers ``added`` up."""
+    if isinstance(value, list):
+        return [_rounded(item, random) for item in value]
+    if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
+        return value
+    inexact, noise = value != value.astype(np.float32), random.normal(size=value.shape)
+    if added is None:
+        return _single(value * (1 + 2.0**-24 * inexact * noise), random)
+    # A sum may be exact by chance, but hardly all of an array and of the sizes that it adds. One
+    # that is exact may still meet other numbers, or be divided, before all is added up.
+    exact = not (inexact | (added != added.astype(np.float32))).any()
+    return _single(value + 2.0**-24 * np.minimum(added, 16 if exact else np.inf) * noise, random)
 
 
 def agree(found: Parts, wanted: Parts, slack: Parts) -> bool:

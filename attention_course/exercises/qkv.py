@@ -30,6 +30,13 @@ from attention_course.functional import softmax
 
 def _draw_inputs(draw: Draw, query: tuple, key: tuple, value: tuple) -> tuple[np.ndarray, ...]:
     how, values, layout = steepness(draw), draw.numbers(*value), draw.layout
+    if draw.kind == "mixed":  # of any size, while single precision knows the scores
+        draw.joined = True
+        queries, keys = (draw.numbers(*shape, large=5, small=0.1) for shape in (query, key))
+        if draw.random.random() < 0.7:
+            steep, large = 10.0 ** draw.random.uniform((-2, -8), (1.5, 8))
+            queries, keys = queries * float(steep * large), keys / float(large)
+        return layout(queries), layout(keys), values
     if how == "extreme":
         queries, keys = extreme(draw, *query), draw.random.normal(size=key)
         if draw.random.random() < 0.5:  # all scores of one sign

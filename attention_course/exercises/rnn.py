@@ -60,10 +60,13 @@ def rnn_forward(X, W, U, b):
 
 
 def _forward_case(draw: Draw) -> tuple:
-    batch, steps, d, n = draw.size(most=3), draw.length(), draw.size(), draw.size(most=4)
+    # An answer may go back to the first word for each word, or call itself for each.
+    batch, steps = draw.size(most=3), draw.length(wide=300)
+    d, n = draw.size(), draw.size(most=4)
     X = draw.numbers(batch, steps, d)
     # Weights that are no larger keep the states apart: a chaotic layer would hide every mistake.
-    return X, draw.numbers(d, n), draw.numbers(n, n, low=-1, high=1), draw.numbers(n)
+    most = min(1, 2 / n**0.5)
+    return X, draw.numbers(d, n), draw.numbers(n, n, low=-most, high=most), draw.numbers(n)
 
 
 def _forward(
@@ -128,19 +131,23 @@ WORDS = ("the", "and", "a", "film", "not", "bad", "10", "don't", "over-acted", "
 
 def _encode_case(draw: Draw) -> tuple:
     random = draw.random
-    most = 30 if draw.kind == "small" else 25_000
-    ranks = random.choice(np.arange(1, most), len(WORDS), replace=False).tolist()
-    word_index = dict(
-        zip(WORDS[: random.integers(len(WORDS) // 2, len(WORDS))], ranks, strict=False)
-    )
-    text = random.choice(WORDS, 0 if draw.kind == "zeros" else draw.length(1, 9)).tolist()
+    some = [*WORDS, *(f"{random.choice(WORDS)}{i}" for i in range(draw.size(least=0, most=2)))]
+    most = random.choice([400, 25_000, 100_000])  # IMDB's index has 88,584 words
+    ranks = (1 + random.choice(most - 1, len(some), replace=False)).tolist()
+    known = 0 if draw.kind == "small" else random.integers(len(WORDS) // 2, len(ranks) + 1)
+    word_index = dict(zip(random.permutation(some)[:known].tolist(), ranks, strict=False))
+    text = random.choice(some, 0 if draw.kind == "zeros" else draw.length(1, 9)).tolist()
     if draw.kind in ("mixed", "large"):
         text = [random.choice([word, word.upper(), word.title()]).item() for word in text]
+    if draw.kind == "mixed":
+        text = [word + random.choice([" ", "  ", "\t", "\n", " \r\n "]).item() for word in text]
+    text = ("" if draw.kind == "mixed" else " ").join(text)
     # Where a limit matters most: at the number of a word, just above, just below.
-    near = [rank + 3 + more for rank in word_index.values() for more in (-1, 0, 1)]
-    num_words = int(random.choice([*near, 25_100]))
-    length = 0 if draw.kind == "fortran" else int(random.choice([len(text), 12, draw.length(1, 9)]))
-    return " ".join(text), word_index, num_words, length + 300 * (draw.kind == "strided")
+    near = [rank + 3 + more for rank in word_index.values() for more in range(-4, 5)]
+    num_words = max(1, int(random.choice([*near, most + 100])))
+    length = int(random.choice([len(text.split()), draw.length(0, 12)]))
+    length = 0 if draw.kind == "fortran" else length
+    return text, word_index, num_words, length + 300 * (draw.kind == "strided")
 
 
 def _variant(
