@@ -123,6 +123,8 @@ class Draw:
         if "zeros" in hazards:
             kept = random.random(shape) < random.choice([0, 0.3, 0.6])
             values = np.where(kept, values, values.dtype.type(0))
+        if len({*shape}) == 1 and values.ndim == 2 and random.random() < 0.1:
+            values = np.triu(values) + np.triu(values, 1).T  # symmetric
         return self.layout(values, hazards)
 
     def layout(self, values: np.ndarray, hazards: set[str] | None = None) -> np.ndarray:

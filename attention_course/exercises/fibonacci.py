@@ -326,8 +326,8 @@ def probe_model(build, steps, weights, windows, targets, rate):
 
 
 def _rnn_case(draw: Draw) -> tuple:
-    random, train = draw.random, draw.kind == "plain"  # to train takes long
-    steps = draw.length()
+    random, train = draw.random, draw.kind in ("plain", "strided")  # to train takes long
+    steps = draw.length(wide=120)
     windows = draw.numbers(draw.size(1, 40), steps, 1, large=1e6)
     shapes = ((1, 2), (2, 2), (2,), (2, 1), (1,))
     weights = [random.uniform(-0.7, 0.7, shape) for shape in shapes]
@@ -481,7 +481,9 @@ def probe_layer(make, x, W, b, target, rate):
     if not rate or tuple(seen["output"].shape) != target.shape:
         return seen
     learner, inputs = make(), keras.Input(x.shape[1:])
-    model = keras.Model(inputs, keras.layers.Reshape(target.shape[1:])(learner(inputs)))
+    before = keras.layers.Dense(x.shape[-1], use_bias=False, kernel_initializer="identity")
+    context = learner(before(inputs))
+    model = keras.Model(inputs, keras.layers.Reshape(target.shape[1:])(context))
     give(learner, W, b)
     model.compile(keras.optimizers.SGD(rate), "mse")
     try:
@@ -489,8 +491,8 @@ def probe_layer(make, x, W, b, target, rate):
     except ValueError:  # no gradient reaches any weight
         seen["loss"] = model.test_on_batch(x, target)
     trained = learner.get_weights()[:: -1 if bias_first else 1]
-    predicted = model.predict_on_batch(np.concatenate([x, x[:1]]))
-    return seen | {"trained": np.concatenate(trained), "predicted": predicted}
+    seen |= {"trained": np.concatenate(trained), "before": before.kernel}
+    return seen | {"predicted": model.predict_on_batch(np.concatenate([x, x[:1]]))}
 
 
 def _layer_case(draw: Draw) -> tuple:
@@ -498,7 +500,7 @@ def _layer_case(draw: Draw) -> tuple:
     x = draw.numbers(batch, steps, features)
     W, b = draw.random.normal(size=(features, 1)), draw.random.normal(size=(steps, 1))
     # Training takes time, and on large numbers 1 - tanh² is lost in single precision.
-    rate = 0.5 if draw.kind == "plain" else 0.0
+    rate = 0.5 if draw.kind in ("plain", "strided") else 0.0
     return x, W, b, draw.random.normal(size=(batch, features)), rate
 
 
@@ -512,18 +514,19 @@ def _layer(
 ) -> dict[str, np.ndarray]:
     """The same in NumPy: outputs, and a step of gradient descent on the squared error."""
 
-    def context(W: np.ndarray, b: np.ndarray, x: np.ndarray = x) -> np.ndarray:
-        return _attend(x, W, b, **mistake)[0]
+    def context(W: np.ndarray, b: np.ndarray, before: np.ndarray, x: np.ndarray = x) -> np.ndarray:
+        return _attend(x @ before, W, b, **mistake)[0]
 
     def loss(weights: list[np.ndarray]) -> Any:
         return ((context(*weights) - target) ** 2).mean()
 
-    output = context(W, b)
-    seen = {"output": output, "other": context(-0.5 * W, -0.5 * b), "again": output}
+    weights = [W, b, np.eye(len(W))]
+    output, other = context(*weights), context(-0.5 * W, -0.5 * b, weights[2])
+    seen = {"output": output, "other": other, "again": output}
     if not rate or output.shape != target.shape:
         return seen
-    after = [w - rate * g for w, g in zip((W, b), _gradient(loss, [W, b]), strict=True)]
-    seen |= {"loss": loss([W, b]), "trained": np.concatenate(after)}
+    after = [w - rate * g for w, g in zip(weights, _gradient(loss, weights), strict=True)]
+    seen |= {"loss": loss(weights), "trained": np.concatenate(after[:2]), "before": after[2]}
     return seen | {"predicted": context(*after, np.concatenate([x, x[:1]]))}
 
 
