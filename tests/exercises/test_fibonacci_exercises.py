@@ -603,7 +603,7 @@ LAYER_MUTANTS = {
 }
 # What shows in cases of some kinds only.
 RARE_LAYER_MUTANTS = {
-    "eight windows": (layer_of(eight_windows), "Only long inputs"),
+    "eight windows": (layer_of(eight_windows), "should be"),
     "exchanged": (layer_of(exchanged), "should be"),
     "clipped": (layer_of(lambda x, W, b: right(ops.clip(x, -9, 9), W, b)), "Only large numbers"),
     "tanh from exp": (layer_of(with_exp), "NaN"),
