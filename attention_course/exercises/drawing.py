@@ -67,7 +67,7 @@ class Draw:
         self.joined = False  # a case sets it where its inputs have meaning together alone
         self.sizes: list[int] = []  # the lengths of the axes, in the order they were asked for
 
-    def size(self, least: int = 1, most: int = 5, wide: int = 300) -> int:
+    def size(self, least: int = 1, most: int = 5, wide: int = 600) -> int:
         """The length of an axis; up to ``wide`` where it is the long one of a mixed case."""
         return self._size(least, least if self.kind == "single" else most, wide)
 
@@ -193,10 +193,14 @@ def draw_cases(case: Callable[[Draw], tuple], seed: int, count: int) -> list[tup
 
 
 def _one_new(earlier: tuple, new: tuple, random: np.random.Generator) -> tuple:
-    """The earlier inputs with one of the new arrays among them, where the shapes allow it."""
-    shapes = [getattr(one, "shape", None) for one in new]
-    arrays = [place for place, shape in enumerate(shapes) if shape]
-    if not arrays or shapes != [getattr(one, "shape", None) for one in earlier]:
+    """The earlier inputs with one of the new ones among them, where the shapes allow it."""
+    if [getattr(one, "shape", None) for one in new] != [
+        getattr(one, "shape", None) for one in earlier
+    ]:
         return new
-    place = random.choice(arrays)
-    return (*earlier[:place], new[place], *earlier[place + 1 :])
+    place = random.integers(len(new))
+    changed = new[place]
+    if np.size(changed) > 1000 and np.ndim(changed) > 1:  # NumPy shortens it when it is printed
+        changed, entry = np.array(earlier[place]), tuple(n // 2 for n in changed.shape)
+        changed[entry] = new[place][entry]
+    return (*earlier[:place], changed, *earlier[place + 1 :])

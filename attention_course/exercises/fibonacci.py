@@ -38,13 +38,14 @@ def look_back(window):
 def _window(draw: Draw) -> tuple:
     """Any sequence in which each number is the sum of the two before it."""
     random, hazards = draw.random, draw.hazards()
-    steps = draw.length(3, 9, wide=120)
+    steps = draw.length(3, 9, wide=600)
     exact = hazards & {"whole", "float32"}  # rounded numbers are no sums of those before them
     values = (random.integers(-3, 4, 2) if exact else random.normal(size=2)).tolist()
-    if "whole" in hazards:
-        steps = min(steps, 40)  # the numbers that follow need more than 64 bits
-    elif "small" in hazards and not exact:  # the one that falls: its old values are the large ones
-        values, steps = [1.0, 1 - GOLDEN], 20 if draw.kind == "small" else min(steps, 20)
+    if exact:  # the numbers that follow need more than 64 bits, or more than single precision has
+        steps = min(steps, 40 if "whole" in hazards else 150)
+    elif "small" in hazards:  # the one that falls: its old values are the large ones
+        steps = 20 if draw.kind == "small" else min(steps, 60)
+        values = ((1 - GOLDEN) ** np.arange(steps)).tolist()
     if draw.kind == "zeros":  # one that ends with 0, or has the mean 0
         values, steps = [[1.0, -1.0], [0.0, 0.0]][random.integers(2)], 3
     while len(values) < steps:

@@ -33,7 +33,7 @@ def _states(draw: Draw, *shape: int, near: float) -> np.ndarray:
 
 
 def _step_case(draw: Draw) -> tuple:
-    n = draw.size(wide=120)
+    n = draw.size(wide=300)
     return _states(draw, n, near=6), draw.numbers(n, n, large=1e6, small=1e-20)
 
 
@@ -71,8 +71,8 @@ def through_time(states, U):
 
 
 def _states_case(draw: Draw) -> tuple:
-    steps, n = draw.length(wide=70), draw.size(wide=100)
-    states = _states(draw, steps, n, near=3)
+    steps, n = draw.length(wide=300), draw.size(wide=100)
+    states = _states(draw, steps, n, near=6)
     if draw.kind == "long" or steps < 20:
         return states, draw.numbers(n, n)
     # The product of so many steps stays within what numbers can be, if no step changes much.
@@ -136,11 +136,14 @@ def _clip_case(draw: Draw) -> tuple:
     factor = 10.0 ** random.uniform(-8, 8) if draw.kind == "mixed" else 1
     gradients = []
     for _ in range(draw.length(0, 5, wide=60)):
-        shape = [draw.size(most=3) for _ in range(random.integers(4))]
+        shape = [draw.size(most=3) for _ in range(random.integers(5))]
         kept = random.random() < (0.3 if draw.kind == "zeros" else 0.8)
         gradients.append(draw.layout(draw.numbers(*shape) * kept * factor))
+    if draw.kind == "mixed" and gradients and random.random() < 0.2:
+        gradients.append(gradients[0])  # as of a weight that two layers share
     # Just below and above the norm lie the other measures that a mistake may take for it.
-    near = random.choice([0.001, 0.1, 0.5, 0.9, 0.999, 1.001, 1.1, 2, 10])
+    just_below, far_below = 1 - 10 ** random.uniform(-5, -1), 10 ** random.uniform(-9, -1)
+    near = random.choice([just_below, far_below, 0.1, 0.5, 0.9, 1.001, 1.1, 2, 10])
     limit = float((_norm(gradients) or factor) * near)
     return gradients, max(1, round(limit)) if draw.kind == "whole" else limit
 

@@ -598,7 +598,10 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
     if one.size <= MOST_SHOWN:
         both = {"found": _quote(one, digits), "wanted": _quote(other, digits)}
         return say("value", **values, **both)
-    both = {"found": f"{one[place]:.{digits}g}", "wanted": f"{other[place]:.{digits}g}"}
+    both = {
+        "found": _quote(one[place].item(), digits),
+        "wanted": _quote(other[place].item(), digits),
+    }
     where = "[" + ", ".join(str(int(i)) for i in place) + "]"
     return say("entry", place=where, **values, **both)
 
@@ -622,4 +625,8 @@ def _quote(value: Any, digits: int = 4) -> str:
         value = value.tolist()
     if isinstance(value, list):
         return "[" + ", ".join(_quote(part, digits) for part in value) + "]"
-    return f"{value + 0:.{digits}g}" if isinstance(value, float) else _short(repr(value))  # no -0
+    if not isinstance(value, float):
+        return _short(repr(value))
+    texts = (f"{value + 0:.{n}g}" for n in range(digits, 18))  # + 0, for there is no -0 then
+    # A number that is almost 1 is not called 1, which would have other results.
+    return next(text for text in texts if value.is_integer() or not float(text).is_integer())

@@ -19,7 +19,7 @@ def rnn_step(x, h, W, U, b):
 
 
 def _step_case(draw: Draw) -> tuple:
-    d, n = draw.size(), draw.size()
+    d, n = draw.size(wide=1500), draw.size()
     h = draw.numbers(n, low=-1, high=1)
     return draw.numbers(d), h, draw.numbers(d, n), draw.numbers(n, n), draw.numbers(n)
 
@@ -126,7 +126,7 @@ def encode(text, word_index, num_words, length):
     return [0] * (length - len(numbers)) + numbers
 
 
-WORDS = ("the", "and", "a", "film", "not", "bad", "10", "don't", "over-acted", "zeal", "ending")
+WORDS = ("the", "and", "a", "film", "not", "bad", "10", "don't", "over-acted", "zeal", "café")
 
 
 def _encode_case(draw: Draw) -> tuple:
