@@ -302,7 +302,7 @@ def luong_scores(query, keys, W_general, W_concat, v):
 
 
 def _luong_case(draw: Draw) -> tuple:
-    t_q, t_k, d, d_a = draw.length(), draw.length(), draw.size(), draw.size()
+    t_q, t_k, d, d_a = draw.length(), draw.length(), draw.size(wide=600), draw.size()
     query, keys, W_general = (
         draw.numbers(*shape, large=30) for shape in ((t_q, d), (t_k, d), (d, d))
     )

@@ -204,11 +204,9 @@ def run(answer, request):
     exec(request["probe"], namespace)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        kept = []
+        kept, inputs = [], ()
         for number, case in enumerate(cases, start=1):
-            inputs = pickle.loads(
-                case
-            )  # one after the other: new arrays may lie where old ones lay
+            inputs = _refilled(inputs, pickle.loads(case))
             outcome = _run_case(answer, namespace["probe"], inputs, kept, number <= WATCHED)
             yield outcome | {"overwritten": number == len(cases) and not all(map(_still, kept))}
 
@@ -232,6 +230,26 @@ def _run_case(answer, probe, inputs, kept, watched):
     after = [pickle.dumps(value) for value in inputs]
     changed = [i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
     return outcome | {"changed": changed, "borrowed": borrowed}
+
+
+def _refilled(earlier, new):
+    """The inputs of a case, in the arrays of the one before where they fit.
+
+    Training changes weights in place too, so an answer must not know arrays by their identity.
+    """
+    if [*map(_form, earlier)] != [*map(_form, new)]:
+        return new
+    inputs = []
+    for old, value in zip(earlier, new, strict=True):
+        fits = isinstance(old, np.ndarray) and old.flags.writeable
+        if fits:
+            old[...] = value
+        inputs.append(old if fits else value)
+    return inputs
+
+
+def _form(value):
+    return (value.dtype, value.shape, value.strides) if isinstance(value, np.ndarray) else None
 
 
 def _still(kept):

@@ -77,7 +77,8 @@ def _states_case(draw: Draw) -> tuple:
         return states, draw.numbers(n, n)
     # The product of so many steps stays within what numbers can be, if no step changes much.
     turned = np.linalg.qr(draw.random.normal(size=(n, n)))[0]
-    return draw.layout(states / 30), draw.layout(turned)
+    shrink = draw.random.choice([1, draw.random.uniform(0.3, 1)])
+    return draw.layout(states / 30), draw.layout(shrink * turned)
 
 
 def _products(

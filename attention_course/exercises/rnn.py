@@ -19,7 +19,7 @@ def rnn_step(x, h, W, U, b):
 
 
 def _step_case(draw: Draw) -> tuple:
-    d, n = draw.size(wide=1500), draw.size()
+    d, n = draw.size(), draw.size(wide=300)
     h = draw.numbers(n, low=-1, high=1)
     return draw.numbers(d), h, draw.numbers(d, n), draw.numbers(n, n), draw.numbers(n)
 
@@ -62,7 +62,7 @@ def rnn_forward(X, W, U, b):
 def _forward_case(draw: Draw) -> tuple:
     # An answer may go back to the first word for each word, or call itself for each.
     batch, steps = draw.size(most=3), draw.length()
-    d, n = draw.size(), draw.size(most=4)
+    d, n = draw.size(), draw.size(most=4, wide=300)
     X = draw.numbers(batch, steps, d)
     # Weights that are no larger keep the states apart: a chaotic layer would hide every mistake.
     most = min(1, 2 / n**0.5)
