@@ -386,11 +386,11 @@ def score_gradient(weights, values, g):
 
 
 def _gradient_case(draw: Draw) -> tuple:
-    """Weights of any size, but none between 0.999 and 1, which is too near 1 for float32."""
+    """Weights of any size, but none between 0.9997 and 1, which is too near 1 for float32."""
     steps, d = draw.length(), draw.size()
     scores = draw.random.normal(size=steps) * draw.random.choice([0.5, 3, 10, 30])
     first, *others = np.argsort(-scores)
-    scores[others[:1]] = np.maximum(scores[others[:1]], scores[first] - draw.random.uniform(0, 6))
+    scores[others[:1]] = np.maximum(scores[others[:1]], scores[first] - draw.random.uniform(0, 8))
     mask = draw.mask(steps, none=False) if draw.kind in ("zeros", "plain") else True
     weights = soften(scores, mask)
     values, g = draw.numbers(steps, d), draw.numbers(d)

@@ -233,23 +233,27 @@ def _run_case(answer, probe, inputs, kept, watched):
 
 
 def _refilled(earlier, new):
-    """The inputs of a case, in the arrays of the one before where they fit.
+    """The inputs of a case, in the arrays and dictionaries of the one before where they fit.
 
-    Training changes weights in place too, so an answer must not know arrays by their identity.
+    Training changes weights in place too, so an answer must not know an input by its identity.
     """
     if [*map(_form, earlier)] != [*map(_form, new)]:
         return new
     inputs = []
     for old, value in zip(earlier, new, strict=True):
-        fits = isinstance(old, np.ndarray) and old.flags.writeable
-        if fits:
+        if isinstance(old, dict):
+            old.clear()
+            old.update(value)
+        elif isinstance(old, np.ndarray) and old.flags.writeable:
             old[...] = value
-        inputs.append(old if fits else value)
+        else:
+            old = value
+        inputs.append(old)
     return inputs
 
 
 def _form(value):
-    return (value.dtype, value.shape, value.strides) if isinstance(value, np.ndarray) else None
+    return (value.dtype, value.shape, value.strides) if hasattr(value, "strides") else type(value)
 
 
 def _still(kept):

@@ -194,13 +194,14 @@ def draw_cases(case: Callable[[Draw], tuple], seed: int, count: int) -> list[tup
 
 def _one_new(earlier: tuple, new: tuple, random: np.random.Generator) -> tuple:
     """The earlier inputs with one of the new ones among them, where the shapes allow it."""
-    if [getattr(one, "shape", None) for one in new] != [
-        getattr(one, "shape", None) for one in earlier
-    ]:
+    shapes = [getattr(one, "shape", ()) for one in new]
+    if shapes != [getattr(one, "shape", ()) for one in earlier]:
         return new
-    place = random.integers(len(new))
+    # NumPy shortens these when they are printed, so only one number in their midst is another.
+    shortened = [i for i, shape in enumerate(shapes) if len(shape) > 1 and np.prod(shape) > 1000]
+    place = random.choice(shortened or len(new))
     changed = new[place]
-    if np.size(changed) > 1000 and np.ndim(changed) > 1:  # NumPy shortens it when it is printed
-        changed, entry = np.array(earlier[place]), tuple(n // 2 for n in changed.shape)
+    if shortened:
+        changed, entry = np.array(earlier[place]), tuple(n // 2 for n in shapes[place])
         changed[entry] = new[place][entry]
     return (*earlier[:place], changed, *earlier[place + 1 :])

@@ -131,7 +131,8 @@ WORDS = ("the", "and", "a", "film", "not", "bad", "10", "don't", "over-acted", "
 
 def _encode_case(draw: Draw) -> tuple:
     random = draw.random
-    some = [*WORDS, *(f"{random.choice(WORDS)}{i}" for i in range(draw.size(least=0, most=2)))]
+    more = draw.size(least=0, most=2, wide=300)
+    some = [*WORDS, *(f"{random.choice(WORDS)}{i}" for i in range(more))]
     most = random.choice([400, 25_000, 100_000])  # IMDB's index has 88,584 words
     ranks = (1 + random.choice(most - 1, len(some), replace=False)).tolist()
     known = 0 if draw.kind == "small" else random.integers(len(WORDS) // 2, len(ranks) + 1)
