@@ -134,7 +134,7 @@ def clip(gradients, limit):
 def _clip_case(draw: Draw) -> tuple:
     """No array at all, one, or many; without axes or with several; some or all of them zeros."""
     random = draw.random
-    factor = 10.0 ** random.uniform(-8, 8) if draw.kind == "mixed" else 1
+    factor = 10.0 ** random.uniform(-13, 8) if draw.kind == "mixed" else 1
     gradients = []
     for _ in range(draw.length(0, 5, wide=60)):
         shape = [draw.size(most=3) for _ in range(random.integers(5))]
