@@ -44,7 +44,7 @@ def _window(draw: Draw) -> tuple:
     if exact:  # the numbers that follow need more than 64 bits, or more than single precision has
         steps = min(steps, 40 if "whole" in hazards else 150)
     elif "small" in hazards:  # the one that falls: its old values are the large ones
-        steps = 20 if draw.kind == "small" else min(steps, 60)
+        steps = 20 if draw.kind == "small" else min(steps, 20)
         values = ((1 - GOLDEN) ** np.arange(steps)).tolist()
     if draw.kind == "zeros":  # one that ends with 0, or has the mean 0
         values, steps = [[1.0, -1.0], [0.0, 0.0]][random.integers(2)], 3

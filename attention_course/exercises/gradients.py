@@ -146,7 +146,6 @@ def _clip_case(draw: Draw) -> tuple:
     just_below, far_below = 1 - 10 ** random.uniform(-5, -1), 10 ** random.uniform(-9, -1)
     near = random.choice([just_below, far_below, 0.1, 0.5, 0.9, 1.001, 1.1, 2, 10])
     limit = float((_norm(gradients) or factor) * near)
-    limit = 0.0 if _norm(gradients) and random.random() < 0.1 else limit
     return gradients, max(1, round(limit)) if draw.kind == "whole" else limit
 
 
