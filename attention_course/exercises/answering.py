@@ -17,6 +17,7 @@ import ctypes
 import dis
 import importlib
 import inspect
+import itertools
 import json
 import linecache
 import numbers
@@ -221,7 +222,8 @@ def _run_case(answer, probe, inputs, kept, watched):
             sys.setprofile(_watch(borrowed))
         result = probe(answer, *inputs)
         outcome = {"result": encode(result)}  # watched too: an object may compute when it is read
-        kept.append((result, json.dumps(outcome["result"])))
+        if not _shared(result, inputs):  # what is an input is written to by the next case
+            kept.append((result, json.dumps(outcome["result"])))
     except BaseException as problem:  # SystemExit and KeyboardInterrupt are answers' mistakes too
         outcome = {"problem": describe(problem)}
     finally:
@@ -250,6 +252,13 @@ def _refilled(earlier, new):
             old = value
         inputs.append(old)
     return inputs
+
+
+def _shared(result, inputs):
+    """Whether a result is an input or a view of one."""
+    parts = result if isinstance(result, tuple | list) else [result]
+    arrays = ([one for one in some if isinstance(one, np.ndarray)] for some in (parts, inputs))
+    return any(np.may_share_memory(*pair) for pair in itertools.product(*arrays))
 
 
 def _form(value):

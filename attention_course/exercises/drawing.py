@@ -67,11 +67,11 @@ class Draw:
         self.joined = False  # a case sets it where its inputs have meaning together alone
         self.sizes: list[int] = []  # the lengths of the axes, in the order they were asked for
 
-    def size(self, least: int = 1, most: int = 5, wide: int = 1300) -> int:
+    def size(self, least: int = 1, most: int = 5, wide: int = 600) -> int:
         """The length of an axis; up to ``wide`` where it is the long one of a mixed case."""
         return self._size(least, least if self.kind == "single" else most, wide)
 
-    def length(self, least: int = 1, most: int = 6, wide: int = 1500) -> int:
+    def length(self, least: int = 1, most: int = 6, wide: int = 1100) -> int:
         """The length of an axis that may be long, such as time or a text."""
         if self.kind == "long":
             return self._size(12, 49, wide)
@@ -80,7 +80,7 @@ class Draw:
     def _size(self, least: int, most: int, wide: int) -> int:
         drawn = int(self.random.integers(least, most + 1))
         if self.wide == len(self.sizes):
-            drawn, most = round(wide / 2 ** self.random.random()), wide
+            drawn, most = round(wide / 1.3 ** self.random.random()), wide
         self.sizes.append(next(self.given, drawn))
         return min(max(self.sizes[-1], least), most)
 

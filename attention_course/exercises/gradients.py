@@ -71,7 +71,7 @@ def through_time(states, U):
 
 
 def _states_case(draw: Draw) -> tuple:
-    steps, n = draw.length(wide=300), draw.size(wide=100)
+    steps, n = draw.length(wide=170), draw.size(wide=80)
     states = _states(draw, steps, n, near=6)
     if draw.kind == "long" or steps < 20:
         return states, draw.numbers(n, n)
@@ -134,7 +134,7 @@ def clip(gradients, limit):
 def _clip_case(draw: Draw) -> tuple:
     """No array at all, one, or many; without axes or with several; some or all of them zeros."""
     random = draw.random
-    factor = 10.0 ** random.uniform(-13, 8) if draw.kind == "mixed" else 1
+    factor = 10.0 ** random.uniform(-8, 8) if draw.kind == "mixed" else 1
     gradients = []
     for _ in range(draw.length(0, 5, wide=60)):
         shape = [draw.size(most=3) for _ in range(random.integers(5))]

@@ -151,8 +151,8 @@ def attend_in_heads(query, key, value, heads):
 
 def _heads_case(draw: Draw) -> tuple:
     batch, t_q, t_k = draw.size(most=3), draw.length(most=4), draw.length()
-    heads = draw.size(most=9)
-    d, d_v = heads * draw.size(most=4), heads * draw.size(most=4)
+    heads = draw.size(most=9, wide=60)
+    d, d_v = heads * draw.size(most=4, wide=130), heads * draw.size(most=4, wide=130)
     return *_draw_inputs(draw, (batch, t_q, d), (batch, t_k, d), (batch, t_k, d_v)), heads
 
 

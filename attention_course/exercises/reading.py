@@ -21,7 +21,7 @@ def received(weights, mask):
 
 def _received_case(draw: Draw) -> tuple:
     """Weights as Keras returns them: padded keys get 0, padded queries still have a full row."""
-    steps, draw.joined = draw.length(wide=600), True  # what is masked has the weight 0
+    steps, draw.joined = draw.length(wide=330), True  # what is masked has the weight 0
     mask = draw.mask(steps, none=False)
     scores = 3 * draw.numbers(steps, steps)
     weights = _softmax(np.where(mask, scores, -np.inf))
@@ -69,7 +69,7 @@ def masked_mean(states, mask):
 
 
 def _mean_case(draw: Draw) -> tuple:
-    batch, steps = draw.size(), draw.length(wide=3000)
+    batch, steps = draw.size(), draw.length(wide=1100)
     return draw.numbers(batch, steps, draw.size()), draw.mask(batch, steps)
 
 

@@ -62,7 +62,7 @@ def rnn_forward(X, W, U, b):
 def _forward_case(draw: Draw) -> tuple:
     # An answer may go back to the first word for each word, or call itself for each.
     batch, steps = draw.size(most=3), draw.length()
-    d, n = draw.size(), draw.size(most=4, wide=300)
+    d, n = draw.size(), draw.size(most=4, wide=150)
     X = draw.numbers(batch, steps, d)
     # Weights that are no larger keep the states apart: a chaotic layer would hide every mistake.
     most = min(1, 2 / n**0.5)
