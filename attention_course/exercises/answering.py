@@ -170,7 +170,7 @@ def describe(problem):
     """Type, words and place of an exception: the last line that is the student's own."""
     try:
         words = str(problem)
-    except Exception:  # a student's own exception class may fail to print itself
+    except BaseException:  # a student's own exception class may fail to print itself, or exit
         words = ""
     words = re.sub(r"\x1b\[[0-9;]*m", "", words)  # Keras writes in bold
     words = words.partition("Arguments received by")[0]

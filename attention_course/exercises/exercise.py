@@ -61,6 +61,7 @@ from __future__ import annotations
 
 import html
 import inspect
+import re
 import sys
 import textwrap
 import tomllib
@@ -177,7 +178,8 @@ class Verdict:
 
     def __repr__(self) -> str:
         sign, plain, words, _ = LOOKS[self.status]
-        text = f"{tr(words)} ({self.name}): {self.message}"
+        message = re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", self.message)  # none steers a terminal
+        text = f"{tr(words)} ({self.name}): {message}"
         encoding = getattr(sys.stdout, "encoding", None) or "ascii"
         try:
             f"{sign} {text}".encode(encoding)

@@ -19,6 +19,9 @@ from attention_course.exercises.exercise import Verdict
 from attention_course.exercises.judging import judge
 from attention_course.words import tr
 
+#: What reading raises where there is no notebook, or one that is nested too deep.
+NO_NOTEBOOK = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
+
 
 def check_file(
     name: str, path: str | Path, seconds: float = process.LOADING, seed: int | None = None
@@ -73,7 +76,7 @@ def _script(path: Path, _: str) -> list[tuple[str, str]]:
     try:
         with tokenize.open(path) as file:  # with a byte-order mark or a declared encoding
             return [(str(path), file.read())]
-    except (UnicodeDecodeError, SyntaxError) as problem:
+    except (LookupError, UnicodeError, SyntaxError) as problem:
         raise ExerciseError(
             tr(
                 "{file} is not a text in UTF-8 or in the encoding it declares; save it again.",
@@ -95,7 +98,7 @@ def _notebook(path: Path, answer: str) -> list[tuple[str, str]]:
                 for number, cell in enumerate(book.cells, start=1)
                 if cell.cell_type == "code" and not _is_course_solution(cell, answer)
             ]
-    except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as problem:
+    except (*NO_NOTEBOOK, nbformat.ValidationError) as problem:
         raise ExerciseError(
             tr("{file} is not a notebook; save it again with Jupyter.", file=path.name)
         ) from problem
@@ -104,7 +107,7 @@ def _notebook(path: Path, answer: str) -> list[tuple[str, str]]:
 def _is_python(label: str, code: str) -> bool:
     try:
         compile(code, label, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 

@@ -161,11 +161,12 @@ def _messages(child: subprocess.Popen, request: dict, loading: float, seconds: f
     for number in range(expected):
         try:
             line = lines.get(timeout=max(deadline - time.monotonic(), 0))
-        except queue.Empty:
+            status = None if line else child.wait(max(deadline - time.monotonic(), 0))
+        except (queue.Empty, subprocess.TimeoutExpired):
             yield {"stopped": True, "seconds": f"{allowed:g}"}
             return
         if not line:
-            yield {"ended": True, "status": child.wait()}
+            yield {"ended": True, "status": status}
             return
         try:
             message = json.loads(line)

@@ -81,7 +81,12 @@ def deaf(x, h, W, U, b):
     time.sleep(100)
 
 
-@pytest.mark.parametrize("answer", [endless, deaf])
+def hangs_up(x, h, W, U, b):
+    os.closerange(3, 200)
+    time.sleep(100)
+
+
+@pytest.mark.parametrize("answer", [endless, deaf, hangs_up])
 def test_an_endless_answer_is_stopped(monkeypatch, answer):
     short_of_time(monkeypatch)
     assert "still running after 1 seconds" in check("01.rnn_step", answer).message
@@ -378,6 +383,32 @@ def test_hooks_of_an_object_end_in_a_sentence(kind, words):
     message = check("01.rnn_step", kind()).message
     assert "cannot be taken to a process of its own" in message
     assert words in message
+
+
+class Untold(Exception):
+    def __str__(self):
+        sys.exit()
+
+
+class Unpacked:
+    def __call__(self, x, h, W, U, b):
+        return x
+
+    def __reduce__(self):
+        raise Untold
+
+
+def test_an_exception_that_ends_python_when_it_is_printed_is_named():
+    assert "a process of its own: Untold" in check("01.rnn_step", Unpacked()).message
+
+
+def test_what_an_answer_says_does_not_steer_the_terminal():
+    def loud(x, h, W, U, b):
+        return type("\x1b[2J\r\n+ Passed", (), {})()
+
+    shown = repr(check("01.rnn_step", loud))
+    assert "?[2J??+ Passed" in shown
+    assert shown.isprintable()
 
 
 def calls_the_course(weights, values, g):
