@@ -50,10 +50,12 @@ NOT_THEIRS = (
     os.path.dirname(os.path.abspath(__file__)),
 )
 #: Python's audit events of what an answer has no need of: other programs and processes, the
-#: network, second names of files, interpreters without a guard, a list of all objects.
+#: network, second names of files, databases (whose commands open others), interpreters without a
+#: guard, a list of all objects.
 REFUSED = re.compile(
     r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)|gc\.get_\w+"
-    r"|subprocess\.Popen|_winapi\.\w+Process|socket\.(connect|send\w+)|cpython\.PyInter\w+_New"
+    r"|subprocess\.Popen|sqlite3\.connect|_winapi\.\w+Process|socket\.(connect|send\w+)"
+    r"|cpython\.PyInter\w+_New"
     r"|(execv\w*|v?fork|f?open(at)?(64)?|\w*kill|popen|posix_spawnp?|process_vm_\w+|ptrace|syscall"
     r"|system|OpenProcess)\(\)"  # a function of the system, called by ctypes
 )
@@ -347,7 +349,7 @@ def _confine():
     version = system.syscall(444, None, 0, 1) if system else 0  # landlock_create_ruleset
     if version < 1:
         return
-    files = 1 | 1 << 6 | 1 << 11 | 1 << 12  # to start, and to make as a device or a link
+    files = 1 | 1 << 6 | 7 << 10  # to start, and to make as a device, a pipe or a link
     moves = 1 << 13 if version > 1 else 0  # between folders: refused unless allowed below the root
     rules = files | moves, 0b11 if version > 3 else 0, 0b11 if version > 5 else 0  # TCP, signals
     handle = system.syscall(444, (ctypes.c_uint64 * 3)(*rules), 24, 0)
@@ -384,19 +386,23 @@ def _guard(room, solutions, others):
     """
 
     def numbers_of(places):  # which a file keeps, whatever paths lead to it
-        found = [os.stat(place) for place in places if place and os.path.exists(place)]
+        found = [os.stat(place) for place in places if os.path.exists(place)]
         return frozenset((one.st_dev, one.st_ino) for one in found)
 
     # A folder on the way to the solutions is opened only to open files relative to it.
     secret = numbers_of([room, *room.rglob("*"), *room.parents])
-    kept = numbers_of([room.parent, *NOT_THEIRS])
+    places = [room.parent, *filter(None, NOT_THEIRS), sysconfig.get_path("scripts")]
+    places += [os.path.realpath(sys.executable), os.path.join(sys.prefix, "pyvenv.cfg")]
+    kept = numbers_of(places)
+    # What holds such a folder may be written to, but not be moved away itself.
+    unmoved = numbers_of(up for one in map(pathlib.Path, places) for up in (one, *one.parents))
     processes = frozenset(device for device, _ in numbers_of(["/proc"]))
     fixed = (REFUSED.fullmatch, os.stat, OSError, type, int, str.__str__, PermissionError)
-    fixed += (secret, kept, processes, os.getpid(), os.getppid(), os.sep, os.devnull)
+    fixed += (secret, kept, unmoved, processes, os.getpid(), os.getppid(), os.sep, os.devnull)
 
     def guard(event, arguments, fixed=fixed, solutions=solutions, others=others):
         refused, stat, missing, kind, number, text, refusal, *rest = fixed
-        secret, kept, processes, own, parent, sep, devnull = rest
+        secret, kept, unmoved, processes, own, parent, sep, devnull = rest
 
         def look(path):
             try:
@@ -408,7 +414,8 @@ def _guard(room, solutions, others):
         asked = f"{arguments[1]}()" if event == "ctypes.dlsym" else event
         if refused(asked) or (event == "os.kill" and arguments[0] != own):
             raise refusal(others)
-        if event not in ("open", "os.chdir", "os.remove", "os.rename"):
+        changes = ("chmod", "chown", "mkdir", "remove", "rename", "rmdir", "truncate", "utime")
+        if event not in ("open", "os.chdir") and event[3:] not in changes:
             return
         beside = event == "open" and arguments[1] is None  # os.open, relative to any folder
         writes = event != "open" or beside or arguments[2] & 3
@@ -422,6 +429,7 @@ def _guard(room, solutions, others):
             if (
                 (beside and ".." in path)
                 or (f"/{parent}/" in f"{path}/" and "/proc" in path)
+                or (writes and (device, inode) in unmoved and event != "os.chdir")
                 or (device in processes and (beside or event == "os.chdir"))
                 or (what in (0o020000, 0o060000) and path != devnull)  # a terminal, memory, a disc
             ):

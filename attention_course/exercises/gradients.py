@@ -71,7 +71,7 @@ def through_time(states, U):
 
 
 def _states_case(draw: Draw) -> tuple:
-    steps, n = draw.length(wide=170), draw.size(wide=80)
+    steps, n = draw.length(wide=130), draw.size(wide=60)
     states = _states(draw, steps, n, near=6)
     if draw.kind == "long" or steps < 20:
         return states, draw.numbers(n, n)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from proof import accepts, examine, refuses
+from proof import accepts, every, examine, refuses
 
 from attention_course.exercises import EXERCISES, check
 from attention_course.exercises.drawing import draw_cases
@@ -288,10 +288,6 @@ def accept_on_few(name, answers):
     """The answers pass on as few cases as two of them train in."""
     for answer in answers:
         assert (verdict := examine(replace(EXERCISES[name], count=2), answer)), verdict
-
-
-def every(number, table):
-    return dict([*table.items()][::number])
 
 
 @pytest.mark.parametrize("number", [4, pytest.param(1, marks=ALL)])

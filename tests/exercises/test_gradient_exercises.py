@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from proof import accepts, published, refuses
+from proof import accepts, every, published, refuses
 
 from attention_course.exercises import check
 from attention_course.exercises.gradients import clip, step_jacobian, through_time
@@ -130,8 +130,9 @@ JACOBIAN_MUTANTS = {
 }
 
 
-def test_jacobian_refuses_wrong_answers():
-    refuses("02.jacobian", JACOBIAN_MUTANTS)
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_jacobian_refuses_wrong_answers(number):
+    refuses("02.jacobian", every(number, JACOBIAN_MUTANTS))
 
 
 def test_product_accepts_other_ways_of_writing_it():
@@ -303,8 +304,9 @@ PRODUCT_MUTANTS = {
 }
 
 
-def test_product_refuses_wrong_answers():
-    refuses("02.product", PRODUCT_MUTANTS)
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_product_refuses_wrong_answers(number):
+    refuses("02.product", every(number, PRODUCT_MUTANTS))
 
 
 def norm(g):
@@ -484,8 +486,9 @@ CLIP_MUTANTS = {
 }
 
 
-def test_clip_refuses_wrong_answers():
-    refuses("02.clip", CLIP_MUTANTS)
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_clip_refuses_wrong_answers(number):
+    refuses("02.clip", every(number, CLIP_MUTANTS))
 
 
 def test_in_a_process_of_their_own():

@@ -270,6 +270,55 @@ def adds_a_start_up_file(x, h, W, U, b):
         file.write("")
 
 
+def empties_the_checker(x, h, W, U, b):
+    import attention_course.words
+
+    file = attention_course.words.__file__
+    os.truncate(file, os.path.getsize(file))
+
+
+def replaces_python(x, h, W, U, b):
+    os.rename(sys.executable, sys.executable)
+
+
+def settles_python_elsewhere(x, h, W, U, b):
+    with open(os.path.join(sys.prefix, "pyvenv.cfg"), "r+") as file:
+        file.write("")
+
+
+def moves_packages(x, h, W, U, b):
+    packages = os.path.dirname(os.path.dirname(np.__file__))
+    os.rename(packages, packages)
+
+
+def moves_the_environment(x, h, W, U, b):
+    os.rename(sys.prefix, sys.prefix)
+
+
+def writes_as_a_database(x, h, W, U, b):
+    import sqlite3
+
+    sqlite3.connect("file:anywhere?mode=ro", uri=True)
+
+
+def writes_where_it_works(x, h, W, U, b):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        os.makedirs("mine/deep", exist_ok=True)
+        with open("mine/numbers.txt", "w") as file:
+            file.write("1")
+        os.truncate("mine/numbers.txt", 0)
+        os.chmod("mine/numbers.txt", 0o600)
+        os.rename("mine/numbers.txt", "mine/deep/numbers.txt")
+        os.chdir(os.path.dirname(folder))
+    return right(x, h, W, U, b)
+
+
+def test_an_answer_may_write_where_it_works():
+    verdict = check("01.rnn_step", writes_where_it_works)
+    assert verdict.passed, verdict
+
+
 def reads_in_another_interpreter(x, h, W, U, b):
     interpreters = pytest.importorskip("_xxsubinterpreters")
     interpreters.run_string(interpreters.create(), f"open({the_solution_s_file()!r})")
@@ -326,6 +375,12 @@ FORCED = {
     "writes to a terminal": (writes_to_the_terminal, "programs, processes"),
     "connects to a kernel": (connects, "programs, processes"),
     "replaces the checker": (replaces_the_checker, "programs, processes"),
+    "empties the checker": (empties_the_checker, "programs, processes"),
+    "replaces Python": (replaces_python, "programs, processes"),
+    "settles Python elsewhere": (settles_python_elsewhere, "stops with"),
+    "moves the packages": (moves_packages, "programs, processes"),
+    "moves the environment": (moves_the_environment, "programs, processes"),
+    "writes as a database": (writes_as_a_database, "programs, processes"),
     "adds a start-up file": (adds_a_start_up_file, "programs, processes"),
     "reads in another interpreter": (reads_in_another_interpreter, "creation failed"),
     "opens the guard": (opens_the_guard, "solutions are closed"),
