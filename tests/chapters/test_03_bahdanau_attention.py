@@ -171,7 +171,7 @@ def forgets_nothing():
     def answer(*case):
         kept.append(case)
         context, weights = additive_attention(*case)
-        return context * (1 + 0.01 * (len(kept) > 100)), weights
+        return context * (1 + 0.01 * (len(kept) % 2)), weights
 
     return answer
 
