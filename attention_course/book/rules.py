@@ -85,6 +85,8 @@ def _code_problems(cells: list) -> list[str]:
     executed = [cell for cell in cells if cell.source.strip()]
     if [cell.execution_count for cell in executed] != list(range(1, len(executed) + 1)):
         found.append("not every code cell was executed in order: run `make notebooks`")
+    if executed and 2 * sum(bool(cell.outputs) for cell in executed) < len(executed):
+        found.append("most code cells have no stored output: run `make notebooks`")
     for number, cell in enumerate(cells, start=1):
         lines = cell.source.count("\n") + 1
         if lines > MAX_LINES:

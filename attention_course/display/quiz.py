@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from attention_course.assets import fetch
 from attention_course.display import svg
 from attention_course.errors import QuizError
-from attention_course.words import mark, script_words, tr
+from attention_course.words import mark, script_words, tr, trn
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -114,7 +114,12 @@ def show_quiz(name: str) -> None:
     """
     questions = load_quiz(name)
     element = svg.numbered("quiz_" + re.sub(r"\W", "_", name), "_")
-    summary = tr("Quiz {name}, questions: {count}.", name=name, count=len(questions))
+    summary = trn(
+        "Quiz {name}: {count} question.",
+        "Quiz {name}: {count} questions.",
+        len(questions),
+        name=name,
+    )
     svg.display(quiz_html(questions, element, name), summary)
 
 

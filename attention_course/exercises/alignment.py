@@ -155,8 +155,7 @@ MASKING: Table = {
     "masked_late": each("weigh", lambda s, m: softmax(s) * m),
     "masked_late_then_divided": each("weigh", *_both(lambda s, m: softmax(s) * m)),
     "zero_for_masked": each("weigh", lambda s, m: softmax(np.where(m, s, 0))),
-    # Not the sums with -1e3 and -1e4: only few scores tell them from what is divided late.
-    "not_low": each("weigh", *map(late, [LOW[0], LOW[2], *LOW[4:]])),
+    "not_low": each("weigh", *map(late, LOW)),
 }
 WEIGHING: Table = {
     "over_queries": _over(-2),

@@ -21,7 +21,7 @@ import numpy as np
 
 from attention_course.errors import ExerciseError
 from attention_course.exercises.answering import MOST_AXES
-from attention_course.exercises.drawing import draw_cases
+from attention_course.exercises.drawing import KINDS, draw_cases
 from attention_course.exercises.exercise import Exercise, Verdict, read
 from attention_course.exercises.process import pack
 from attention_course.words import tr
@@ -196,12 +196,14 @@ def _tell(sentence: str, cases: list[tuple], wrong: list[int], seed: int) -> NoR
     if len(wrong) == len(cases):
         raise Rejected(sentence)
     shares = {}
+    right = {*range(len(cases))} - {*wrong}
+    alone = right & {*range(len(KINDS))}  # each of these has one hazard
     for note, holds in TRAITS.items():
-        marked = {i for i, case in enumerate(cases) if any(holds(a) for a in _arrays(case))}
+        marked = {i for i, case in enumerate(cases) if any(map(holds, _arrays(case)))}
         if marked >= {*wrong}:
-            shares[note] = len(marked) - len(wrong)
+            shares[note] = min(len(marked & some) / len(some) for some in (right, alone) if some)
     note = min(shares, key=shares.get, default=None)
-    rare = note and shares[note] < (len(cases) - len(wrong)) / 3
+    rare = note and shares[note] < 1 / 3
     parts = [sentence, say(note) if rare else "", say("again", seed=seed)]
     raise Rejected(" ".join(part for part in parts if part))
 

@@ -30,17 +30,22 @@ from attention_course.functional import softmax
 
 def _draw_inputs(draw: Draw, query: tuple, key: tuple, value: tuple) -> tuple[np.ndarray, ...]:
     how, values, layout = steepness(draw), draw.numbers(*value), draw.layout
-    if draw.kind == "mixed":  # of any size, while single precision knows the scores
-        draw.joined = True
+    draw.joined = draw.kind == "mixed"
+    # Of many extreme scores, single precision does not know which of two is the larger.
+    few = np.prod(query[:-1]) * key[-2] < 100
+    if draw.kind == "mixed" and few and draw.random.random() < 0.5:
+        how = "extreme"
+    elif draw.kind == "mixed":  # of any size, while single precision knows the scores
         queries, keys = (draw.numbers(*shape, large=5, small=0.1) for shape in (query, key))
         if draw.random.random() < 0.7:
-            steep, large = 10.0 ** draw.random.uniform((-2, -8), (1.5, 8))
-            queries, keys = queries * float(steep * large), keys / float(large)
+            # Powers of two, so that scores which are equal stay equal.
+            steep, large = 2.0 ** draw.random.integers((-7, -27), (10, 28))
+            queries, keys = queries * (steep * large), keys / large
         return layout(queries), layout(keys), values
     if how == "extreme":
         queries, keys = extreme(draw, *query), draw.random.normal(size=key)
-        if draw.random.random() < 0.5:  # all scores of one sign
-            queries, keys = -abs(queries), abs(keys)
+        if draw.random.random() < 0.5:  # all scores far below zero
+            queries, keys = -abs(queries) - abs(queries).max(), abs(keys)
     else:
         draw = Draw(draw.random, "plain") if how == "steep" else draw
         queries, keys = draw.numbers(*query) * (30 if how == "steep" else 1), draw.numbers(*key)

@@ -117,10 +117,11 @@ def _json(name: str, data: Mapping[str, Any]) -> str:
             data, allow_nan=False, default=lambda array: array.tolist(), separators=(",", ":")
         )
     except (AttributeError, ValueError) as error:
+        infinite = isinstance(error, ValueError)
         raise FigureError(
             "The interactive figure {name} cannot show its data: {reason}.",
             name=repr(name),
-            reason=error,
+            reason=tr("there is NaN or an infinite number among them") if infinite else error,
         ) from None
     # Inside a script element, "<!--" has a meaning.
     return text.replace("<", "\\u003c")

@@ -96,7 +96,7 @@ def page(opened):
 def test_norms_powers_and_verdicts(page, matrix, tanh):
     states = [
         dict(zip(START, (matrix, round(float(radius), 2), length, tanh), strict=True))
-        for radius, length in itertools.product(np.arange(0.5, 3.05, 0.5), (2, 10, 31, 61))
+        for radius, length in itertools.product(np.arange(0.5, 3.05, 0.25), (2, 10, 31, 61))
     ]
     readings = operate(page, FIGURE, states)
     for state, shown in zip(states, readings, strict=True):

@@ -268,7 +268,7 @@ ADDITIVE_MUTANTS = {
         "",
     ),
     "at most ten keys": (at_most_ten_keys, "only long"),
-    "order in memory": (by_layout, "should be"),
+    "order in memory": (by_layout, "another order in memory"),
     "memory": (forgets_nothing(), "from one call to the next"),
     "string": ("softmax", "not a function"),
 }
@@ -335,7 +335,7 @@ LUONG_MUTANTS = {
         lambda *case: [e - max(e.max() - 100, 0) for e in luong_scores(*case)],
         "should be",
     ),
-    "one type": (of_one_type, "should be"),
+    "one type": (of_one_type, "only inputs with whole numbers"),
     "a sum in place": (lambda s, *rest: (s.__iadd__(1), luong_scores(s, *rest))[1], "in place"),
     "two of three": (lambda *case: luong_scores(*case)[:2], "Return 3 things"),
     "a dictionary": (
@@ -344,8 +344,8 @@ LUONG_MUTANTS = {
     ),
     "constant": (luong(2, lambda s, h, *_: np.ones((len(s), len(h)))), "one and the same"),
     "small scores cut": (
-        luong(0, lambda s, h, *_: np.where(abs(s @ h.T) < 1e-6, 0, s @ h.T)),
-        "should be",
+        luong(0, lambda s, h, *_: np.where(abs(s @ h.T) < 1e-9, 0, s @ h.T)),
+        "only small",
     ),
     "one query": (luong(0, lambda s, h, *_: (s @ h.T).squeeze()), "squeeze"),
     "at most ten": (luong(0, lambda s, h, *_: s @ h[:10].T), "only long"),

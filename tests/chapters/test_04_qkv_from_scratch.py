@@ -339,8 +339,7 @@ ATTENTION_MUTANTS = {
         variant(weigh=lambda s, m: softmax(s - 1e5 * ~m) * m),
         "not low enough",
     ),
-    # Among thousands of rows two scores may be equal but for the last digit: it has no name then.
-    "argmax": (variant(weigh=hard), "should be"),
+    "argmax": (variant(weigh=hard), "hard choice"),
     "equal weights": (
         variant(weigh=lambda s, m: m / np.maximum(m.sum(-1, keepdims=True), 1)),
         "same weight",
@@ -412,7 +411,7 @@ ATTENTION_MUTANTS = {
         "keys as rows",
     ),
     "changes its input": (changes_its_input, "changes its input value"),
-    "order in memory": (by_layout, "should be"),
+    "order in memory": (by_layout, "another order in memory"),
     "twelve keys": (first_twelve, "only long"),
     "one sentence": (
         when(lambda q, *_: len(q) == 1, attention, lambda o, w: (o[0], w[0])),
@@ -623,7 +622,7 @@ HEADS_MUTANTS = {
     ),
     "strides of contiguous doubles": (
         heads_variant(cut_values=strides),
-        "should be",
+        "another order in memory",
     ),
     "in place": (
         lambda q, k, v, heads: (q.sort(), attend_in_heads(q, k, v, heads))[1],

@@ -284,17 +284,6 @@ RNN_MUTANTS = {
 ALL = pytest.mark.thorough  # the default run takes one in so many of those that run Keras
 
 
-def accept_on_few(name, answers):
-    """The answers pass on as few cases as two of them train in."""
-    for answer in answers:
-        assert (verdict := examine(replace(EXERCISES[name], count=2), answer)), verdict
-
-
-@pytest.mark.parametrize("number", [4, pytest.param(1, marks=ALL)])
-def test_rnn_written_otherwise(number):
-    accept_on_few("06.rnn", every(number, RNN_REWRITES).values())
-
-
 @pytest.mark.parametrize("number", [6, pytest.param(1, marks=ALL)])
 def test_wrong_rnn(number):
     refuses("06.rnn", every(number, RNN_MUTANTS), count=2)
@@ -608,8 +597,13 @@ RARE_LAYER_MUTANTS = {
 
 
 @pytest.mark.parametrize("number", [4, pytest.param(1, marks=ALL)])
-def test_layer_written_otherwise(number):
-    accept_on_few("06.layer", every(number, LAYER_REWRITES).values())
+@pytest.mark.parametrize(
+    ("name", "rewrites"), [("06.rnn", RNN_REWRITES), ("06.layer", LAYER_REWRITES)]
+)
+def test_the_same_written_otherwise(name, rewrites, number):
+    """The answers pass on as few cases as two of them train in."""
+    for answer in every(number, rewrites).values():
+        assert (verdict := examine(replace(EXERCISES[name], count=2), answer)), verdict
 
 
 @pytest.mark.parametrize("number", [6, pytest.param(1, marks=ALL)])

@@ -88,7 +88,7 @@ def test_an_unknown_figure_is_refused_with_the_names_there_are(name):
 def test_what_is_not_finite_is_refused(value):
     with pytest.raises(
         FigureError,
-        match=r"^The interactive figure 'probe' cannot show its data: .* not JSON compliant.*",
+        match=r"'probe' cannot show its data: there is NaN or an infinite number among them\.$",
     ):
         markup({"values": np.array([1.0, value])})
 
