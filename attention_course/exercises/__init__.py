@@ -83,8 +83,10 @@ def solution(name: str) -> Source:
 
 
 def question(name: str) -> Text:
-    """What the exercise asks."""
-    return Text(tr(EXERCISES[name].question))
+    """What the exercise asks, and what it does not."""
+    exercise = EXERCISES[name]
+    bounds = tr("No axis of an array is empty, and single precision is precise enough.")
+    return Text(" ".join([tr(exercise.question), *([bounds] if exercise.arrays else [])]))
 
 
 def _chapter(chapter: str) -> dict[str, Exercise]:

@@ -246,10 +246,12 @@ def _additive_case(draw: Draw) -> tuple:
         draw, v = Draw(draw.random, "plain"), 4 * draw.random.normal(size=d_a)
     if how == "extreme":  # with a tanh that is saturated for sure: a score is a sum of +v and -v
         draw, v = Draw(draw.random, "large"), extreme(draw, d_a)
-    query, keys = draw.numbers(batch, t_q, d_s), draw.numbers(batch, t_k, d_h)
+    query, keys = layout(draw.numbers(batch, t_q, d_s)), layout(draw.numbers(batch, t_k, d_h))
+    if (own := draw.own(batch, t_k, d_h)) is not None:
+        query, keys, d_s = own, own, d_h
     large = 300 if draw.kind == "mixed" else 3000
     W, U = draw.numbers(d_s, d_a, large=large), draw.numbers(d_h, d_a, large=large)
-    return *map(layout, (query, keys, W, U, v)), mask
+    return query, keys, *map(layout, (W, U, v)), mask
 
 
 def _additive(
@@ -309,6 +311,8 @@ def _luong_case(draw: Draw) -> tuple:
     )
     if draw.kind == "whole" and draw.random.random() < 0.7:  # vectors, but not the matrix
         W_general = draw.random.normal(size=(d, d))
+    if (own := draw.own(t_k, d)) is not None:
+        query = keys = own
     if draw.kind == "large":
         query = query * 2.0 ** draw.random.choice([0, 20])  # beyond any bound on a score
     return query, keys, W_general, draw.numbers(2 * d, d_a, large=30), draw.numbers(d_a, large=30)

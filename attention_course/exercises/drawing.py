@@ -92,6 +92,12 @@ class Draw:
             return {self.kind}
         return {one for one, chance in CHANCES.items() if self.random.random() < chance}
 
+    def own(self, *shape: int) -> np.ndarray | None:
+        """At times, queries that are to be the keys too, as in self-attention."""
+        if self.kind != "mixed" or shape[-2] > 100 or self.random.random() > 0.3:
+            return None
+        return self.random.normal(size=shape)
+
     def scale(self, most: float) -> float:
         """A factor between 1 and ``most``, any magnitude as likely; the last in a pure case."""
         return most ** self.random.random() if self.kind == "mixed" else most

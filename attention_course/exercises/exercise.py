@@ -139,6 +139,11 @@ class Exercise:
         return self.text or source(self.solve)
 
     @property
+    def arrays(self) -> bool:
+        """Whether an answer computes with NumPy."""
+        return "np." in self.solution
+
+    @property
     def known(self) -> list[tuple[str, Callable]]:
         """Every mistake with its sentence."""
         return [

@@ -104,9 +104,9 @@ PRODUCT_MISTAKES = {
     "single_steps": (_steps, partial(_products, join=lambda later, J: J)),
     "last_alone": partial(_products, join=lambda later, J: 0 * J),
     "one_factor_more": lambda states, U: _products(states, U) @ _steps(states, U),
-    "from_the_first": lambda states, U: np.stack(
-        [_products(states[:t], U)[0] for t in range(1, len(states) + 1)]
-    ),
+    "from_the_first": lambda states, U: _products(
+        np.concatenate([states[:1], states[:0:-1]]), U, join=lambda earlier, J: J @ earlier
+    )[::-1],
     "norms": (
         lambda states, U: np.linalg.norm(_products(states, U), axis=(1, 2)),
         lambda states, U: np.linalg.norm(_products(states, U), ord=2, axis=(1, 2)),

@@ -522,13 +522,12 @@ def recognise(
 
 
 def _explains(exercise: Exercise, mistake: Callable, case: tuple, found: Parts) -> bool:
-    """Whether a mistake gives these results, in double precision or in that of the inputs."""
-    if gives(exercise, mistake, case, found):
-        return True
-    if all(array.dtype != np.float32 for array in _arrays(case)):
-        return False
-    values = _results(exercise, mistake, case, copy.deepcopy)
-    return agree(found, values, {name: _least(exercise, value) for name, value in values.items()})
+    """Whether a mistake gives these results, in the precision of the inputs or in double."""
+    if any(array.dtype == np.float32 for array in _arrays(case)):
+        values = _results(exercise, mistake, case, copy.deepcopy)
+        if agree(found, values, {key: _least(exercise, value) for key, value in values.items()}):
+            return True
+    return gives(exercise, mistake, case, found)
 
 
 def _one_number(arrays: list[np.ndarray]) -> bool:

@@ -96,6 +96,8 @@ def _attention_case(draw: Draw) -> tuple:
     batch, t_q, t_k = draw.size(most=3), draw.length(most=4), draw.length()
     d_k, d_v = draw.size(), draw.size()
     inputs = _draw_inputs(draw, (batch, t_q, d_k), (batch, t_k, d_k), (batch, t_k, d_v))
+    if (own := draw.own(batch, t_q, d_k)) is not None:
+        return own, own, own, draw.mask(batch, t_q, t_q)
     return *inputs, draw.mask(batch, t_q, t_k)
 
 
@@ -158,7 +160,9 @@ def _heads_case(draw: Draw) -> tuple:
     batch, t_q, t_k = draw.size(most=3), draw.length(most=4), draw.length()
     heads = draw.size(most=9, wide=60)
     d, d_v = heads * draw.size(most=4, wide=130), heads * draw.size(most=4, wide=130)
-    return *_draw_inputs(draw, (batch, t_q, d), (batch, t_k, d), (batch, t_k, d_v)), heads
+    inputs = _draw_inputs(draw, (batch, t_q, d), (batch, t_k, d), (batch, t_k, d_v))
+    own = draw.own(batch, t_q, d)
+    return *(inputs if own is None else [own] * 3), heads
 
 
 def _cut(x: np.ndarray, heads: int) -> np.ndarray:

@@ -126,14 +126,15 @@ def encode(text, word_index, num_words, length):
     return [0] * (length - len(numbers)) + numbers
 
 
-WORDS = ("the", "and", "a", "film", "not", "bad", "10", "don't", "over-acted", "zeal", "café")
+WORDS = ("the", "a", "film", "not", "bad", "10", "don't", "over-acted", "'cause", "doin'", "café")
 
 
 def _encode_case(draw: Draw) -> tuple:
     random = draw.random
     more = draw.size(least=0, most=2, wide=300)
     some = [*WORDS, *(f"{random.choice(WORDS)}{i}" for i in range(more))]
-    most = random.choice([400, 25_000, 100_000])  # IMDB's index has 88,584 words
+    # IMDB's index has 88,584 words; the smallest of these has no other than the words drawn.
+    most = random.choice([len(some) + 1, 400, 25_000, 100_000])
     ranks = (1 + random.choice(most - 1, len(some), replace=False)).tolist()
     known = 0 if draw.kind == "small" else random.integers(len(WORDS) // 2, len(ranks) + 1)
     word_index = dict(zip(random.permutation(some)[:known].tolist(), ranks, strict=False))
