@@ -40,7 +40,7 @@ UNFILLED = (None, Ellipsis, NotImplemented)
 COURSE = "attention_course"
 # What an answer may call of the course: a chapter defines it long before it is used.
 ALLOWED = ("softmax",)
-WATCHED = 20  # cases in which this is looked at, every kind of them once: it doubles Keras' time
+WATCHED = 13  # cases in which this is looked at, every kind of them once: it doubles Keras' time
 MEMORY = 8 * 2**30  # bytes; a loop that fills the memory must not take the machine with it
 MOST_AXES = 16  # of an array, or lists in lists
 MOST_BYTES = 2**24  # of one array

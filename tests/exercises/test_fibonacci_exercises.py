@@ -580,7 +580,7 @@ LAYER_MUTANTS = {
     "regularised": (layer_of(right, regularizer=keras.regularizers.L2(1e-9)), "to the loss"),
     "far away": (layer_of(right, initializer=keras.initializers.Constant(1e4)), "more than 4"),
     "eager": (Eager, "the squared error of a model"),
-    "a wrong shape": (Misinforming, "stops with ValueError"),
+    "a wrong shape": (Misinforming, "Your compute_output_shape tells"),
     "frozen in training": (Frozen, "W and b after a step"),
     "a loss of its own": (WithLoss, "adds something to the loss"),
     "shared": (sharing(), "share their weights"),
