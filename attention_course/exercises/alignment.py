@@ -398,7 +398,7 @@ def _gradient_case(draw: Draw) -> tuple:
     scores[others[:1]] = np.maximum(scores[others[:1]], scores[first] - draw.random.uniform(0, 8))
     mask = draw.mask(steps, none=False) if draw.kind in ("zeros", "plain") else True
     weights = soften(scores, mask)
-    values, g = draw.numbers(steps, d), draw.numbers(d)
+    values, g = draw.numbers(steps, d, small=1e-9), draw.numbers(d)
     if draw.kind == "whole" and draw.random.random() < 0.7:  # g, but not the values
         values = draw.random.normal(size=(steps, d))
     elif draw.kind == "whole":

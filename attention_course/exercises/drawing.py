@@ -168,6 +168,7 @@ class Draw:
             lambda: self.random.random(shape) < 0.5,
             lambda: places < count,
             lambda: places >= count,
+            lambda: places == np.minimum(count, shape[-1] - 1),
             lambda: np.ones(shape, bool),
             lambda: np.zeros(shape, bool),
         )

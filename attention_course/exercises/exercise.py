@@ -140,8 +140,8 @@ class Exercise:
 
     @property
     def arrays(self) -> bool:
-        """Whether an answer computes with NumPy."""
-        return "np." in self.solution
+        """Whether an answer computes with arrays of NumPy."""
+        return bool(re.search(r"\bnp\.|@", self.solution))
 
     @property
     def known(self) -> list[tuple[str, Callable]]:

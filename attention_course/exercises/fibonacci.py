@@ -51,7 +51,7 @@ def _window(draw: Draw) -> tuple:
     while len(values) < steps:
         values.append(values[-1] + values[-2])
     if draw.kind == "mixed" and "whole" not in hazards:
-        values = np.multiply(values, 2.0 ** random.integers(-40, 41))
+        values = np.multiply(values, 2.0 ** random.integers(-40, 21))
     return (draw.layout(np.array(values, int if "whole" in hazards else float), hazards),)
 
 
@@ -399,10 +399,10 @@ def _explain_model(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
         "dense_without_tanh": dense and not others and last != "tanh",
         "other_parameters": seen["parameters"] != 11,
         "other_input": seen["input"][1:] not in ([steps, 1], [None, 1]),
-        "other_optimizer": not seen["adam"],
     }
     made = unlike if wrong else {}
     unlike = {
+        "other_optimizer": seen["compiled"] and not seen["adam"],
         "dropout": seen["dropout"],
         "stateful": seen["stateful"],
         "regulariser": seen.get("added"),
@@ -443,6 +443,8 @@ class AttentionLayer(keras.layers.Layer):
 
 def probe_layer(make, x, W, b, target, rate):
     """In the answer's process: what two such layers compute, and what another learns."""
+    import contextlib
+
     import keras
     import numpy as np
 
@@ -490,10 +492,17 @@ def probe_layer(make, x, W, b, target, rate):
     model = keras.Model(inputs, keras.layers.Reshape(target.shape[1:])(context))
     give(learner, W, b)
     model.compile(keras.optimizers.SGD(rate), "mse")
+    novice = make()
+    alone = keras.Sequential([keras.Input(x.shape[1:]), novice])
+    alone.compile("sgd", "mse", run_eagerly=True)
+    fresh = novice.get_weights()
+    with contextlib.suppress(ValueError):  # no gradient reaches any weight
+        alone.train_on_batch(x, target)
     try:
         seen["loss"] = model.train_on_batch(x, target)
-    except ValueError:  # no gradient reaches any weight
+    except ValueError:
         seen["loss"] = model.test_on_batch(x, target)
+    seen["still"] = len(b) > 1 and all(map(np.array_equal, fresh, novice.get_weights()))
     trained = learner.get_weights()[:: -1 if bias_first else 1]
     seen |= {"trained": np.concatenate(trained), "before": before.kernel}
     return seen | {"predicted": model.predict_on_batch(np.concatenate([x, x[:1]]))}
@@ -551,6 +560,7 @@ def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
         "shared": seen.get("shared"),
         "announced": "announced" in seen,
         "far": not all(np.abs(one).max() <= MOST_AT_FIRST for one in seen.get("fresh", [])),
+        "still": seen.get("still"),
         "changing": wrong
         and seen.keys() >= {"output", "again"}
         and not np.array_equal(seen["output"], seen["again"], equal_nan=True),

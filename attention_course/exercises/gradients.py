@@ -28,7 +28,8 @@ def _states(draw: Draw, *shape: int, near: float) -> np.ndarray:
     states = draw.numbers(*shape, low=-1, high=1)
     if draw.kind == "mixed" and draw.random.random() < 0.3:  # some are near to 1, as 10 ** -near
         most = np.copysign(1 - 10.0 ** -draw.random.uniform(0, near, shape), states)
-        states = np.where(draw.random.random(shape) < 0.5, most, states)
+        some = draw.random.random(shape) < 0.5
+        states = np.where(some, most, states) if draw.random.random() < 0.5 else abs(most)
     return draw.layout(states / 2 if draw.kind == "whole" else states)
 
 
@@ -71,7 +72,7 @@ def through_time(states, U):
 
 
 def _states_case(draw: Draw) -> tuple:
-    steps, n = draw.length(wide=130), draw.size(wide=60)
+    steps, n = draw.length(wide=260), draw.size(wide=60)
     states = _states(draw, steps, n, near=6)
     if draw.kind == "long" or steps < 20:
         return states, draw.numbers(n, n)
