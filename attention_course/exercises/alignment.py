@@ -307,7 +307,7 @@ def luong_scores(query, keys, W_general, W_concat, v):
 def _luong_case(draw: Draw) -> tuple:
     t_q, t_k, d, d_a = draw.length(), draw.length(), draw.size(wide=600), draw.size()
     query, keys, W_general = (
-        draw.numbers(*shape, large=30) for shape in ((t_q, d), (t_k, d), (d, d))
+        draw.numbers(*shape, large=30, small=1e-9) for shape in ((t_q, d), (t_k, d), (d, d))
     )
     if draw.kind == "whole" and draw.random.random() < 0.7:  # vectors, but not the matrix
         W_general = draw.random.normal(size=(d, d))

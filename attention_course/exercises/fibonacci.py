@@ -560,7 +560,7 @@ def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
         "shared": seen.get("shared"),
         "announced": "announced" in seen,
         "far": not all(np.abs(one).max() <= MOST_AT_FIRST for one in seen.get("fresh", [])),
-        "still": seen.get("still"),
+        "still": not wrong and seen.get("still"),
         "changing": wrong
         and seen.keys() >= {"output", "again"}
         and not np.array_equal(seen["output"], seen["again"], equal_nan=True),

@@ -27,7 +27,8 @@ def _states(draw: Draw, *shape: int, near: float) -> np.ndarray:
     """What a tanh gives; beside whole weights it is half a number, so that products have parts."""
     states = draw.numbers(*shape, low=-1, high=1)
     if draw.kind == "mixed" and draw.random.random() < 0.3:  # some are near to 1, as 10 ** -near
-        most = np.copysign(1 - 10.0 ** -draw.random.uniform(0, near, shape), states)
+        least = draw.random.choice([0, near - 1])
+        most = np.copysign(1 - 10.0 ** -draw.random.uniform(least, near, shape), states)
         some = draw.random.random(shape) < 0.5
         states = np.where(some, most, states) if draw.random.random() < 0.5 else abs(most)
     return draw.layout(states / 2 if draw.kind == "whole" else states)
