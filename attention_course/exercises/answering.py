@@ -55,7 +55,7 @@ NOT_THEIRS = (
 REFUSED = re.compile(
     r"os\.(exec|fork|forkpty|killpg|link|posix_spawn|spawn|startfile|symlink|system)|gc\.get_\w+"
     r"|subprocess\.Popen|sqlite3\.connect|_winapi\.\w+Process|socket\.(connect|send\w+)"
-    r"|cpython\.PyInter\w+_New"
+    r"|cpython\.PyInter\w+_New|import (.*\.)?(_\w*interpreters|_test\w*capi)"
     r"|(execv\w*|v?fork|f?open(at)?(64)?|\w*kill|popen|posix_spawnp?|process_vm_\w+|ptrace|syscall"
     r"|system|OpenProcess)\(\)"  # a function of the system, called by ctypes
 )
@@ -413,6 +413,7 @@ def _guard(room, solutions, others):
             return found.st_dev, found.st_ino, found.st_mode & 0o170000
 
         asked = f"{arguments[1]}()" if event == "ctypes.dlsym" else event
+        asked = f"import {arguments[0]}" if event == "import" else asked
         if refused(asked) or (event == "os.kill" and arguments[0] != own):
             raise refusal(others)
         changes = ("chmod", "chown", "mkdir", "remove", "rename", "rmdir", "truncate", "utime")

@@ -6,6 +6,7 @@ not be used up. The rule is read from the code; the last test runs the cells aga
 
 import ast
 import builtins
+import copy
 import os
 import random
 import re
@@ -24,7 +25,6 @@ from attention_course.exercises import EXERCISES
 
 STEMS = [path.stem for path in chapters()]
 GIVEN = {*dir(builtins), "display", "get_ipython"}
-COMPREHENSIONS = {"genexpr", "listcomp", "setcomp", "dictcomp"}
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 # Behind these magics a cell is still Python; behind any other (`%%bash`) it is not.
 PYTHON_MAGICS = {"%%time", "%%timeit", "%%capture", "%%prun"}
@@ -85,9 +85,26 @@ def is_used_up(value):
     return isinstance(value, ast.GeneratorExp)
 
 
+class AsGenerators(ast.NodeTransformer):
+    """Comprehensions as generators, which keep a scope of their own; from Python 3.12 on the
+    others have none.
+    """
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
 def outside(node):
     """What a statement uses at once, what its functions use when they are called, what it binds."""
-    top = symtable.symtable(ast.unparse(ast.fix_missing_locations(node)), "cell", "exec")
+    plain = AsGenerators().visit(copy.deepcopy(node))
+    top = symtable.symtable(ast.unparse(ast.fix_missing_locations(plain)), "cell", "exec")
     now, later, binds = Use(), Use(), set()
     tables = [(top, False)]
     for table, waits in tables:
@@ -98,7 +115,7 @@ def outside(node):
                 if symbol.is_assigned() or symbol.is_imported():
                     (later.changes if waits else binds).add(symbol.get_name())
         for child in table.get_children():
-            delays = child.get_type() == "function" and child.get_name() not in COMPREHENSIONS
+            delays = child.get_type() == "function" and child.get_name() != "genexpr"
             tables.append((child, waits or delays))
     if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
         now.reads.add(node.target.id)
