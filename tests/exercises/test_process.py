@@ -216,6 +216,7 @@ def starts_a_program(x, h, W, U, b):
 
 def starts_one_untold(x, h, W, U, b):
     sys.audit = lambda *_: None
+    subprocess._USE_POSIX_SPAWN = False  # of which Python tells
     subprocess.Popen(["/bin/sh"])
 
 
