@@ -32,7 +32,7 @@ def load_profiles() -> dict[str, Any]:
 
 
 def largest_lags(values: Sequence[float], count: int) -> list[int]:
-    """Return the lags of at most ``count`` largest values, in order.
+    """Return the lags of the largest values, at most ``count``, in order.
 
     There is a value for each lag, from 1 on. Those below half of the largest are left out.
     """

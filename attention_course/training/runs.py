@@ -394,7 +394,7 @@ def _card(
         "recipe": {
             "epochs": training.epochs,
             "batch_size": recipe.batch_size,
-            "optimizer": model.optimizer.name if model.optimizer else None,
+            "optimizer": model.optimizer.name,
             "learning_rate": round(float(model.optimizer.learning_rate), 8),
             "loss": model.loss if isinstance(model.loss, str) else model.loss.name,
             "epoch_kept": "lowest val_loss" if recipe.restore_best else "last",
