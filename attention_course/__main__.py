@@ -23,14 +23,10 @@ from attention_course.words import tr, trn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status.
+    """Run the command in ``arguments``, by default those of the process; return the exit status.
 
-    Args:
-        arguments: Words after the program's name; those of the process by default.
-
-    Returns:
-        0 when all went well, 1 after an error or a failed check, 2 for a wrong command line,
-        130 after Ctrl-C.
+    It is 0 when all went well, 1 after an error or a failed check, 2 for a wrong command line and
+    130 after Ctrl-C.
     """
     parser = _parser()
     options = parser.parse_args(arguments)

@@ -94,11 +94,7 @@ def registry_text(root: Path) -> str:
 
 
 def write_registry(root: Path) -> int:
-    """Write the registry of a checkout and return how many files it lists.
-
-    Raises:
-        StorageError: The registry cannot be written.
-    """
+    """Write the registry of a checkout and return how many files it lists; see ``write_text``."""
     text = registry_text(root)
     write_text(root / "attention_course" / REGISTRY.name, text)
     return text.count("\n")

@@ -14,11 +14,9 @@ from attention_course.words import tr
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a proportion (Wilson 1927, eq. 10 in Brown et al. 2001).
+    """Return the 95 % Wilson interval of ``correct`` successes in ``total`` trials, at least 1.
 
-    Args:
-        correct: number of successes.
-        total: number of trials, at least 1.
+    See Wilson (1927) and Brown et al. (2001), equation 10 there.
     """
     from scipy.stats import binomtest
 

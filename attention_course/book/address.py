@@ -89,7 +89,6 @@ def changes(root: Path, url: str, commit: str) -> dict[Path, str]:
     """Return the files of a checkout that do not name an address and a commit, as they should read.
 
     Args:
-        root: The checkout.
         url: The address, as ``parse`` returns it.
         commit: The full hash of the commit that Colab is to install.
     """

@@ -72,9 +72,9 @@ async def _execute(path: Path, notebook: nbformat.NotebookNode, timeout: int) ->
     )
     environ = dict(os.environ)
     environment.settle(environ)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
     try:
         await client.async_execute(env=environ)
     except CellExecutionError as error:
@@ -84,10 +84,9 @@ async def _execute(path: Path, notebook: nbformat.NotebookNode, timeout: int) ->
     except DeadKernelError:
         problem = tr("its Python process died (out of memory?)")
     else:
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                kept = outputs(cell.outputs, cell.execution_count)
-                cell.outputs = nbformat.from_dict(list(kept))
+        for cell in code:
+            kept = outputs(cell.outputs, cell.execution_count)
+            cell.outputs = nbformat.from_dict(list(kept))
         return None
     return tr(
         "{name}, code cell {number} (cell {place} of {cells}) failed: {problem}. Correct the cell "

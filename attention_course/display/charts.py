@@ -34,14 +34,12 @@ def lines(
     Args:
         x: positions, shape (n,).
         series: label -> values of shape (n,). Equal labels in ``bands`` give the shaded interval.
-        xlabel: name of the horizontal axis, with its unit where there is one.
-        ylabel: name of the vertical axis, likewise.
+        xlabel, ylabel: names of the axes, with their units where there are any.
         alt: what is to be seen, in words.
         bands: label -> (lower, upper), each of shape (n,).
         title: heading, may be empty.
         reference: label -> height of a thin horizontal line (a baseline, for example).
-        xscale: "linear", "log" or "symlog".
-        yscale: likewise.
+        xscale, yscale: "linear", "log" or "symlog".
         ylim: limits of the vertical axis.
         legend: Matplotlib's legend location.
         height: inches.
@@ -96,8 +94,7 @@ def bars(
     Args:
         labels: one per bar.
         values: shape (n,), or a mapping of series label -> (n,).
-        xlabel: name of the axis with the labels.
-        ylabel: name of the axis with the values.
+        xlabel, ylabel: names of the axis with the labels and of that with the values.
         alt: what is to be seen, in words.
         errors: half-widths of the intervals, in the same form as ``values``; or (2, n) distances
             below and above.

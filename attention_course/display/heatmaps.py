@@ -26,11 +26,7 @@ def heatmap(
     alt: str = "",
     **options: Any,
 ) -> None:
-    """Show one matrix of weights or scores, shape (T_q, T_k); the rest is as for :func:`heatmaps`.
-
-    Raises:
-        PlotError: when shapes and labels differ or ``alt`` does not describe the figure.
-    """
+    """Show one matrix of weights or scores (T_q, T_k); the rest is as for :func:`heatmaps`."""
     heatmaps([weights], queries, keys, [title], alt, **options)
 
 
@@ -47,8 +43,7 @@ def heatmaps(
     Args:
         matrices: arrays of shape (T_q, T_k), all of one shape; one colour scale serves all. NaN is
             drawn as a hatched cell.
-        queries: the tokens of the rows; None numbers them from 0.
-        keys: the tokens of the columns; None numbers them from 0.
+        queries, keys: the tokens of the rows and of the columns; None numbers them from 0.
         titles: one heading per matrix.
         alt: what is to be seen, in words.
         **options: as in :func:`draw_heatmap`.
@@ -101,12 +96,11 @@ def draw_heatmap(
     Args:
         ax: axes made by :func:`figure`.
         weights: array of shape (T_q, T_k).
-        queries: as for :func:`heatmaps`, and so are ``keys``.
+        queries, keys: as for :func:`heatmaps`.
         title: heading of the panel.
         limit: the absolute value shown by the strongest colour; None takes the largest present.
         digits: decimals of the printed numbers.
-        query_label: name of the rows' axis.
-        key_label: name of the columns' axis.
+        query_label, key_label: names of the rows' and the columns' axis.
 
     Returns:
         The mesh, for a colour bar.

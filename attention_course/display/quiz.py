@@ -172,11 +172,7 @@ def _with_instruction(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_problems(questions: Any) -> list[str]:
-    """Return what is wrong with the content of a quiz file, in the order of the questions.
-
-    Args:
-        questions: The parsed JSON, of any type.
-    """
+    """Return what is wrong with the parsed JSON of a quiz file, in the order of the questions."""
     try:
         import jsonschema
     except ModuleNotFoundError:

@@ -73,12 +73,8 @@ class PlotError(CourseError, ValueError):
 def require_description(text: object, name: str = "alt") -> str:
     """Return ``text`` on one line when it can serve a reader who does not see the figure.
 
-    Args:
-        text: what the figure shows, in words.
-        name: the argument's name, for the message.
-
-    Raises:
-        PlotError: when ``text`` has fewer than four words, as a file name has.
+    A text of fewer than four words, as a file name is, raises ``PlotError``, which calls it
+    ``name``.
     """
     words = text.split() if isinstance(text, str) else []
     if len(words) < 4:
@@ -113,10 +109,8 @@ def figure(
     set for the whole session, not for this call.
 
     Args:
-        width: inches; one inch becomes 72 units of the SVG's viewBox.
-        height: inches.
-        rows: panels above each other.
-        columns: panels beside each other.
+        width, height: inches; one inch becomes 72 units of the SVG's viewBox.
+        rows, columns: panels above each other and beside each other.
         **options: passed to ``Figure.subplots`` (``sharey=True``, for example).
 
     Returns:

@@ -33,9 +33,7 @@ def show_alignment(
         words: the three source words.
         states: their encoder states, shape (3, 2): the picture is flat.
         queries: decoder states s, each of shape (d_s,); the first is the one to begin with.
-        W: shape (d_a, d_s).
-        U: shape (d_a, 2).
-        v: shape (d_a,).
+        W, U, v: shapes (d_a, d_s), (d_a, 2) and (d_a,).
         gradient: show how far each score can move the context, in place of masks and temperature.
 
     Raises:

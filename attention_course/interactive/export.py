@@ -40,8 +40,7 @@ class ReviewModel:
         vocabulary: the words it knows.
         length: how many numbers it reads; of a longer review the last ones.
         embedding: float32 ``(num_words, width)``.
-        kernel: float32 ``(width,)``, and
-        bias: of the dense layer.
+        kernel, bias: of the dense layer, float32 ``(width,)`` and one number.
     """
 
     vocabulary: Vocabulary

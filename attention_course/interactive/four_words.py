@@ -23,9 +23,7 @@ def show_four_words(tokens: Sequence[str], words: Any, W_Q: Any, W_K: Any, W_V: 
     Args:
         tokens: the T words.
         words: their vectors, shape (T, d_model).
-        W_Q: shape (d_model, d_k).
-        W_K: shape (d_model, d_k).
-        W_V: shape (d_model, d_v).
+        W_Q, W_K, W_V: shape (d_model, d_k), the last one (d_model, d_v).
 
     Raises:
         FigureError: when there is not one vector per word.

@@ -22,10 +22,7 @@ def show_gradient_norm(seed: int = 1) -> None:
 
     The page computes what ``gradients.rnn_states``, ``jacobians_through_time`` and
     ``spectral_norm`` do (Pascanu, Mikolov and Bengio 2013, equations 3 to 7), for a layer of 16
-    neurons that hears 61 random words.
-
-    Args:
-        seed: of the matrices, the input weights and the words.
+    neurons that hears 61 random words. All random numbers follow from ``seed``.
     """
     matrices, drive = layer(seed)
     steps = np.arange(LENGTH)
@@ -60,14 +57,8 @@ def show_gradient_norm(seed: int = 1) -> None:
 def layer(seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the figure's recurrent matrices and what its words send to the neurons.
 
-    Everything is rounded, so that another machine's last digits make no other figure.
-
-    Args:
-        seed: of all random numbers.
-
-    Returns:
-        Matrices ``(16, 16)`` of spectral radius 1 by name, and ``x_t W`` for 61 words,
-        ``(61, 16)``.
+    These are matrices ``(16, 16)`` of spectral radius 1 by name, and ``x_t W`` for 61 words,
+    ``(61, 16)``. They are rounded, so that another machine's last digits make no other figure.
     """
     random = np.random.default_rng(seed)
     base = random.normal(size=(NEURONS, NEURONS))

@@ -24,33 +24,24 @@ NAMES = {"bounded": mark("with tanh"), "unbounded": mark("without tanh")}
 
 
 def load_profiles() -> dict[str, Any]:
-    """Return the recorded runs, ``data/lag_profiles.json``.
+    """Return the recorded runs, ``data/lag_profiles.json``; ``AssetError`` as for ``fetch``.
 
     Written by ``python -m attention_course lags``; see ``experiments.lag_profiles``.
-
-    Raises:
-        AssetError: the file is missing, damaged or out of reach.
     """
     return json.loads(fetch("data/lag_profiles.json").read_text(encoding="utf-8"))
 
 
 def largest_lags(values: Sequence[float], count: int) -> list[int]:
-    """Return the lags of the ``count`` largest values, in order; small ones do not count.
+    """Return the lags of the largest values, at most ``count``, in order.
 
-    Args:
-        values: one for each lag, from 1 on.
-        count: how many lags at most. Values below half of the largest one are left out.
+    There is a value for each lag, from 1 on. Those below half of the largest are left out.
     """
     order = sorted(range(len(values)), key=lambda place: -values[place])[:count]
     return sorted(place + 1 for place in order if values[place] >= LARGE * max(values))
 
 
 def show_lags() -> None:
-    """Show the recorded weights and effects for two lags that the reader chooses.
-
-    Raises:
-        AssetError: as :func:`load_profiles`.
-    """
+    """Show the recorded weights and effects for two lags; errors as for :func:`load_profiles`."""
     recorded = load_profiles()
     pair = recorded["pairs"].index(list(LAGS))
     run = recorded["runs"][f"{KIND}_{SEED}"]

@@ -24,9 +24,7 @@ def show_rnn_steps(words: Sequence[str], vectors: Any, W: Any, U: Any, b: Any) -
     Args:
         words: the sentence, three to six words; they are also the words to choose from.
         vectors: one vector per word, shape (T, d), of zeros and ones.
-        W: kernel, shape (d, 2).
-        U: recurrent kernel, shape (2, 2).
-        b: bias, shape (2,).
+        W, U, b: kernel (d, 2), recurrent kernel (2, 2) and bias (2,).
 
     Raises:
         FigureError: when the shapes do not fit each other or the drawing.

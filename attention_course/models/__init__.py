@@ -1,14 +1,13 @@
 """The trained models of the course: how each is built, and how to load it by name."""
 
 import difflib
-import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attention_course import assets
 from attention_course.errors import CourseError, ModelError
-from attention_course.words import tr
+from attention_course.words import mark
 
 if TYPE_CHECKING:
     import keras
@@ -84,31 +83,30 @@ def load_file(path: Path) -> "keras.Model":
             first = first.__context__
         if isinstance(first, CourseError):
             raise first from None
-        raise ModelError(_refusal(path, first)) from error
+        raise ModelError(
+            _refusal(path, first),
+            file=path.name,
+            model=path.stem,
+            version=keras.__version__,
+            backend=keras.config.backend(),
+            reason=(str(first).strip() or type(first).__name__).splitlines()[0].rstrip("."),
+        ) from error
 
 
 def _refusal(path: Path, error: BaseException) -> str:
-    import keras
-
-    remedy = {"file": path.name, "model": path.stem}
+    """Return the sentence that says why Keras refused a model file, and what to do."""
     if "unsafe" in str(error).lower():
-        return tr(
+        return mark(
             "The model file {file} is refused, because it would run code: restore the original "
-            "file, or repeat the training with 'python -m attention_course train {model}'.",
-            **remedy,
+            "file, or repeat the training with 'python -m attention_course train {model}'."
         )
     whole = assets.read_registry().get(f"models/{path.name}")
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == whole:
-        return tr(
+    if path.is_file() and assets.file_sha256(path) == whole:
+        return mark(
             "The model file {file} is whole, but Keras {version} on {backend} cannot load it "
-            "({reason}): install the versions of requirements.txt.",
-            file=path.name,
-            version=keras.__version__,
-            backend=keras.config.backend(),
-            reason=(str(error).strip() or type(error).__name__).splitlines()[0].rstrip("."),
+            "({reason}): install the versions of requirements.txt."
         )
-    return tr(
+    return mark(
         "The model file {file} is refused, because it is damaged: restore the original file, or "
-        "repeat the training with 'python -m attention_course train {model}'.",
-        **remedy,
+        "repeat the training with 'python -m attention_course train {model}'."
     )

@@ -31,14 +31,10 @@ def build(
     rolled: bool = True,
     steps_per_execution: int = 25,
 ) -> keras.Model:
-    """SimpleRNN(units, tanh), attention over time if asked for, Dense(1, tanh).
+    """SimpleRNN(units, tanh), :class:`TimeAttention` if asked for, Dense(1, tanh), and Adam.
 
     Args:
-        name: of the model.
-        attention: put :class:`TimeAttention` between the two layers.
-        units: of the recurrent layer.
-        bounded: keep the tanh around its scores.
-        learning_rate: of Adam.
+        bounded: keep the tanh around the scores of attention.
         rolled: False writes the 20 steps out one after another. The numbers are the same; with
             batches of one window an epoch takes half the time.
         steps_per_execution: as in ``keras.Model.compile``; a divisor of the steps of an epoch

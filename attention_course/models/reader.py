@@ -81,10 +81,7 @@ class SentimentReader:
 
         The start mark counts as one; unknown words are set in brackets.
         """
-        words = ["[start]", *self.vocabulary.tokens(text)]
-        numbers = self.vocabulary.encode(text)
-        words = [
-            f"[{word}]" if number == UNKNOWN else word
-            for word, number in zip(words, numbers, strict=True)
-        ]
+        shown = ["[start]", *self.vocabulary.tokens(text)]
+        numbered = zip(shown, self.vocabulary.encode(text), strict=True)
+        words = [f"[{word}]" if number == UNKNOWN else word for word, number in numbered]
         return words[: self.length] if self.keep == "first" else words[-self.length :]

@@ -1,6 +1,5 @@
 """The audit of model cards: measure again, compare, and find what contradicts itself."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from attention_course import assets, models
 from attention_course.models import cards
 from attention_course.statistics import accuracy, mean_interval, unpack_answers, wilson_interval
 from attention_course.training.recipes import recipe as find_recipe
-from attention_course.words import tr
+from attention_course.words import mark, tr
 
 
 def evaluate_cards(names: Sequence[str]) -> bool:
@@ -29,11 +28,9 @@ def evaluate_cards(names: Sequence[str]) -> bool:
         wrong = [*contradictions(card), *differences(measured, card["test"])]
         agree &= not wrong
         numbers = {"name": name, "found": measured["score"], "card": card["test"]["score"]}
-        print(
-            tr("{name}: measured {found:.5g}, card {card:.5g}: DIFFERENT", **numbers)
-            if wrong
-            else tr("{name}: measured {found:.5g}, card {card:.5g}: equal", **numbers)
-        )
+        different = mark("{name}: measured {found:.5g}, card {card:.5g}: DIFFERENT")
+        equal = mark("{name}: measured {found:.5g}, card {card:.5g}: equal")
+        print(tr(different if wrong else equal, **numbers))
         for line in wrong:
             print(f"  {line}")
     return agree
@@ -87,7 +84,7 @@ def contradictions(card: dict[str, Any]) -> Iterator[str]:
     file.
     """
     path = assets.fetch(card["file"]["path"])
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card["file"]["sha256"]:
+    if assets.file_sha256(path) != card["file"]["sha256"]:
         yield tr("the sha256 of {file} is not the card's", file=card["file"]["path"])
     if card["seeds"] != [run["seed"] for run in card["runs"]]:
         yield tr("the seeds are not those of the runs")

@@ -14,7 +14,6 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -236,11 +235,11 @@ def _run_epochs(
         recipe.prepare(model, splits)
     model.optimizer.build(model.trainable_variables)
     patience = recipe.patience if choosing and seed != recipe.seeds[0] else None
-    recorder = _Recorder(choosing, patience, checkpoints)
+    recorder = _Recorder(patience, checkpoints)
     recorder.set_model(model)
     done = recorder.restore(checkpoints.load() if checkpoints else None)
     if done < epochs and not recorder.out_of_patience(done):
-        with ShowProgress(title, epochs, done) if title else nullcontext() as progress:
+        with ShowProgress(title, epochs, done) if title else contextlib.nullcontext() as progress:
             model.fit(
                 splits.x_train,
                 splits.y_train,
@@ -254,28 +253,26 @@ def _run_epochs(
     return model, recorder
 
 
-_RECORDED = ("history", "seconds", "best_value", "best_epoch")
-
-
 class _Recorder(keras.callbacks.Callback):
     """History, seconds and the best epoch's weights of a run; writes them after every epoch.
 
     Training seconds leave validation and checkpoints out.
     """
 
-    def __init__(
-        self, choosing: bool, patience: int | None, checkpoints: Checkpoints | None
-    ) -> None:
+    def __init__(self, patience: int | None, checkpoints: Checkpoints | None) -> None:
         super().__init__()
-        self.choosing = choosing
         self.patience = patience
         self.checkpoints = checkpoints
         self.history: dict[str, list[float]] = {}
         self.seconds: list[float] = []
-        self.best_value: float | None = None
-        self.best_epoch = 0
         self.best_weights: list[np.ndarray] = []
         self._begun: float | None = None
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch of the lowest validation loss; 0 where none has been measured."""
+        losses = self.history.get("val_loss")
+        return losses.index(min(losses)) + 1 if losses else 0
 
     def out_of_patience(self, epoch: int) -> bool:
         """Say whether the run may stop after ``epoch``."""
@@ -289,8 +286,7 @@ class _Recorder(keras.callbacks.Callback):
         for variable, array in zip(variables, state.arrays, strict=False):
             variable.assign(array)
         self.best_weights = list(state.arrays[len(variables) :])
-        for name in _RECORDED:
-            setattr(self, name, state.record[name])
+        self.history, self.seconds = state.record["history"], state.record["seconds"]
         return state.epoch
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -309,14 +305,11 @@ class _Recorder(keras.callbacks.Callback):
             )
         for key, value in logs.items():
             self.history.setdefault(key, []).append(float(value))
-        if self.choosing:
-            value = float(logs["val_loss"])
-            if self.best_value is None or value < self.best_value:
-                self.best_value, self.best_epoch = value, epoch + 1
-                self.best_weights = self.model.get_weights()
+        if self.best_epoch == epoch + 1:
+            self.best_weights = self.model.get_weights()
         if self.checkpoints:
             arrays = [np.asarray(variable) for variable in self._variables()]
-            record = {name: getattr(self, name) for name in _RECORDED}
+            record = {"history": self.history, "seconds": self.seconds}
             self.checkpoints.save(State(epoch + 1, [*arrays, *self.best_weights], record))
         if self.out_of_patience(epoch + 1):
             self.model.stop_training = True
@@ -401,7 +394,7 @@ def _card(
         "recipe": {
             "epochs": training.epochs,
             "batch_size": recipe.batch_size,
-            "optimizer": model.optimizer.name if model.optimizer else None,
+            "optimizer": model.optimizer.name,
             "learning_rate": round(float(model.optimizer.learning_rate), 8),
             "loss": model.loss if isinstance(model.loss, str) else model.loss.name,
             "epoch_kept": "lowest val_loss" if recipe.restore_best else "last",
