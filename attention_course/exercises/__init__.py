@@ -85,7 +85,7 @@ def solution(name: str) -> Source:
 def question(name: str) -> Text:
     """What the exercise asks, and what it does not."""
     exercise = EXERCISES[name]
-    bounds = tr("No axis of an array is empty, and single precision is precise enough.")
+    bounds = tr("No axis of an array is empty, and single precision is enough.")
     return Text(" ".join([tr(exercise.question), *([bounds] if exercise.arrays else [])]))
 
 

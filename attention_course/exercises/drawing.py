@@ -34,7 +34,7 @@ CHANCES = {
     "float32": 0.25,
     "fortran": 0.3,
     "strided": 0.3,
-    "read-only": 0.2,
+    "read-only": 0.3,
     "zeros": 0.25,
     "large": 0.3,
     "small": 0.3,

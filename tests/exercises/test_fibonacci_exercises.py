@@ -588,7 +588,6 @@ LAYER_MUTANTS = {
 }
 
 
-# What shows in cases of some kinds only.
 def tanh_by_size(x, W, b):
     """As it is often made safe for large numbers: where W = b = 0 begin, no gradient flows."""
     s = ops.matmul(x, W) + b
@@ -596,6 +595,7 @@ def tanh_by_size(x, W, b):
     return summed(ops.softmax(ops.sign(s) * (1 - e) / (1 + e), axis=1), x)
 
 
+# What shows in cases of some kinds only.
 RARE_LAYER_MUTANTS = {
     "no gradient at first": (layer_of(tanh_by_size, initializer="zeros"), "not from those"),
     "eight windows": (layer_of(eight_windows), "should be"),

@@ -95,6 +95,10 @@ def test_a_right_notebook_passes(tmp_path, version):
     assert verdict.passed, verdict
 
 
+# Of a sum that is too long to be compiled; Python 3.12 runs out of its stack in another place.
+TOO_DEEP = "MemoryError" if sys.version_info >= (3, 12) else "RecursionError"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -102,7 +106,7 @@ def test_a_right_notebook_passes(tmp_path, version):
         ("def broken(:", "stops with SyntaxError"),
         ("import sys\nsys.exit(3)", "stops with SystemExit (3)"),
         ("x = " + "-" * 10**5 + "1", "stops with MemoryError"),
-        ("x = " + "1+" * 10**5 + "1", "answer.py stops with"),  # memory or recursion
+        ("x = " + "1+" * 10**5 + "1", f"stops with {TOO_DEEP}"),
         ("import os\nos._exit(7)", "ended Python (exit status 7)"),
         ("name = input()", "EOFError"),
         ("def time_attention(a, b, c):\n    return a.nothing", "at the line `return a.nothing`"),
