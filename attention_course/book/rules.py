@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from attention_course.book.normal import dumps, normalise
+from attention_course.book.normal import SOLUTION, SOLUTION_TITLE, dumps, normalise
 from attention_course.environment import ROOT
 
 MAX_LINES = 25
@@ -91,6 +91,9 @@ def _code_problems(cells: list) -> list[str]:
         lines = cell.source.count("\n") + 1
         if lines > MAX_LINES:
             found.append(f"code cell {number} has {lines} lines; {MAX_LINES} is the most")
+        solution = SOLUTION in cell.metadata.get("tags", [])
+        if solution and not re.match(rf"{SOLUTION_TITLE}\b", cell.source):
+            found.append(f"code cell {number} is a solution: begin it with `{SOLUTION_TITLE}`")
         if not cell.outputs and _shows_something(cell.source):
             found.append(f"code cell {number} shows something, but no output is stored")
         for output in cell.outputs:
