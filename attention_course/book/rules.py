@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 
+from attention_course.book import objectives, pace
 from attention_course.book.normal import SOLUTION, SOLUTION_TITLE, dumps, normalise
 from attention_course.environment import ROOT
 
@@ -75,6 +76,8 @@ def problems(notebook: nbformat.NotebookNode, stem: str, root: Path = ROOT) -> l
     found += _code_problems([cell for cell in notebook.cells if cell.cell_type == "code"])
     found += _text_problems(notebook)
     found += _quiz_problems(notebook, stem, root)
+    found += objectives.problems(notebook, stem, root)
+    found += pace.problems(notebook, stem, root)
     return found
 
 

@@ -29,7 +29,7 @@ Its functions stand in ``doubling.py``::
     )
 
 * ``assesses`` names objectives of the chapter by their numbers, and ``minutes`` is how long a
-  student needs who has read the chapter; ``book/objectives.py`` and ``book/pace.py`` count them.
+  student needs who has read the chapter; ``book.objectives`` and ``book.pace`` read them.
 * ``case(draw)`` returns one tuple of inputs. ``draw.size()``, ``draw.length()`` (may be long),
   ``draw.numbers(*shape)`` and ``draw.mask(*shape)`` give whole numbers, single precision, odd
   layouts, zeros, large and small numbers and axes of length 1 in turn, and in "mixed" cases any of
