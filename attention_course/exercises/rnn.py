@@ -324,9 +324,9 @@ BUGS: tuple[Callable, ...] = (
 )
 
 
-def suspects(X, W, U, b, numbers):
-    """The states that the implementations with these numbers make, as a list."""
-    return [BUGS[number](X, W, U, b) for number in numbers]
+def anonymous(X, W, U, b, seed):
+    """The states that the right implementation and the wrong ones make, in an order of its own."""
+    return [BUGS[i](X, W, U, b) for i in np.random.default_rng(seed).permutation(len(BUGS))]
 
 
 def _told_by(H: np.ndarray, *weights: np.ndarray, look: Callable = lambda H: H) -> int:
@@ -437,8 +437,7 @@ COMPARE_MISTAKES = {
         _compare, judge=lambda mean, low, high, baseline, scores: np.sign(max(scores) - baseline)
     ),
     "wrong_end": partial(
-        _compare,
-        judge=lambda mean, low, high, baseline, _: (high > baseline) * 1.0 - (low < baseline),
+        _compare, judge=lambda mean, low, high, baseline, _: 1.0 if high > baseline else -1.0
     ),
     "verdict_turned": partial(
         _compare,
@@ -831,7 +830,6 @@ IN_KERAS = {"imports": ("keras",), "seconds": 120.0, "single": True}
 EXERCISES = {
     exercise.name: exercise
     for exercise in (
-        Exercise(**TEXTS["01.rnn_step"], solve=rnn_step, case=_step_case, mistakes=STEP_MISTAKES),
         Exercise(
             **TEXTS["01.rnn"], solve=rnn_forward, case=_forward_case, mistakes=FORWARD_MISTAKES
         ),
@@ -841,9 +839,6 @@ EXERCISES = {
             text=source(rnn_forward, both_ways),
             case=_both_ways_case,
             mistakes=BOTH_WAYS_MISTAKES,
-        ),
-        Exercise(
-            **TEXTS["01.find_bug"], solve=find_bug, case=_bug_case, mistakes=FIND_BUG_MISTAKES
         ),
         Exercise(**TEXTS["01.encode"], solve=encode, case=_encode_case, mistakes=ENCODE_MISTAKES),
         Exercise(
@@ -874,6 +869,9 @@ EXERCISES = {
             **IN_KERAS,
         ),
         Exercise(
+            **TEXTS["01.find_bug"], solve=find_bug, case=_bug_case, mistakes=FIND_BUG_MISTAKES
+        ),
+        Exercise(
             **TEXTS["01.compare"], solve=compare, case=_compare_case, mistakes=COMPARE_MISTAKES
         ),
         Exercise(
@@ -882,5 +880,6 @@ EXERCISES = {
             case=_told_apart_case,
             mistakes=TOLD_APART_MISTAKES,
         ),
+        Exercise(**TEXTS["01.rnn_step"], solve=rnn_step, case=_step_case, mistakes=STEP_MISTAKES),
     )
 }
