@@ -595,7 +595,7 @@ def probe_train(train, layer, X, y, held_out, labels):
 
 def _train_case(draw: Draw) -> tuple:
     draw.joined = True
-    random, length = draw.random, 8 if draw.kind == "plain" else 7
+    random, length = draw.random, int(draw.random.integers(7, 9))
     X, y = order.sentences(1500, length, seed=random.integers(2**31))
     X = X[..., random.permutation(6)]  # which words count, and which comes first, is drawn too
     y = y if random.random() < 0.5 else 1 - y
@@ -762,6 +762,7 @@ def _cell(
     b: np.ndarray,
     target: np.ndarray,
     rate: float,
+    *,
     step: Callable = rnn_step,
 ) -> dict[str, np.ndarray]:
     """The same in NumPy: every output, the last state, and a step of gradient descent."""
@@ -851,7 +852,7 @@ EXERCISES = {
             view=_learned,
             demands=_demands(_explain_training),
             takes=3,
-            count=2,
+            count=1,  # training takes seconds, and each check draws another task
             **IN_KERAS,
         ),
         Exercise(
@@ -865,7 +866,7 @@ EXERCISES = {
             demands=_demands(_explain_cell),
             mistakes={key: partial(_cell, step=step) for key, step in STEP_MISTAKES.items()},
             takes=1,
-            count=60,
+            count=40,
             **IN_KERAS,
         ),
         Exercise(
