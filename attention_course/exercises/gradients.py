@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -200,7 +201,7 @@ CLIP_MISTAKES = {
 
 
 def bptt(x, outer, W, U, b):
-    """Gradients dW, dU, db of h_t = tanh(x_t W + h_(t-1) U + b), from dL/dh_t given from outside."""
+    """Gradients dW, dU, db of a recurrent layer; outer is dL/dh_t without later states."""
     batch, steps, _ = x.shape
     H = [np.zeros((batch, len(U)))]  # H[t] is the state before step t
     for t in range(steps):
@@ -321,15 +322,16 @@ def gradients_with(bug, x, outer, W, U, b):
         dz = dz if bug == 1 else dz * (1 - h[t + 1] ** 2)
         parts.append((x[:, t].T @ dz, h[t + (bug == 5)].T @ dz, dz.sum(axis=0)))
         back = 0 if bug == 3 else dz @ (U if bug == 2 else U.T)
-    return parts[-1] if bug == 4 else [sum(part) for part in zip(*parts)]
+    return parts[-1] if bug == 4 else [sum(part) for part in zip(*parts, strict=True)]
 
 
 def find_bug(x, outer, W, U, b, dW, dU, db):
     """The number of the bug whose gradients come nearest to those given."""
+    given = dW, dU, db
 
     def distance(bug):
         own = gradients_with(bug, x, outer, W, U, b)
-        return sum(np.abs(mine - given).sum() for mine, given in zip(own, (dW, dU, db)))
+        return sum(np.abs(one - other).sum() for one, other in zip(own, given, strict=True))
 
     return min(range(7), key=distance)
 
@@ -370,15 +372,18 @@ def _double(array: np.ndarray) -> np.ndarray:
 DIAGNOSE_MISTAKES = {
     "right_or_wrong": lambda *inputs: min(1, _nearest(*inputs)),
     "from_one": lambda *inputs: _nearest(*inputs) + 1,
-    "dW_alone": (partial(_nearest, seen=(0,)), partial(_nearest, seen=(0, 2))),
-    "db_alone": partial(_nearest, seen=(2,)),
+    "dW_alone": (
+        partial(_nearest, seen=(0,)),
+        partial(_nearest, seen=(0, 2)),
+        partial(_nearest, seen=(2,)),
+    ),
     "never_right": lambda *inputs: _nearest(*inputs) or 1,
     **{
         f"{one}_for_{other}": partial(
             lambda pair, *inputs: pair[1] if _nearest(*inputs) == pair[0] else _nearest(*inputs),
             (one, other),
         )
-        for one, other in ((3, 4), (4, 3), (6, 0), (5, 0))
+        for one, other in ((3, 4), (4, 3), (6, 0))
     },
 }
 
@@ -397,10 +402,11 @@ MARGIN = 0.02  # neither norm nor radius is nearer to 1
 
 
 def _fate_case(draw: Draw) -> tuple:
-    random, n = draw.random, draw.size(wide=50)
+    random, n = draw.random, draw.size(wide=140)
     while True:
         U = draw.numbers(n, n, large=3, small=0.1)
-        kind = random.choice(["normal", "skewed", "symmetric", "turning"])
+        # The eigenvalues of large skewed matrices are beyond what rounding lets one compute.
+        kind = random.choice(["normal", "symmetric", "turning", "skewed"][: 4 if n < 6 else 3])
         if draw.kind not in ("whole", "part", "zeros"):
             U = np.array(U, float)
             U = U + U.T if kind == "symmetric" else np.triu(U, 1) * 3 if kind == "skewed" else U
@@ -465,14 +471,13 @@ def train_clipped(gradient, parameters, rate, limit, steps):
         loss, gradients = gradient(parameters)
         norm = np.sqrt(sum(np.sum(g**2) for g in gradients))
         factor = 1.0 if norm <= limit else limit / norm
-        parameters = [p - rate * factor * g for p, g in zip(parameters, gradients)]
+        parameters = [p - rate * factor * g for p, g in zip(parameters, gradients, strict=True)]
         losses.append(loss)
     return np.array(losses)
 
 
 def on_a_bowl(answer, parameters, rate, limit, steps, goals, steep):
     """The probe: a loss that grows with the distance from the goals, some directions steeper."""
-    goals = [goals * 1.0 for goals in goals]
 
     def gradient(given):
         away = [p - goal for p, goal in zip(given, goals, strict=True)]
@@ -485,8 +490,8 @@ def on_a_bowl(answer, parameters, rate, limit, steps, goals, steep):
 def _bowl_case(draw: Draw) -> tuple:
     """Two parameters that begin away from their goals, with gradients above and below the limit."""
     random = draw.random
-    shapes = [(draw.size(wide=50), draw.size(wide=50)), (draw.size(wide=50),)]
-    steps = draw.length(2, 6, wide=40)
+    shapes = [(draw.size(wide=70), draw.size(wide=70)), (draw.size(wide=70),)]
+    steps = draw.length(2, 6, wide=16)
     parameters = [draw.numbers(*shape, large=10, small=1e-3) for shape in shapes]
     goals = [draw.numbers(*shape, large=10, small=1e-3) for shape in shapes]
     steep = [draw.layout(np.exp(random.uniform(-2, 1, shape))) for shape in shapes]
@@ -501,24 +506,17 @@ Parameters = list[np.ndarray]
 
 
 def _descent(
+    gradient: Callable,
     parameters: Parameters,
     rate: float,
     limit: float,
     steps: int,
-    goals: Parameters,
-    steep: Parameters,
-    shorten: Callable = lambda g, limit: clip(g, limit),
+    shorten: Callable = clip,
     move: Callable = lambda p, g, rate, limit: [a - rate * b for a, b in zip(p, g, strict=True)],
     told: Callable = lambda before, after: before,
     more: int = 0,
 ) -> np.ndarray:
     """The losses on the way; the other parameters make the mistakes below."""
-
-    def gradient(given: Parameters) -> tuple:
-        away = [p - goal for p, goal in zip(given, goals, strict=True)]
-        loss = sum((a * d * d).sum() for a, d in zip(steep, away, strict=True)) / 2
-        return loss, [a * d for a, d in zip(steep, away, strict=True)]
-
     losses = []
     for _ in range(steps + more):
         loss, g = gradient(parameters)
@@ -527,7 +525,7 @@ def _descent(
     return np.array(losses)
 
 
-def _train_on_a_bowl(
+def _rescued(
     parameters: Parameters,
     rate: float,
     limit: float,
@@ -535,7 +533,16 @@ def _train_on_a_bowl(
     goals: Parameters,
     steep: Parameters,
 ) -> np.ndarray:
-    return _descent(parameters, rate, limit, steps, goals, steep)
+    return on_a_bowl(train_clipped, parameters, rate, limit, steps, goals, steep)
+
+
+def _wrong(change: Callable = lambda losses: losses, **parts: Callable | int) -> Callable:
+    """A loop with a mistake, as the judge calls it with a case, and as the probe does."""
+
+    def loop(*inputs: Any) -> np.ndarray:
+        return change(_descent(*inputs, **parts))
+
+    return lambda *inputs: loop(*inputs) if callable(inputs[0]) else on_a_bowl(loop, *inputs)
 
 
 def _bounded(p: Parameters, g: Parameters, rate: float, limit: float) -> Parameters:
@@ -544,40 +551,33 @@ def _bounded(p: Parameters, g: Parameters, rate: float, limit: float) -> Paramet
 
 
 RESCUE_MISTAKES = {
-    "unclipped": partial(_descent, shorten=lambda g, limit: g),
-    "each_array": partial(_descent, shorten=lambda g, limit: [clip([a], limit)[0] for a in g]),
-    "each_number": partial(
-        _descent, shorten=lambda g, limit: [np.clip(a, -limit, limit) for a in g]
+    "unclipped": _wrong(shorten=lambda g, limit: g),
+    "each_array": _wrong(shorten=lambda g, limit: [clip([a], limit)[0] for a in g]),
+    "each_number": _wrong(shorten=lambda g, limit: [np.clip(a, -limit, limit) for a in g]),
+    "stretched": _wrong(shorten=lambda g, limit: [a * (limit / (_norm(g) or limit)) for a in g]),
+    "no_root": _wrong(shorten=_by(lambda g: _norm(g) ** 2)),
+    "sum_of_norms": _wrong(shorten=_by(lambda g: sum(_norm([a]) for a in g))),
+    "norm_of_one": _wrong(
+        shorten=lambda g, limit: [a / (_norm(g) if _norm(g) > limit else 1) for a in g]
     ),
-    "stretched": partial(
-        _descent, shorten=lambda g, limit: [a * (limit / (_norm(g) or limit)) for a in g]
+    "thrown_away": _wrong(shorten=lambda g, limit: [a * (_norm(g) <= limit) for a in g]),
+    "uphill": _wrong(
+        move=lambda p, g, rate, limit: [a + rate * b for a, b in zip(p, g, strict=True)]
     ),
-    "no_root": partial(_descent, shorten=_by(lambda g: _norm(g) ** 2)),
-    "sum_of_norms": partial(_descent, shorten=_by(lambda g: sum(_norm([a]) for a in g))),
-    "norm_of_one": partial(
-        _descent, shorten=lambda g, limit: [a / (_norm(g) if _norm(g) > limit else 1) for a in g]
-    ),
-    "thrown_away": partial(_descent, shorten=lambda g, limit: [a * (_norm(g) <= limit) for a in g]),
-    "uphill": partial(
-        _descent, move=lambda p, g, rate, limit: [a + rate * b for a, b in zip(p, g, strict=True)]
-    ),
-    "no_rate": partial(
-        _descent, move=lambda p, g, rate, limit: [a - b for a, b in zip(p, g, strict=True)]
-    ),
-    "not_moved": partial(_descent, move=lambda p, g, rate, limit: p),
-    "step_clipped": partial(_descent, shorten=lambda g, limit: g, move=_bounded),
-    "weights_clipped": partial(
-        _descent,
+    "no_rate": _wrong(move=lambda p, g, rate, limit: [a - b for a, b in zip(p, g, strict=True)]),
+    "not_moved": _wrong(move=lambda p, g, rate, limit: p),
+    "step_clipped": _wrong(shorten=lambda g, limit: g, move=_bounded),
+    "weights_clipped": _wrong(
         shorten=lambda g, limit: g,
         move=lambda p, g, rate, limit: clip(
             [a - rate * b for a, b in zip(p, g, strict=True)], limit
         ),
     ),
-    "first_alone": partial(_descent, move=lambda p, g, rate, limit: [p[0] - rate * g[0], *p[1:]]),
-    "loss_after": partial(_descent, told=lambda before, after: after),
-    "one_more": partial(_descent, more=1),
-    "one_less": partial(_descent, more=-1),
-    "last_loss": lambda *inputs: _descent(*inputs)[-1],
+    "first_alone": _wrong(move=lambda p, g, rate, limit: [p[0] - rate * g[0], *p[1:]]),
+    "loss_after": _wrong(told=lambda before, after: after),
+    "one_more": _wrong(more=1),
+    "one_less": _wrong(more=-1),
+    "last_loss": _wrong(lambda losses: losses[-1]),
 }
 
 
@@ -666,12 +666,15 @@ LSTM_MISTAKES = {
 
 
 def one_step_path(states, query):
-    """d context / d h_t for every t, (T, n, n), with the query held fixed."""
+    """Jacobian d context / d h_t for every t, (T, n, n), with the query held fixed."""
     powers = np.exp(states @ query - np.max(states @ query))
     weights = powers / powers.sum()
     context = weights @ states
     return np.stack(
-        [a * (np.eye(len(query)) + np.outer(h - context, query)) for a, h in zip(weights, states)]
+        [
+            a * (np.eye(len(query)) + np.outer(h - context, query))
+            for a, h in zip(weights, states, strict=True)
+        ]
     )
 
 
@@ -742,7 +745,7 @@ EXERCISES = {
         **TEXTS["02.rescue"],
         answer="train_clipped",
         text=source(train_clipped),
-        solve=_train_on_a_bowl,
+        solve=_rescued,
         case=_bowl_case,
         mistakes=RESCUE_MISTAKES,
         probe=on_a_bowl,
