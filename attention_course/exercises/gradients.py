@@ -336,6 +336,19 @@ def find_bug(x, outer, W, U, b, dW, dU, db):
     return min(range(7), key=distance)
 
 
+def _find_bug(
+    x: np.ndarray,
+    outer: np.ndarray,
+    W: np.ndarray,
+    U: np.ndarray,
+    b: np.ndarray,
+    dW: np.ndarray,
+    dU: np.ndarray,
+    db: np.ndarray,
+) -> float:
+    return float(find_bug(x, outer, W, U, b, dW, dU, db))
+
+
 BUGS = 7
 LEAST_APART = 0.05  # of the larger gradient: by so much do two bugs of a case differ
 
@@ -396,6 +409,11 @@ def fate(U):
     if np.linalg.norm(U, 2) < 1:
         return 0
     return 1 if np.abs(np.linalg.eigvals(U)).max() < 1 else 2
+
+
+def _fate(U: np.ndarray) -> float:
+    """The judge's: an answer may be 1, 1.0 or NumPy's."""
+    return float(fate(U))
 
 
 MARGIN = 0.02  # neither norm nor radius is nearer to 1
@@ -743,11 +761,18 @@ EXERCISES = {
         **TEXTS["02.diagnose"],
         answer="find_bug",
         text=source(gradients_with, find_bug),
-        solve=find_bug,
+        solve=_find_bug,
         case=_diagnose_case,
         mistakes=DIAGNOSE_MISTAKES,
     ),
-    "02.fate": Exercise(**TEXTS["02.fate"], solve=fate, case=_fate_case, mistakes=FATE_MISTAKES),
+    "02.fate": Exercise(
+        **TEXTS["02.fate"],
+        answer="fate",
+        text=source(fate),
+        solve=_fate,
+        case=_fate_case,
+        mistakes=FATE_MISTAKES,
+    ),
     "02.clip": Exercise(**TEXTS["02.clip"], solve=clip, case=_clip_case, mistakes=CLIP_MISTAKES),
     "02.rescue": Exercise(
         **TEXTS["02.rescue"],
