@@ -4,6 +4,7 @@ from attention_course.layers.attention import (
     AdditiveSelfAttention,
     BahdanauAttention,
     LayerError,
+    LearnedPlaces,
     LuongAttention,
     TimeAttention,
 )

@@ -176,6 +176,35 @@ class TimeAttention(_EndsMasks):
 
 
 @keras.saving.register_keras_serializable(package="attention_course")
+class LearnedPlaces(keras.layers.Layer):
+    """Adds to every word a learned vector for its place, so that order can matter to attention.
+
+    Takes and returns (batch, time, features), with a known number of steps. Learned positions, as
+    Vaswani et al. (2017, section 3.5) compare with their sinusoids. A mask is passed on.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, x_shape: Any) -> None:
+        """Create one vector for each place (time, features)."""
+        if len(x_shape) != 3 or None in x_shape[1:]:
+            raise LayerError(
+                "LearnedPlaces has one vector per step, so it needs (batch, time, features) with a "
+                "known number of steps, not {shape}.",
+                shape=tuple(x_shape),
+            )
+        self.places = self.add_weight(
+            name="places", shape=tuple(x_shape[1:]), initializer="random_normal"
+        )
+
+    def call(self, x: Any) -> Any:
+        """Return every word plus the vector of its place."""
+        return x + self.places
+
+
+@keras.saving.register_keras_serializable(package="attention_course")
 class AdditiveSelfAttention(_EndsMasks):
     """Every step attends to every step of the same sequence by an additive score.
 

@@ -20,6 +20,12 @@ NAMES: dict[str, str] = {
     "lstm": "sentiment",
     "lstm_attention": "sentiment",
     "bilstm_attention": "sentiment",
+    "rnn_uniform": "controls",
+    "rnn_mean": "controls",
+    "lstm_mean": "controls",
+    "multi_head": "controls",
+    "multi_head_unordered": "controls",
+    "multi_head_uniform": "controls",
     "ngram_average": "ngram",
     "ngram_attention": "ngram",
     "recall_simple_rnn": "recall",
@@ -36,7 +42,9 @@ NAMES: dict[str, str] = {
 """Model name -> the module of this package that builds it."""
 
 SENTIMENT = tuple(name for name, module in NAMES.items() if module == "sentiment")
-READ_REVIEWS = tuple(name for name, module in NAMES.items() if module in ("sentiment", "ngram"))
+READ_REVIEWS = tuple(
+    name for name, module in NAMES.items() if module in ("sentiment", "controls", "ngram")
+)
 """The models that ``reader.SentimentReader`` can give a text to."""
 
 

@@ -48,22 +48,37 @@ def evaluate(model: keras.Model, splits: Splits) -> dict[str, Any]:
     return accuracy_report(probability, splits.y_test, splits.test_lengths)
 
 
-# The published settings keep the beginning of a review for the two SimpleRNN models; the others
-# keep the end, as Keras' pad_sequences does by default.
-RECIPES: dict[str, Recipe] = {
-    name: Recipe(
-        name=name,
+def reviews_recipe(
+    build: partial[keras.Model],
+    title: str,
+    epochs: int,
+    keep: str,
+    batch_size: int,
+    patience: int | None,
+) -> Recipe:
+    """Return the recipe of a model whose builder says which words it knows and how many it reads.
+
+    keep is the end of a long review that is read, "first" or "last".
+    """
+    return Recipe(
+        name=build.func.__name__,
         title=title,
-        build=BUILDERS[name],
-        load_data=partial(load_splits, **BUILDERS[name].keywords, keep=keep),
+        build=build,
+        load_data=partial(load_splits, **build.keywords, keep=keep),
         evaluate=evaluate,
         epochs=epochs,
         batch_size=batch_size,
         patience=patience,
         seeds=(0, 1, 2),
-        settings={**BUILDERS[name].keywords, "keep": keep},
+        settings={**build.keywords, "keep": keep},
     )
-    for name, title, epochs, keep, batch_size, patience in (
+
+
+# The published settings keep the beginning of a review for the two SimpleRNN models; the others
+# keep the end, as Keras' pad_sequences does by default.
+RECIPES: dict[str, Recipe] = {
+    name: reviews_recipe(BUILDERS[name], *how)
+    for name, *how in (
         ("simple_rnn", "SimpleRNN, last state", 50, "first", 128, 10),
         ("rnn_attention", "SimpleRNN + attention", 5, "first", 128, 2),
         ("self_attention", "Self-attention", 10, "last", 64, None),
