@@ -571,11 +571,11 @@ def probe_causal(make, heads, width, x, W_Q, W_K, W_V, W_O, target, rate):
 
     if isinstance(make, keras.layers.Layer):
         return {"made": True}
-    one, other = make(heads, width), make(heads, width)
+    one = make(heads, width)
     if not isinstance(one, keras.layers.Layer):
         return one
     x, weights = x.astype("float32"), [W_Q, W_K, W_V, W_O]
-    output, _ = one(x), other(x)
+    output = one(x)
     if output is None:
         return None
     if isinstance(output, tuple | list | dict):
@@ -584,7 +584,6 @@ def probe_causal(make, heads, width, x, W_Q, W_K, W_V, W_O, target, rate):
         "shapes": [list(weight.shape) for weight in one.weights],
         "frozen": len(one.weights) - len(one.trainable_weights),
         "added": len(one.losses),
-        "shared": any(weight is w for weight in one.weights for w in other.weights),
         "far": any(np.abs(weight).max() > 4 for weight in one.get_weights()),
         "equal": any(np.ptp(weight) == 0 < weight.size - 1 for weight in one.get_weights()),
     }
@@ -592,6 +591,11 @@ def probe_causal(make, heads, width, x, W_Q, W_K, W_V, W_O, target, rate):
         return seen
     one.set_weights(weights)
     seen["output"] = one(x)
+    if not rate or tuple(seen["output"].shape) != target.shape:  # more would take long
+        return seen
+    other = make(heads, width)
+    other(x)
+    seen["shared"] = any(weight is w for weight in one.weights for w in other.weights)
     try:
         again = type(one).from_config(one.get_config())
         again(x)
@@ -599,8 +603,6 @@ def probe_causal(make, heads, width, x, W_Q, W_K, W_V, W_O, target, rate):
     except Exception:
         return seen | {"lost": True}
     seen["copied"] = again(x)
-    if not rate or tuple(seen["output"].shape) != target.shape:
-        return seen
     model = keras.Sequential([keras.Input(x.shape[1:]), one])
     model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
     seen["predicted"] = keras.Model(model.inputs, model.outputs).predict_on_batch(x)
@@ -657,9 +659,9 @@ def _causal(
     scores = _scores(scale, query, key, value)
     found, _ = attend(scores, past(x.shape[1]), value, weigh=weigh, **wrong)
     output = last(join(found), W_O)
-    seen = {"output": output, "copied": output}
+    seen = {"output": output}
     if rate and output.shape == target.shape:
-        seen |= {"predicted": output, "loss": ((output - target) ** 2).mean()}
+        seen |= {"copied": output, "predicted": output, "loss": ((output - target) ** 2).mean()}
     return seen
 
 
