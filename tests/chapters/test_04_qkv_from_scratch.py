@@ -308,7 +308,7 @@ def test_a_cell_that_trains_asserts_what_the_text_says(cells):
 
 
 def test_keras_and_numpy_agree_in_the_chapter(cells):
-    text = printed(cells, "keras.layers.MultiHeadAttention")
+    text = printed(cells, "layer = keras.layers.MultiHeadAttention")
     assert text.count("agree to 1e-6: True") == 2
 
 
