@@ -428,28 +428,28 @@ def _two_matrices(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
     return None
 
 
-def _weak(strength: float, n: int, rules: np.ndarray, words: Any) -> tuple:
+def _weak(strength: float, n: int, rules: np.ndarray, words: Any = None) -> tuple:
     return _finder(n, rules, strength=strength / 10 / np.sqrt(len(rules)))
 
 
-def _one_column(together: Callable, n: int, rules: np.ndarray, _: Any) -> tuple:
+def _one_column(together: Callable, n: int, rules: np.ndarray, _: Any = None) -> tuple:
     return tuple(together(one, axis=1, keepdims=True) for one in _finder(n, rules))
 
 
 FINDER_MISTAKES: dict[str, Callable | tuple[Callable, ...]] = {
-    "exchanged": lambda n, rules, _: _finder(n, rules)[::-1],
-    "negative": partial(_finder, strength=-1.0),
+    "exchanged": lambda n, rules, _=None: _finder(n, rules)[::-1],
+    "other_words": (
+        partial(_finder, strength=-1.0),
+        lambda n, rules, _=None: (_finder(n, rules)[0],) * 2,
+    ),
     "weak": (
         *(partial(_finder, strength=by / 10) for by in (1, 2, 3, 4, 5)),
         *(partial(_weak, by) for by in (1, 2, 3, 4, 5, 8, 10)),
     ),
     "one_column": (partial(_one_column, np.max), partial(_one_column, np.sum)),
-    "itself": (
-        lambda n, rules, _: (10 * n * np.eye(n), np.eye(n)),
-        lambda n, rules, _: (_finder(n, rules)[0],) * 2,
-    ),
-    "all_ask": lambda n, rules, _: (0 * _finder(n, rules)[0] + 50, _finder(n, rules)[1]),
-    "nobody_asks": lambda n, rules, _: (0 * _finder(n, rules)[0], _finder(n, rules)[1]),
+    "itself": lambda n, rules, _=None: (10 * n * np.eye(n), np.eye(n)),
+    "all_ask": lambda n, rules, _=None: (0 * _finder(n, rules)[0] + 50, _finder(n, rules)[1]),
+    "nobody_asks": lambda n, rules, _=None: (0 * _finder(n, rules)[0], _finder(n, rules)[1]),
 }
 
 
@@ -515,7 +515,7 @@ def _cross(
 CROSS_MISTAKES: Table = {
     "nan_without_key": each("weigh", lambda s, m: softmax(np.where(m, s, -np.inf))),
     "equal_without_key": each("weigh", *LOW, *low_masks(-1e30, -3.4028235e38, -1.79e308)),
-    "causal_ignored": each("past", np.ones_like, lambda t_q, t_k: np.ones((t_q, t_k))),
+    "causal_ignored": each("past", lambda t_q, t_k: np.ones((t_q, t_k))),
     "padding_ignored": each("real", lambda places, lengths: places < lengths + np.inf),
     "either_mask": each("both", np.logical_or),
     "causal_alone": each("both", lambda padding, past: np.broadcast_to(past, padding.shape)),
@@ -530,6 +530,10 @@ CROSS_MISTAKES: Table = {
     "values_unprojected": each("roles", lambda x, memory, Q, K, V: (x @ Q, memory @ K, memory)),
     "keys_mixed": each("roles", lambda x, memory, Q, K, V: (x @ Q, memory @ K, memory @ K)),
 }
+
+
+# Scores are not so large here that a low number, and zeros after it, would not do.
+CROSS_MASKING = {key: ways for key, ways in MASKING.items() if key != "not_low"}
 
 
 # --- 04.causal --------------------------------------------------------------------------------
@@ -899,7 +903,7 @@ EXERCISES = {
         **TEXTS["04.cross"],
         solve=cross_attention,
         case=_cross_case,
-        mistakes=variants(_cross, CROSS_MISTAKES | SCALES | MASKING | WEIGHING),
+        mistakes=variants(_cross, CROSS_MISTAKES | SCALES | CROSS_MASKING | WEIGHING),
     ),
     "04.causal": Exercise(
         **TEXTS["04.causal"],

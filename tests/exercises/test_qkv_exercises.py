@@ -118,6 +118,7 @@ FINDER_MUTANTS = {
         "divided by √d_k",
     ),
     "negative": (scaled(-1), "wrong sign"),
+    "askers for askers": (lambda n, rules: (given.finder(n, rules)[0],) * 2, "another feature"),
     "infinite": (scaled(np.inf), "the number of"),
     "one column": (
         lambda n, rules: [one.sum(axis=1, keepdims=True) for one in given.finder(n, rules)],
@@ -345,6 +346,21 @@ class NoKwargs(Right):
         super().__init__(heads, width)
 
 
+KEPT = {}
+
+
+class Sharing(Right):
+    """Two layers of one shape have the same weights."""
+
+    def build(self, shape):
+        kept = KEPT.setdefault((shape[-1], self.heads, self.width), [])
+        if not kept:
+            super().build(shape)
+            kept.extend(getattr(self, name) for name in self.order)
+        for name, weight in zip(self.order, kept, strict=True):
+            setattr(self, name, weight)
+
+
 class OneHeadInConfig(WithConfig):
     def get_config(self):
         return super().get_config() | {"heads": 1}
@@ -466,6 +482,7 @@ CAUSAL_MUTANTS = {
     "Keras' own": (Borrowed, "in this order"),
     "dropout": (Noisy, ""),
     "two outputs": (Pair, "not a tuple"),
+    "shared": (Sharing, "share their weights"),
     "a loss": (WithLoss, "adds something to the loss"),
     "a fixed batch": (Batchy, "stops with"),
     "no gradient": (Cut, "gradient is cut off"),
