@@ -560,11 +560,11 @@ class CausalSelfAttention(keras.layers.Layer):
         return ops.transpose(x, (0, 2, 1, 3))
 
     def call(self, x):
-        q, k, v = (self.split(ops.matmul(x, W)) for W in (self.W_Q, self.W_K, self.W_V))
-        scores = ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))) / (self.width // self.heads) ** 0.5
+        q, k, v = (self.split(x @ W) for W in (self.W_Q, self.W_K, self.W_V))
+        scores = q @ ops.transpose(k, (0, 1, 3, 2)) / (self.width // self.heads) ** 0.5
         scores = ops.where(np.tri(x.shape[1], dtype=bool), scores, -1e9)
-        found = ops.transpose(ops.matmul(ops.softmax(scores), v), (0, 2, 1, 3))
-        return ops.matmul(ops.reshape(found, (-1, x.shape[1], self.width)), self.W_O)
+        found = ops.transpose(ops.softmax(scores) @ v, (0, 2, 1, 3))
+        return ops.reshape(found, (-1, x.shape[1], self.width)) @ self.W_O
 """
 
 
