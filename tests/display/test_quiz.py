@@ -167,6 +167,10 @@ MUTANTS = {
         lambda q: q[2]["answers"][2].update(value=1),
         "question 3 (number), answer 3: value has no meaning here",
     ),
+    "no objective": (lambda q: q[2].update(assesses=[]), "assesses has 0 entries"),
+    "an objective twice": (lambda q: q[2].update(assesses=[1, 1]), "assesses names one twice"),
+    "objective zero": (lambda q: q[2].update(assesses=[0]), "must lie between 1 and 9"),
+    "one objective": (lambda q: q[2].update(assesses=1), "assesses must be of the type array"),
     "precision of zero": (lambda q: q[2].update(precision=0), "question 3 (number): precision"),
     "open tag": (
         lambda q: q[0].update(question="d<sub>k"),
@@ -317,6 +321,12 @@ def test_what_is_no_number_for_a_page_is_refused(good, tmp_path, number, key):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(QuizError, match="cannot be read as JSON|too large|smaller"):
         quiz.read_quiz(path)
+
+
+def test_what_a_question_assesses_is_accepted_and_not_shown(good):
+    good[0]["assesses"] = [1, 3]
+    assert quiz.find_problems(good) == []
+    assert quiz.quiz_html(good, "q", "q") == quiz.quiz_html(GOOD, "q", "q")
 
 
 def test_good_quiz_is_accepted(good, tmp_path):
