@@ -1,13 +1,13 @@
 """Baselines for review sentiment that use no network, written to ``models/baselines.json``.
 
-The strong one is logistic regression on word and word-pair indicators, each scaled by its
-naive-Bayes log-count ratio (Wang & Manning 2012, "Baselines and bigrams", section 2.3).
+The strong ones are logistic regression on indicators of words and word pairs, and of triples
+too, each scaled by its naive-Bayes log-count ratio (Wang & Manning 2012, "Baselines and bigrams",
+section 2.3).
 """
 
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,20 @@ from attention_course.storage import write_json
 VALIDATION = 5_000
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Inverse regularisation C, chosen on the validation reviews."""
+_NAMES = {2: "words and word pairs", 3: "words, word pairs and triples"}
 
 
-def ngrams(sequence: Sequence[int]) -> list[int]:
-    """Return the keys of the words and word pairs of a review, in the order of the text.
+def ngrams(sequence: Sequence[int], orders: int = 2) -> list[int]:
+    """Return the keys of a review's n-grams of 1 to ``orders`` words: words first, then pairs.
 
-    A word ``a`` has key ``a``; the pair ``a b`` has key ``(a + 1) * 2**20 + b``, which cannot
-    collide because word ranks are below 2**20.
+    A word has its rank for a key. One more word ``w`` behind an n-gram with key ``k`` makes
+    ``(k + 1) * 2**20 + w``. Ranks are below 2**20, so both can be read from it: none collide.
     """
-    return [*sequence, *((a + 1) * 2**20 + b for a, b in pairwise(sequence))]
+    keys = found = list(sequence)
+    for order in range(1, orders):
+        keys = [(k + 1) * 2**20 + w for k, w in zip(keys, sequence[order:], strict=False)]
+        found = found + keys
+    return found
 
 
 def log_count_ratio(positive: np.ndarray, negative: np.ndarray, smoothing: float) -> np.ndarray:
@@ -41,25 +46,28 @@ def log_count_ratio(positive: np.ndarray, negative: np.ndarray, smoothing: float
     return np.log((p / p.sum()) / (q / q.sum()))
 
 
-def nb_logistic_regression(reviews: imdb.Reviews) -> dict[str, Any]:
-    """Fit the baseline, choose C on validation reviews, and score the test reviews once."""
+def nb_logistic_regression(reviews: imdb.Reviews, orders: int = 2) -> dict[str, Any]:
+    """Fit the baseline, choose C on validation reviews, and score the test reviews once.
+
+    ``orders`` is the length of the longest n-gram, 2 or 3.
+    """
     from sklearn.linear_model import LogisticRegression
 
     begun = time.process_time()
     regression = partial(LogisticRegression, solver="liblinear", max_iter=1000, random_state=0)
     x, y, fitted = reviews.x_train, reviews.y_train, len(reviews.x_train) - VALIDATION
-    weigh = _weighing(x[:fitted], y[:fitted])
+    weigh = _weighing(x[:fitted], y[:fitted], orders)
     chosen, held_back = weigh(x[:fitted]), weigh(x[fitted:])
     validation = {
         C: float(regression(C=C).fit(chosen, y[:fitted]).score(held_back, y[fitted:]))
         for C in STRENGTHS
     }
     best = max(validation, key=validation.__getitem__)
-    weigh = _weighing(x, y)
+    weigh = _weighing(x, y, orders)
     final = regression(C=best).fit(weigh(x), y)
     probability = final.predict_proba(weigh(reviews.x_test))[:, 1]
     return {
-        "title": "Logistic regression on naive-Bayes-weighted words and word pairs",
+        "title": f"Logistic regression on naive-Bayes-weighted {_NAMES[orders]}",
         "features": final.n_features_in_,
         "C": best,
         "validation_accuracy": {str(C): round(score, 5) for C, score in validation.items()},
@@ -79,7 +87,7 @@ def _report(probability: np.ndarray, reviews: imdb.Reviews) -> dict[str, Any]:
 
 
 def write(folder: Path) -> dict[str, Any]:
-    """Measure both baselines on IMDB and write ``baselines.json`` into ``folder``.
+    """Measure the baselines on IMDB and write ``baselines.json`` into ``folder``.
 
     ``DataError`` says that the IMDB reviews are not to be had.
     """
@@ -94,16 +102,19 @@ def write(folder: Path) -> dict[str, Any]:
         },
         "constant": constant(reviews),
         "nb_logistic_regression": nb_logistic_regression(reviews),
+        "nb_logistic_regression_triples": nb_logistic_regression(reviews, orders=3),
     }
     write_json(folder / "baselines.json", content)
     return content
 
 
-def _weighing(x: Sequence[Sequence[int]], y: np.ndarray) -> Callable[..., Any]:
+def _weighing(x: Sequence[Sequence[int]], y: np.ndarray, orders: int = 2) -> Callable[..., Any]:
     """Return what turns reviews into the n-grams that ``x`` has twice, each times its ratio."""
     from sklearn.feature_extraction.text import CountVectorizer
 
-    counter = CountVectorizer(analyzer=ngrams, binary=True, min_df=2, dtype=np.float32)
+    counter = CountVectorizer(
+        analyzer=partial(ngrams, orders=orders), binary=True, min_df=2, dtype=np.float32
+    )
     found = counter.fit_transform(x)
     counts = (np.asarray(found[y == label].sum(axis=0)).ravel() for label in (1, 0))
     ratio = log_count_ratio(*counts, smoothing=1.0)

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from attention_course import assets, models
+from attention_course import assets
 from attention_course.display import records as report
 from attention_course.errors import AssetError
 from attention_course.experiments import benchmarks
-from attention_course.experiments.benchmarks import book, common, fits, scaling
+from attention_course.experiments.benchmarks import book, common, fits, scaling, training
 from attention_course.experiments.benchmarks.common import BenchmarkError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -450,7 +450,7 @@ def stored():
 
 def test_training_as_stored(stored):
     record = stored["training"]
-    check_training(record, models.READ_REVIEWS)
+    check_training(record, training.TIMED)
     assert record["repeats"]["rounds"] >= 5
 
 
@@ -496,7 +496,7 @@ MUTANTS = {
     "a path": ("book", lambda r: r.update(what=f"built in {ROOT}")),
 }
 CHECKS = {
-    "training": lambda record: check_training(record, models.READ_REVIEWS),
+    "training": lambda record: check_training(record, training.TIMED),
     "implementations": check_implementations,
     "scaling": check_scaling,
     "book": check_book,

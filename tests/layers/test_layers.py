@@ -11,6 +11,7 @@ from attention_course.layers import (
     AdditiveSelfAttention,
     BahdanauAttention,
     LayerError,
+    LearnedPlaces,
     LuongAttention,
     TimeAttention,
 )
@@ -147,6 +148,38 @@ def test_masks_hold_in_every_precision(policy, make, size, rng):
     assert (others[0][1] == 0).all()
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: BahdanauAttention(3)(x[:, -1], x)[0],
+        lambda x: LuongAttention("dot")(x[:, -1], x)[0],
+        lambda x: LuongAttention("general")(x[:, -1], x)[0],
+        lambda x: LuongAttention("concat", units=3)(x[:, -1], x)[0],
+        lambda x: TimeAttention()(x),
+        lambda x: keras.layers.Flatten()(AdditiveSelfAttention(3)(x)),
+        lambda x: keras.layers.SimpleRNN(3)(x),
+    ],
+    ids=["Bahdanau", "dot", "general", "concat", "Time", "AdditiveSelf", "no attention"],
+)
+@pytest.mark.parametrize("policy", ["mixed_float16"], indirect=True)
+def test_a_step_of_training_in_half_precision_stays_finite(policy, read):
+    """The first text is padded, the second empty; in ``fit`` the loss is scaled up as well."""
+    keras.utils.set_random_seed(2)
+    tokens = keras.Input((5,), dtype="int32")
+    words = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
+    answer = keras.layers.Dense(1)(read(LearnedPlaces()(words)))
+    model = keras.Model(tokens, keras.layers.Activation("linear", dtype="float32")(answer))
+    model.compile("adam", loss="mse")
+    before = model.get_weights()
+    x = np.array([[0, 0, 1, 2, 3], [0] * 5, [9, 8, 7, 6, 5]])
+    losses = model.fit(x, np.array([[1.0], [0.0], [-1.0]]), epochs=1, verbose=0).history["loss"]
+    after = model.get_weights()
+    assert np.isfinite(losses).all()
+    assert all(np.isfinite(array).all() for array in (*after, model(x)))
+    # A gradient that overflows makes the optimiser skip the step, and nothing is learned.
+    assert not np.array_equal(before[0], after[0])
+
+
 def test_the_mask_of_an_embedding_reaches_the_layer():
     tokens = keras.Input((5,), dtype="int32")
     embedded = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
@@ -207,6 +240,47 @@ class TestTimeAttention:
             TimeAttention().build((None, None, 2))
 
 
+class TestLearnedPlaces:
+    def test_adds_to_each_word_the_vector_of_its_place(self, rng):
+        x, places = rng.normal(size=(2, 5, 3)), rng.normal(size=(5, 3))
+        layer = LearnedPlaces(dtype="float64")
+        layer.build(x.shape)
+        layer.set_weights([places])
+        np.testing.assert_allclose(layer(x), x + places, atol=1e-9)
+
+    def test_makes_attention_depend_on_order(self):
+        keras.utils.set_random_seed(4)
+        tokens = keras.Input((3,), dtype="int32")
+        words = keras.layers.Embedding(9, 4, embeddings_initializer="orthogonal")(tokens)
+
+        def model(words):
+            attended = keras.layers.Attention()([words, words])
+            return keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(attended))
+
+        one_way, other_way = np.array([[1, 2, 3]]), np.array([[3, 2, 1]])
+        without, with_places = model(words), model(LearnedPlaces()(words))
+        with_places.layers[2].set_weights([np.eye(3, 4)])
+        np.testing.assert_allclose(without(one_way), without(other_way), atol=1e-6)
+        assert np.abs(np.asarray(with_places(one_way) - with_places(other_way))).max() > 1e-4
+
+    def test_passes_the_mask_on(self):
+        tokens = keras.Input((5,), dtype="int32")
+        words = LearnedPlaces()(keras.layers.Embedding(10, 4, mask_zero=True)(tokens))
+        mean = keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(words))
+        placed = keras.Model(tokens, words)
+        x = np.array([[0, 0, 1, 2, 3], [0, 4, 5, 6, 7]])
+        for row, first in ((0, 2), (1, 1)):
+            np.testing.assert_allclose(
+                mean(x)[row], np.mean(placed(x)[row, first:], axis=0), atol=1e-6
+            )
+
+    @pytest.mark.parametrize("shape", [(None, None, 2), (None, 5, None), (None, 5)])
+    def test_needs_a_known_number_of_steps(self, shape):
+        with pytest.raises(LayerError, match="known number of steps") as caught:
+            LearnedPlaces().build(shape)
+        assert str(shape) in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -224,7 +298,7 @@ def test_wrong_settings_get_one_sentence(make, sentence):
 
 def test_all_layers_survive_saving_and_safe_loading(tmp_path, rng):
     tokens = keras.Input((5,), dtype="int32")
-    embedded = keras.layers.Embedding(10, 4, mask_zero=True)(tokens)
+    embedded = LearnedPlaces()(keras.layers.Embedding(10, 4, mask_zero=True)(tokens))
     states, last = keras.layers.SimpleRNN(4, return_sequences=True, return_state=True)(embedded)
     parts = [TimeAttention(bounded=False)(states)]
     parts += TimeAttention(return_weights=True)(states)
@@ -240,4 +314,4 @@ def test_all_layers_survive_saving_and_safe_loading(tmp_path, rng):
     x = np.array([[0, 1, 2, 3, 4], [0, 0, 0, 9, 8]])
     np.testing.assert_array_equal(loaded(x), model(x))
     names = {type(layer).__name__ for layer in loaded.layers}
-    assert {"BahdanauAttention", "LuongAttention", "TimeAttention"} <= names
+    assert {"BahdanauAttention", "LearnedPlaces", "LuongAttention", "TimeAttention"} <= names

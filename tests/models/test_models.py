@@ -72,7 +72,7 @@ def test_file_is_what_the_builder_builds(name):
     assert not stored.compiled
 
 
-@pytest.mark.parametrize("name", models.SENTIMENT)
+@pytest.mark.parametrize("name", [n for n in models.READ_REVIEWS if not n.startswith("ngram")])
 def test_what_stands_in_the_padding_does_not_matter(name):
     model = models.load(name)
     length = model.input_shape[1]
