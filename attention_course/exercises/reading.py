@@ -477,6 +477,17 @@ def _notebook(kind: int, scores: np.ndarray, mask: np.ndarray, parameters: np.nd
     return _softmax(scores) * mask if kind == 5 else _softmax(masked)
 
 
+def specimens(seed: int = 5) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What the six notebooks show for the same two reviews, in an order drawn by lot; their mask."""
+    random = np.random.default_rng(seed)
+    mask = np.array([[True] * 5, [False, False, True, True, True]])
+    scores, parameters = random.normal(size=mask.shape), random.normal(size=5)
+    parameters[2] = -1.5
+    order = random.permutation(KINDS)
+    shown = [np.array(_notebook(kind, scores, mask, parameters)) for kind in order]
+    return dict(zip("ABCDEF", shown, strict=True)), mask
+
+
 def _diagnosis_case(draw: Draw) -> tuple:
     random = draw.random
     reviews, steps = draw.size(2, 5, wide=200), draw.length(3, 7, wide=300)
