@@ -20,7 +20,7 @@ from attention_course.exercises.exercise import Exercise, texts
 from attention_course.exercises.judging import kind_of, plain
 
 WIDTH = 32  # of the word vectors in 05.classifier, as in the models of the chapter
-STEPS = 30  # of training in 05.classifier
+STEPS = 20  # of training in 05.classifier
 Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 
@@ -634,7 +634,7 @@ EXERCISES = {
             takes=2,
             imports=("keras",),
             seconds=120.0,
-            count=20,
+            count=14,
             single=True,
         ),
         Exercise(**TEXTS["05.fair"], solve=fair, case=_fair_case, mistakes=FAIR_MISTAKES),
