@@ -118,11 +118,11 @@ def search_and_baseline(name: str, runs: list[dict[str, Any]], epochs: int) -> d
     """Return what the champion's card holds besides its runs.
 
     That is the table of everything that was tried, on validation reviews, and the baseline it has
-    to beat, computed in the same run.
+    to beat, which reads words, pairs and triples as well.
     """
     return {
         "search": json.loads(assets.fetch(SEARCH_FILE).read_text(encoding="utf-8")),
-        "baseline": baselines.nb_logistic_regression(imdb.load()),
+        "baseline": baselines.nb_logistic_regression(imdb.load(), orders=3),
     }
 
 
