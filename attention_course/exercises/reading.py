@@ -213,6 +213,7 @@ def _classifier_case(draw: Draw) -> tuple:
     random, train = draw.random, draw.kind == "plain"  # to train takes long
     num_words, length = draw.size(3, 9, wide=400), draw.length(2, 8, wide=200)
     reviews = draw.size(2, 6, wide=40)
+    draw.joined = True  # a word that is exchanged may be the only one of its review
     vectors = draw.numbers(num_words, WIDTH, large=4)
     score, verdict = random.normal(size=(2, WIDTH, 1)) / max(4, np.abs(vectors).max())
     words = random.integers(1, num_words, (reviews, length))
@@ -478,7 +479,7 @@ def _notebook(kind: int, scores: np.ndarray, mask: np.ndarray, parameters: np.nd
 
 
 def specimens(seed: int = 5) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What the six notebooks show for the same two reviews, in an order drawn by lot; their mask."""
+    """What the six notebooks show of two reviews, in an order drawn by lot, and the mask."""
     random = np.random.default_rng(seed)
     mask = np.array([[True] * 5, [False, False, True, True, True]])
     scores, parameters = random.normal(size=mask.shape), random.normal(size=5)
@@ -491,8 +492,8 @@ def specimens(seed: int = 5) -> tuple[dict[str, np.ndarray], np.ndarray]:
 def _diagnosis_case(draw: Draw) -> tuple:
     random = draw.random
     reviews, steps = draw.size(2, 5, wide=200), draw.length(3, 7, wide=300)
-    mask = draw.mask(reviews, steps, none=False)
-    mask = np.array(mask)
+    draw.joined = True  # weights and mask belong together
+    mask = np.array(draw.mask(reviews, steps, none=False))
     mask[0], mask[-1, : max(1, steps // 2)] = True, False  # one review is full, one is padded
     mask[-1, -1] = True
     scores = random.normal(size=(reviews, steps))
