@@ -82,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(_add(commands, "baselines", _baselines, summary), "models")
     summary = tr("learn every pair of lags of chapter 6 again: lag_profiles.json")
     _add_output(_add(commands, "lags", _lags, summary), "data")
+    summary = tr("train the networks of the recall task at every lag again: recall_search.json")
+    _add_output(_add(commands, "recall", _recall, summary), "data")
+    summary = tr("make the attention weights of trained models equal: uniform_weights.json")
+    _add_output(_add(commands, "uniform", _uniform, summary), "data")
     summary = tr("try the settings of ngram_attention again: ngram_search.json")
     _add_output(_add(commands, "search", _search, summary), "data")
 
@@ -212,6 +216,20 @@ def _lags(options: argparse.Namespace) -> int:
     from attention_course.experiments import lag_profiles
 
     lag_profiles.record(options.output)
+    return 0
+
+
+def _recall(options: argparse.Namespace) -> int:
+    from attention_course.experiments import recall_search
+
+    recall_search.record(options.output)
+    return 0
+
+
+def _uniform(options: argparse.Namespace) -> int:
+    from attention_course.experiments import uniform_weights
+
+    uniform_weights.record(options.output)
     return 0
 
 

@@ -13,8 +13,8 @@ from attention_course import __version__, assets, environment
 from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ["train", "sweep", "baselines", "search", "lags", "bench", "evaluate"]
-COMMANDS += ["fetch", "check", "address", "registry"]
+COMMANDS = ["train", "sweep", "baselines", "recall", "uniform", "search", "lags", "bench"]
+COMMANDS += ["evaluate", "fetch", "check", "address", "registry"]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Recipes: found by name, of the models that ``models`` builds; those of the recall task."""
 
+import json
 from importlib import import_module
 
 import numpy as np
@@ -36,21 +37,24 @@ def test_splits_share_no_seed():
     assert not np.array_equal(splits.x_train[: len(splits.x_val)], splits.x_val)
 
 
-def test_sweep_makes_one_row_per_lag(monkeypatch):
-    calls = []
-
-    def fake_fit(recipe, splits, seed, epochs):
-        calls.append((recipe.settings["lag"], seed))
-        return None, {"seed": seed, "test": {"score": 0.25 + 0.1 * seed}}
-
-    monkeypatch.setattr(recall, "fit", fake_fit)
-    monkeypatch.setattr(recall.keras.backend, "clear_session", lambda: None)  # nothing to clear
-    monkeypatch.setattr(recall, "SIZES", {"train": 4, "validation": 4, "test": 4})
+def test_a_card_holds_the_recorded_rows_and_its_own(monkeypatch, tmp_path):
+    row = {"mean": 0.5, "interval": [0.4, 0.6], "rate": 0.002, "tries": [], "runs": []}
+    rows = [
+        {"network": network, "lag": lag, "scores": [lag / 100] * 3, **row}
+        for lag in recall.LAGS
+        for network in ("lstm", "lstm_high_forget_bias", "simple_rnn")
+    ]
+    path = tmp_path / "search.json"
+    path.write_text(json.dumps({"rows": rows}))
+    monkeypatch.setattr(recall.assets, "fetch", {recall.SEARCH_FILE: path}.get)
     runs = [{"seed": seed, "test": {"score": 1.0}} for seed in (0, 1, 2)]
-    tables = recall.sweep("recall_lstm", runs, epochs=1)
-    assert [row["lag"] for row in tables["by_lag"]] == list(recall.LAGS)
-    own = tables["by_lag"][recall.LAGS.index(recall.MODEL_LAG)]
+    found = recall.tables("recall_lstm", runs)
+    assert [row["lag"] for row in found["by_lag"]] == list(recall.LAGS)
+    own = found["by_lag"][recall.LAGS.index(recall.MODEL_LAG)]
     assert own["scores"] == [1.0, 1.0, 1.0]
-    assert tables["by_lag"][0]["scores"] == [0.25, 0.35, 0.45]
-    assert [row["lag"] for row in tables["by_lag_high_forget_bias"]] == list(recall.LONG_LAGS)
-    assert len(calls) == 3 * (len(recall.LAGS) - 1 + len(recall.LONG_LAGS))
+    assert own["mean"] == 1
+    first = found["by_lag"][0]
+    assert first == {key: rows[0][key] for key in ("lag", "scores", "mean", "interval", "rate")}
+    assert own.keys() == first.keys()
+    assert [row["lag"] for row in found["by_lag_high_forget_bias"]] == list(recall.LONG_LAGS)
+    assert set(recall.tables("recall_simple_rnn", runs)) == {"by_lag"}

@@ -1,29 +1,32 @@
 """Recipes of the recall models, and how their accuracy falls as the lag grows.
 
-Everything about training is equal: data, number of steps, optimiser, learning rate.
+Data, number of steps and optimiser are equal. The learning rate is each network's own, the best
+on validation sequences at its lag (:mod:`attention_course.experiments.recall_search`).
 """
 
+import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
+from attention_course import assets
 from attention_course.datasets.recall import CHANCE, CUES, SYMBOLS, one_hot, recall
-from attention_course.models.recall import BUILDERS, HIGH_FORGET_BIAS, UNITS, recall_lstm
+from attention_course.models.recall import BUILDERS, HIGH_FORGET_BIAS, RATES, UNITS
 from attention_course.statistics import accuracy_report, mean_interval
 from attention_course.training.recipe import Recipe, Splits
-from attention_course.training.runs import fit
 
 BATCH_SIZE = 32
-EPOCHS = 5
-SIZES = {"train": 3_200, "validation": 400, "test": 1_000}
+EPOCHS = 20
+SIZES = {"train": 12_800, "validation": 1_000, "test": 1_000}
 SEEDS = (0, 1, 2, 3, 4)
 LAGS = (5, 10, 20, 40, 80)
 LONG_LAGS = (20, 40, 80)
 MODEL_LAG = 40
 """The stored model files were trained at this lag."""
+SEARCH_FILE = "data/recall_search.json"
+"""Other lags, other rates and more networks."""
 
 
 def load_splits(lag: int = MODEL_LAG) -> Splits:
@@ -53,69 +56,49 @@ def evaluate(model: keras.Model, splits: Splits) -> dict[str, Any]:
     return {**accuracy_report(right, np.ones_like(right)), "chance": CHANCE}
 
 
-def by_lag(
-    build: Callable[[], keras.Model], lags: Sequence[int], seeds: Sequence[int], epochs: int
-) -> list[dict[str, Any]]:
-    """Train ``build()`` anew for every lag and seed; one row per lag, for the card.
+def tables(name: str, runs: Sequence[dict[str, Any]], epochs: int = EPOCHS) -> dict[str, Any]:
+    """Return what the card of ``name`` holds of other lags, from what was recorded of them.
 
     A row holds ``lag``, ``scores`` (test accuracy, one per seed), their ``mean`` and its 95 %
-    ``interval`` over seeds (Student's t; its ends may leave [0, 1]).
-    """
-    rows = []
-    for lag in lags:
-        recipe = _recipe(build, "", lag)
-        splits = recipe.load_data()
-        scores = []
-        for seed in seeds:
-            keras.backend.clear_session()
-            _, run = fit(recipe, splits, seed, epochs)
-            scores.append(run["test"]["score"])
-        rows.append(_row(lag, scores))
-    return rows
-
-
-def sweep(name: str, runs: Sequence[dict[str, Any]], epochs: int = EPOCHS) -> dict[str, Any]:
-    """Return the tables that the card of ``name`` holds beside the stored model's own runs.
+    ``interval`` over seeds (Student's t; its ends may leave [0, 1]), and the learning ``rate``.
 
     Args:
         name: a key of ``RECIPES``.
-        runs: the card's runs at ``MODEL_LAG``; they give one row and the seeds of the others.
-        epochs: as in training.
+        runs: the card's runs at ``MODEL_LAG``, which give the row of that lag.
+        epochs: of the training; the record's own budget does not depend on it.
     """
-    seeds = [run["seed"] for run in runs]
-    others = [lag for lag in LAGS if lag != MODEL_LAG]
-    own = _row(MODEL_LAG, [run["test"]["score"] for run in runs])
-    rows = [own, *by_lag(BUILDERS[name], others, seeds, epochs)]
-    tables = {"by_lag": sorted(rows, key=lambda row: row["lag"])}
+    network = name.removeprefix("recall_")
+    scores = [run["test"]["score"] for run in runs]
+    own = {"lag": MODEL_LAG, "scores": scores, **mean_interval(scores), "rate": RATES[name]}
+    others = recorded(network, [lag for lag in LAGS if lag != MODEL_LAG])
+    found = {"by_lag": sorted([own, *others], key=lambda row: row["lag"])}
     if name == "recall_lstm":
-        open_gates = partial(recall_lstm, forget_bias=HIGH_FORGET_BIAS)
-        tables["by_lag_high_forget_bias"] = by_lag(open_gates, LONG_LAGS, seeds, epochs)
-    return tables
+        found["by_lag_high_forget_bias"] = recorded(f"{network}_high_forget_bias", LONG_LAGS)
+    return found
 
 
-def _row(lag: int, scores: list[float]) -> dict[str, Any]:
-    summary = mean_interval(scores)
-    interval = summary["interval"]
-    return {
-        "lag": lag,
-        "scores": scores,
-        "mean": round(summary["mean"], 5),
-        "interval": interval and [round(end, 5) for end in interval],
-    }
+def recorded(network: str, lags: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the rows of ``data/recall_search.json`` of one network, for a card."""
+    rows = json.loads(assets.fetch(SEARCH_FILE).read_text(encoding="utf-8"))["rows"]
+    return [
+        {key: row[key] for key in ("lag", "scores", "mean", "interval", "rate")}
+        for row in rows
+        if row["network"] == network and row["lag"] in lags
+    ]
 
 
-def _recipe(build: Callable[[], keras.Model], title: str, lag: int = MODEL_LAG) -> Recipe:
+def _recipe(build: Callable[[], keras.Model], title: str) -> Recipe:
     return Recipe(
-        name=getattr(build, "__name__", "recall_lstm"),
+        name=build.__name__,
         title=title,
         build=build,
-        load_data=partial(load_splits, lag),
+        load_data=load_splits,
         evaluate=evaluate,
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
         seeds=SEEDS,
-        settings={"units": UNITS, "lag": lag, "high_forget_bias": HIGH_FORGET_BIAS},
-        further=sweep,
+        settings={"units": UNITS, "lag": MODEL_LAG, "high_forget_bias": HIGH_FORGET_BIAS},
+        further=tables,
     )
 
 
