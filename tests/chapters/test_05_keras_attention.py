@@ -421,6 +421,45 @@ def test_no_network_without_pairs_beats_the_baseline_with_any_seed():
     assert best < baselines()["nb_logistic_regression"]["test"]["score"]
 
 
+def test_the_best_network_of_the_table_is_right_on_0_89():
+    means = {name: scores(name).mean() for name in (*models.SENTIMENT, *CONTROLS)}
+    assert max(means, key=means.get) == "self_attention"
+    assert f"{max(means.values()):.2f}" == "0.89"
+
+
+def test_all_states_with_equal_weights_are_what_the_simple_rnn_lacked():
+    rows = [
+        ("simple_rnn", "rnn_mean"),
+        ("rnn_uniform", "rnn_attention"),
+        ("lstm", "lstm_mean"),
+        ("lstm_mean", "lstm_attention"),
+        ("word_average", "self_attention"),
+        ("multi_head_uniform", "multi_head_unordered"),
+        ("multi_head_unordered", "multi_head"),
+    ]
+    rescue, *others = [scores(after).mean() - scores(before).mean() for before, after in rows]
+    assert rescue > 0.1
+    assert rescue > 3 * max(map(abs, others))
+
+
+def test_without_recurrence_attention_cannot_be_told_from_averaging_with_any_seed():
+    assert min(one["p_value"] for one in gains("word_average", "self_attention")) > 0.05
+
+
+def test_the_models_with_heads_overfit_soon():
+    for name in ("multi_head", "multi_head_unordered", "multi_head_uniform"):
+        assert max(run["kept_epoch"] for run in cards.load_card(name)["runs"]) <= 3
+
+
+def test_equal_weights_change_few_verdicts_of_the_recurrent_model_and_keep_its_gap():
+    record = json.loads(assets.fetch("data/uniform_weights.json").read_text(encoding="utf-8"))
+    one = record["models"]["rnn_attention"]
+    assert one["unchanged"] > 0.97
+    learned, equal = (one["gap"][how]["function words"] for how in ("learned", "equal"))
+    assert record["counts"][-1] == 160
+    assert equal[-1] >= learned[-1] > 0.2
+
+
 def test_triples_help_the_baseline_and_the_champion_beats_it_with_every_seed():
     pairs, triples = (
         baselines()[f"nb_logistic_regression{which}"]["test"] for which in ("", "_triples")
@@ -501,6 +540,19 @@ def outputs(start):
     notebook = json.loads((ROOT / "chapters" / "05_keras_attention.ipynb").read_text("utf-8"))
     (cell,) = [cell for cell in notebook["cells"] if start in "".join(cell["source"])]
     return "".join("".join(output.get("text", "")) for output in cell["outputs"])
+
+
+def test_cues_are_preferred_by_attention_to_words_and_hardly_by_attention_to_states():
+    found = re.findall(r"get ([\d.]+) times.*\n.*interval ([\d.]+) to", outputs("def cue_lift"))
+    (words, low), (states, _) = np.array(found, dtype=float)
+    assert words > low > 1.5
+    assert 0.9 < states < 1.1
+
+
+def test_the_misjudged_review_is_misjudged():
+    text = outputs("misjudged = [")
+    probability = float(re.search(r"positive: ([\d.]+)", text)[1])
+    assert (probability > 0.5) is ("in truth negative" in text)
 
 
 def test_borrowed_vectors_raise_the_accuracy_and_lower_the_preference_for_cues():
