@@ -451,6 +451,12 @@ def test_the_models_with_heads_overfit_soon():
         assert max(run["kept_epoch"] for run in cards.load_card(name)["runs"]) <= 3
 
 
+def test_attention_and_places_together_bring_half_a_percentage_point():
+    gained = scores("multi_head") - scores("multi_head_uniform")
+    assert gained.min() > 0
+    assert 0.003 < gained.mean() < 0.008
+
+
 def test_equal_weights_change_few_verdicts_of_the_recurrent_model_and_keep_its_gap():
     record = json.loads(assets.fetch("data/uniform_weights.json").read_text(encoding="utf-8"))
     one = record["models"]["rnn_attention"]
