@@ -467,7 +467,9 @@ def test_scaling_as_stored(stored):
 def test_the_book_as_stored(stored):
     check_book(stored["book"])
     chapters = {f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("[0-9]*.ipynb")}
-    assert set(stored["book"]["pages"]) == {*chapters, "benchmarks"}
+    # The record may be older than an optional page, which was not built when it was measured.
+    optional = {f"optional/{path.stem}" for path in (ROOT / "optional").glob("*.md")}
+    assert set(stored["book"]["pages"]) - optional == {*chapters, "benchmarks"}
 
 
 def crossings_of(record):
