@@ -439,7 +439,10 @@ LAYERS: tuple[dict[str, Callable], ...] = (
 
 def anonymous_layers(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> dict[str, tuple]:
     """Context and weights of four of the layers, by letters that do not tell which they are."""
-    return {letter: _attend(x, W, b, **LAYERS[kind]) for letter, kind in zip("ABCD", (5, 1, 0, 7))}
+    return {
+        letter: _attend(x, W, b, **LAYERS[kind])
+        for letter, kind in zip("ABCD", (5, 1, 0, 7), strict=True)
+    }
 
 
 def _diagnose_case(draw: Draw) -> tuple:
