@@ -939,13 +939,14 @@ def probe_marked(build, steps, windows, order, x_train, y_train, x_test, epochs)
     model.fit(x_train.astype("float32"), y_train.astype("float32"), **options)
     after = weights_of(x_test)
     seen["learned"] = not np.allclose(before, after, atol=1e-3)
+    seen["moved"] = weights_of(x_test[:, order]) - after[:, order]
     seen["known"] = model.predict(x_train, batch_size=500, verbose=0)
     return seen | {"new": model.predict(x_test, batch_size=500, verbose=0), "after": after}
 
 
 def _marked_case(draw: Draw) -> tuple:
     """Windows for a fresh model; once in a check, training where early steps alone are marked."""
-    random, train = draw.random, draw.kind == "strided"
+    random, train = draw.random, draw.kind == "plain"  # the first of a check
     steps = STEPS if train else draw.length(2, 9, wide=60)
     seeds = random.integers(2**31, size=3)
     windows, _ = marked_values(draw.size(1, 6, wide=60), steps, seed=seeds[0])
@@ -1087,7 +1088,7 @@ EXERCISES = {
             probe=probe_marked,
             view=_sums,
             demands=_demands(_explain_marked),
-            **IN_KERAS | {"count": 13},
+            **IN_KERAS | {"count": 9},
         ),
         Exercise(
             **TEXTS["06.diagnose"],

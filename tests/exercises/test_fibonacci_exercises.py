@@ -905,7 +905,8 @@ MARKED_MUTANTS = {
 # What shows only when the model has been trained: each takes seconds.
 TRAINED_MUTANTS = {
     "slow": (marked_model(layers.Dense(1), optimizer="sgd"), "learning rate is 0.01"),
-    "place alone": (marked_model(place_alone), "squared error is"),
+    "place alone": (marked_model(place_alone), "go along"),
+    "place as well": (marked_model(lambda x: Places()(layers.Dense(1)(x))), "go along"),
     "apart": (apart, "as they were"),
     "unused weights": (without_attention, "the weights are not those"),
 }
