@@ -158,12 +158,12 @@ def best_rate(tries: Sequence[dict[str, Any]]) -> float:
 def record(folder: Path) -> dict[str, Any]:
     """Run everything, write ``recall_search.json`` into ``folder`` and return its content.
 
-    It is written after each network and lag. What the file holds already is not run again; to run
-    everything anew, delete it.
+    What is done is kept in a hidden file beside it. When the recording was interrupted, the same
+    call goes on from there.
     """
-    path, content = folder / FILE, _header()
-    if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
+    content, unfinished = _header(), folder / f".{FILE}.unfinished"
+    if unfinished.is_file():
+        before = json.loads(unfinished.read_text(encoding="utf-8"))
         if before | {"rows": []} == content:
             content = before
     done = {(row["network"], row["lag"]) for row in content["rows"]}
@@ -174,9 +174,11 @@ def record(folder: Path) -> dict[str, Any]:
                 continue
             row = {"network": network, "lag": lag, **run(network, splits)}
             content["rows"].append(row)
-            write_json(path, content)
+            write_json(unfinished, content)
             told = {"network": network, "lag": lag, "mean": row["mean"], "rate": row["rate"]}
             print(tr("{network}, lag {lag}: {mean:.3f} with rate {rate}", **told), flush=True)
+    write_json(folder / FILE, content)
+    unfinished.unlink(missing_ok=True)
     return content
 
 

@@ -114,12 +114,19 @@ def test_an_interrupted_recording_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(recall_search, "LAGS", (3,))
     with pytest.raises(KeyboardInterrupt):
         recall_search.record(tmp_path)
+    unfinished = tmp_path / f".{recall_search.FILE}.unfinished"
+    assert [path.name for path in tmp_path.iterdir()] == [unfinished.name]
+    before = unfinished.read_bytes()
+
     content = recall_search.record(tmp_path)
     names = list(NETWORKS)
     assert called == [*names[:4], *names[3:]]
     assert [row["network"] for row in content["rows"]] == names
+    assert [path.name for path in tmp_path.iterdir()] == [recall_search.FILE]
     assert json.loads((tmp_path / recall_search.FILE).read_text(encoding="utf-8")) == content
-    # What was recorded with another budget is of no use.
+
+    # What was kept with another budget is of no use.
+    unfinished.write_bytes(before)
     monkeypatch.setattr(recall_search, "EPOCHS", 3)
     recall_search.record(tmp_path)
     assert len(called) == 2 * len(names) + 1
