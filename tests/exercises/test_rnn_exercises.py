@@ -635,7 +635,7 @@ def not_compiled(layer, X, y):
 
 
 def on_few(layer, X, y):
-    return trained(fit=150)(layer, X[:25], y[:25])
+    return trained(fit=20)(layer, X[:25], y[:25])
 
 
 WRONG_TRAININGS = {
