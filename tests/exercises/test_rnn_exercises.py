@@ -609,7 +609,9 @@ def functional(layer, X, y):
     words = keras.Input((None, X.shape[-1]))
     first = layers.Activation("sigmoid")(layers.Dense(1)(layer(words)))
     model = keras.Model(words, first)
-    model.compile(keras.optimizers.RMSprop(0.02), keras.losses.BinaryCrossentropy(), ["accuracy"])
+    model.compile(
+        keras.optimizers.RMSprop(0.02), keras.losses.BinaryCrossentropy(), metrics=["accuracy"]
+    )
     model.fit(X, y[:, None], epochs=12, batch_size=32, verbose=0, validation_split=0.1)
     return model
 
@@ -633,7 +635,7 @@ def not_compiled(layer, X, y):
 
 
 def on_few(layer, X, y):
-    return trained(fit=150)(layer, X[:25], y[:25])
+    return trained(fit=20)(layer, X[:25], y[:25])
 
 
 WRONG_TRAININGS = {
