@@ -269,6 +269,12 @@ def test_what_the_text_says_of_the_recall_task(by_net):
         assert all(min(rows[lag]["scores"]) > 0.99 for lag in (5, 10, 20))
     updates = [run["updates"] for run in by_net["lstm"][20]["runs"]]
     assert max(updates) == 2000
+    ratios = [
+        max(run["updates"] for run in by_net["rnn_uniform"][lag]["runs"])
+        / max(run["updates"] for run in by_net["rnn_attention"][lag]["runs"])
+        for lag in LAGS
+    ]
+    assert max(ratios) == 3  # "up to three times as many"
     for net in ("lstm_high_forget_bias", "rnn_attention", "rnn_uniform"):
         assert min(min(row["scores"]) for row in by_net[net].values()) > 0.99
     assert means["lstm"][40] < means["simple_rnn"][40] < 0.95
