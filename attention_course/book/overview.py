@@ -10,6 +10,7 @@ import sys
 from attention_course.book import objectives, pace
 from attention_course.book.normal import NotebookError, read
 from attention_course.book.notebooks import chapters
+from attention_course.words import tr
 
 
 def main(stems: list[str]) -> int:
@@ -21,12 +22,13 @@ def main(stems: list[str]) -> int:
         return 1
     for stem, notebook in notebooks.items():
         words, _ = pace.main_line(notebook)
-        print(f"{stem}: {words} words, {pace.minutes(notebook, stem)} minutes")
+        told = {"name": stem, "words": words, "minutes": pace.minutes(notebook, stem)}
+        print(tr("{name}: {words} words, {minutes} minutes", **told))
         wanted = objectives.objectives(notebook)
         for number, (asked, done) in objectives.assessed(stem, wanted).items():
             print(f"  {number}. {wanted[number]}")
-            print(f"     questions: {', '.join(asked) or 'none'}")
-            print(f"     exercises: {', '.join(done) or 'none'}")
+            print("     " + tr("questions: {names}", names=", ".join(asked) or "–"))
+            print("     " + tr("exercises: {names}", names=", ".join(done) or "–"))
     return 0
 
 
