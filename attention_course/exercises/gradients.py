@@ -420,18 +420,19 @@ MARGIN = 0.02  # neither norm nor radius is nearer to 1
 
 
 def _fate_case(draw: Draw) -> tuple:
-    random, n = draw.random, draw.size(wide=140)
+    random, n = draw.random, draw.size(wide=75)
     # The eigenvalues of large skewed matrices are beyond what rounding lets one compute.
     kinds = ["normal", "symmetric", "turning", "skewed"][: 4 if n < 6 else 3]
     while True:
-        kind, U = random.choice(kinds), draw.numbers(n, n, large=3, small=0.1)
-        if draw.kind not in ("whole", "part", "zeros"):
+        kind, U, factor = random.choice(kinds), draw.numbers(n, n, large=3, small=0.1), 1.0
+        free = draw.kind not in ("whole", "part", "zeros")
+        if free:
             U = _of_kind(kind, np.array(U, float), random)
-            size = _sizes_of(U)[random.integers(2)]
-            if size > 1e-6:
-                U = draw.layout(U * (random.uniform(0.4, 1.6) / size))
-        if min(abs(size - 1) for size in _sizes_of(U)) > MARGIN:
-            return (U,)
+        sizes = _sizes_of(U)
+        if free and (size := sizes[random.integers(2)]) > 1e-6:
+            factor = random.uniform(0.4, 1.6) / size
+        if min(abs(factor * size - 1) for size in sizes) > MARGIN:
+            return (draw.layout(U * factor) if free else U,)
 
 
 def _sizes_of(U: np.ndarray) -> tuple[float, float]:

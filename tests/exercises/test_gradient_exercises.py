@@ -748,7 +748,6 @@ FATE_MUTANTS = {
     "Frobenius": (lambda U: 0 if np.linalg.norm(U) < 1 else max(1, fate(U)), "Frobenius"),
     "exchanged": (lambda U: 2 - fate(U), "changed places"),
     "fifty neurons": (lambda U: fate(U) if len(U) <= 50 else 1, "For U ="),
-    "a hundred neurons": (lambda U: fate(U) if len(U) <= 100 else 1, "For U ="),
     "the diagonal": (
         lambda U: 0 if np.linalg.norm(U, 2) < 1 else 1 + int(abs(np.diag(U)).max() > 1),
         "For U =",
