@@ -364,7 +364,7 @@ LUONG_MISTAKES = {
     ),
     "softmax": _some(lambda score, query: softmax(score)),
     "transposed": _some(lambda score, query: score.T),
-    "scaled": _some(lambda score, query: score / np.sqrt(query.shape[1])),
+    "like_2017": _some(lambda score, query: score / np.sqrt(query.shape[1])),
     "cosine": _one(
         0,
         lambda query, keys, *_: (
