@@ -440,6 +440,9 @@ def test_all_states_with_equal_weights_are_what_the_simple_rnn_lacked():
     rescue, *others = [scores(after).mean() - scores(before).mean() for before, after in rows]
     assert rescue > 0.1
     assert rescue > 3 * max(map(abs, others))
+    mean, attention = scores("rnn_mean"), scores("rnn_attention")
+    assert mean.mean() >= attention.mean()
+    assert np.ptp(mean) < np.ptp(attention)
 
 
 def test_without_recurrence_attention_cannot_be_told_from_averaging_with_any_seed():
