@@ -23,6 +23,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from attention_course.book import normal
 from attention_course.book.objectives import checks
+from attention_course.environment import SETTINGS
 from attention_course.exercises import EXERCISES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +111,9 @@ def lab(jupyter_lab, tmp_path_factory):
         "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     }
     folders = {"DATA": "own", "CONFIG": "config", "RUNTIME": "runtime"}
-    environment = os.environ | {
+    # As a reader starts it, and not as the book is executed.
+    readers = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    readers |= {
         **{f"JUPYTER_{name}_DIR": str(home / place) for name, place in folders.items()},
         "JUPYTER_PATH": str(home / "data"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
@@ -126,7 +129,7 @@ def lab(jupyter_lab, tmp_path_factory):
             ],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=readers,
         )
     try:
         while True:
