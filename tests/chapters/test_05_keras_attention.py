@@ -440,6 +440,9 @@ def test_all_states_with_equal_weights_are_what_the_simple_rnn_lacked():
     rescue, *others = [scores(after).mean() - scores(before).mean() for before, after in rows]
     assert rescue > 0.1
     assert rescue > 3 * max(map(abs, others))
+    mean, attention = scores("rnn_mean"), scores("rnn_attention")
+    assert mean.mean() >= attention.mean()
+    assert np.ptp(mean) < np.ptp(attention)
 
 
 def test_without_recurrence_attention_cannot_be_told_from_averaging_with_any_seed():
@@ -457,13 +460,26 @@ def test_attention_and_places_together_bring_half_a_percentage_point():
     assert 0.003 < gained.mean() < 0.008
 
 
-def test_equal_weights_change_few_verdicts_of_the_recurrent_model_and_keep_its_gap():
+def test_what_equal_weights_do_to_trained_models():
     record = json.loads(assets.fetch("data/uniform_weights.json").read_text(encoding="utf-8"))
-    one = record["models"]["rnn_attention"]
-    assert one["unchanged"] > 0.97
-    learned, equal = (one["gap"][how]["function words"] for how in ("learned", "equal"))
     assert record["counts"][-1] == 160
-    assert equal[-1] >= learned[-1] > 0.2
+    found = record["models"]
+    assert set(found) == {"rnn_attention", "lstm_attention", "self_attention", "multi_head"}
+    assert min(one["unchanged"] for one in found.values()) > 0.945
+    lost = {
+        name: one["accuracy"]["learned"] - one["accuracy"]["equal"] for name, one in found.items()
+    }
+    gap = {
+        name: [one["gap"][how]["function words"][-1] for how in ("learned", "equal")]
+        for name, one in found.items()
+    }
+    low, high = found["rnn_attention"]["mcnemar"]["interval"]
+    assert low < 0 < high
+    assert gap["rnn_attention"][1] > gap["rnn_attention"][0] + 0.05
+    for name in ("lstm_attention", "self_attention"):
+        assert gap[name][0] > gap[name][1] + 0.1
+    assert lost["self_attention"] == pytest.approx(0.01, abs=0.002)
+    assert lost["multi_head"] < -0.003
 
 
 def test_triples_help_the_baseline_and_the_champion_beats_it_with_every_seed():
