@@ -449,7 +449,7 @@ def _diagnose_case(draw: Draw) -> tuple:
     """The numbers of one layer, drawn again until no two layers would give nearly the same."""
     draw.joined = True
     random = draw.random
-    batch, steps, features = draw.size(2, 4, 60), draw.length(3, 6, 60), draw.size(1, 3, 60)
+    batch, steps, features = draw.size(2, 4, 150), draw.length(3, 6, 150), draw.size(1, 3, 150)
     for _ in range(1000):
         x = draw.numbers(batch, steps, features, large=3, small=0.3)
         W = (
