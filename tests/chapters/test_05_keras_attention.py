@@ -431,11 +431,9 @@ def test_all_states_with_equal_weights_are_what_the_simple_rnn_lacked():
     rows = [
         ("simple_rnn", "rnn_mean"),
         ("rnn_uniform", "rnn_attention"),
-        ("lstm", "lstm_mean"),
-        ("lstm_mean", "lstm_attention"),
+        ("lstm", "lstm_attention"),
         ("word_average", "self_attention"),
-        ("multi_head_uniform", "multi_head_unordered"),
-        ("multi_head_unordered", "multi_head"),
+        ("multi_head_uniform", "multi_head"),
     ]
     rescue, *others = [scores(after).mean() - scores(before).mean() for before, after in rows]
     assert rescue > 0.1
@@ -445,12 +443,17 @@ def test_all_states_with_equal_weights_are_what_the_simple_rnn_lacked():
     assert np.ptp(mean) < np.ptp(attention)
 
 
+def test_the_lstm_with_attention_is_a_little_worse_with_every_seed():
+    lost = scores("lstm") - scores("lstm_attention")
+    assert 0 < lost.min() <= lost.max() < 0.015
+
+
 def test_without_recurrence_attention_cannot_be_told_from_averaging_with_any_seed():
     assert min(one["p_value"] for one in gains("word_average", "self_attention")) > 0.05
 
 
 def test_the_models_with_heads_overfit_soon():
-    for name in ("multi_head", "multi_head_unordered", "multi_head_uniform"):
+    for name in ("multi_head", "multi_head_uniform"):
         assert max(run["kept_epoch"] for run in cards.load_card(name)["runs"]) <= 3
 
 
