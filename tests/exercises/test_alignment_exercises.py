@@ -197,14 +197,14 @@ LATE = """
         if mask is not None:
             weights = weights * ops.cast(mask, weights.dtype)"""
 LAYER_MUTANTS = {
-    "no tanh": ([("ops.tanh(", "(")], "the tanh between"),
+    "no tanh": ([("ops.tanh(", "(")], "The tanh between"),
     "no v": ([("hidden * self.v", "hidden + 0 * self.v")], "v is not used"),
     "no query": ([("asked + ops", "0 * asked + ops")], "depend on the values alone"),
     "over the batch": ([(SOFTMAX, SOFTMAX.replace("-1", "0"))], "over the batch"),
     "ones": ([(SOFTMAX, "weights = ops.softmax(scores[..., None])[..., 0]")], "weights are 1"),
     "no mask": ([("mask is not None", "False")], "no effect"),
     "a late mask": ([(MASK, "pass"), (SOFTMAX, SOFTMAX + LATE)], "after the softmax"),
-    "a mask turned": ([(MASK, MASK.replace("scores, -1e9", "-1e9, scores"))], "wrong way"),
+    "a mask turned": ([(MASK, MASK.replace("scores, -1e9", "-1e9, scores"))], "should be"),
     "the mean": ([(SUM, "ops.mean(values, axis=1)")], "mean"),
     "the context alone": ([(SUM + ", weights", SUM)], "return two things"),
     "exchanged": ([(SUM + ", weights", "weights, " + SUM)], "context"),
