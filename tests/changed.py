@@ -15,6 +15,7 @@ CONCERN = {
     "data": "tests/datasets",
     "images": "tests/display",
     "models": "tests/models",
+    "optional": "tests/book",
     "quizzes": "tests/display",
     "theme": "tests/book",
 }

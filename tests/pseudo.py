@@ -108,7 +108,7 @@ _TOLD = (
 #: What the course adds to the text of a chapter.
 _ADDED = (
     ".ac-interactive",
-    *(".ac-keys", ".ac-mark", ".ac-check", ".InpLabel", ".Feedback strong", ".QuizNote"),
+    *(".ac-keys", ".ac-mark", ".ac-button", ".InpLabel", ".Feedback strong", ".QuizNote"),
     *(".cell > details > summary", ".reading-time", ".reading-progress", ".reading-solved"),
 )
 

@@ -24,6 +24,7 @@ from changed import ROOT, changed_files, concerned
         (["tests/book/conftest.py"], ["tests/book"]),
         (["theme/course.css", "glossary.md", "_config.yml"], ["tests/book"]),
         (["models/lstm.json"], ["tests/models"]),
+        (["optional/ngrams.md"], ["tests/book"]),
         (["tests/samples.py", "LICENSE", "attention_course/no_such_room/x.py"], []),
     ],
 )

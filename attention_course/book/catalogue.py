@@ -33,7 +33,7 @@ def texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple]:
     for part in parts:
         if isinstance(part, str):
             yield 0, None, part, []
-        else:
+        elif isinstance(part, dict | list):  # numbers say nothing
             parts += part.values() if isinstance(part, dict) else part
 
 

@@ -18,6 +18,10 @@ _METADATA = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 _KEPT_CELL_METADATA = ("jupyter", "mystnb", "tags")
+#: The tag of a cell that every reader must open first, and how it begins. The book folds a cell by
+#: its tag, JupyterLab and Colab by entries of their own, and Colab shows the title.
+SOLUTION = "hide-input"
+SOLUTION_TITLE = "# @title Solution"
 
 
 class NotebookError(CourseError):
@@ -64,7 +68,7 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
     count = 0
     for cell in notebook.cells:
         source = cell.source.replace("\r\n", "\n").strip("\n")
-        metadata = {k: cell.metadata[k] for k in _KEPT_CELL_METADATA if cell.metadata.get(k)}
+        metadata = _metadata(cell)
         # Equal cells are told apart by their order.
         text = "\0".join((stem, cell.cell_type, source, str(seen[cell.cell_type, source])))
         seen[cell.cell_type, source] += 1
@@ -85,6 +89,16 @@ def normalise(notebook: nbformat.NotebookNode, stem: str) -> nbformat.NotebookNo
     return nbformat.from_dict(
         {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
     )
+
+
+def _metadata(cell: nbformat.NotebookNode) -> dict:
+    """What is kept of a cell's metadata; a solution is folded, and nothing else is."""
+    kept = {key: cell.metadata[key] for key in _KEPT_CELL_METADATA if cell.metadata.get(key)}
+    jupyter = {k: v for k, v in kept.pop("jupyter", {}).items() if k != "source_hidden"}
+    if cell.cell_type == "code" and SOLUTION in kept.get("tags", []):
+        kept["cellView"] = "form"
+        jupyter["source_hidden"] = True
+    return kept | ({"jupyter": jupyter} if jupyter else {})
 
 
 def outputs(stored: Iterable[dict], count: int | None) -> Iterator[dict]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import nbformat
 
-from attention_course.book.normal import dumps, normalise
+from attention_course.book import objectives, pace
+from attention_course.book.normal import SOLUTION, SOLUTION_TITLE, dumps, normalise
 from attention_course.environment import ROOT
 
 MAX_LINES = 25
@@ -75,6 +76,8 @@ def problems(notebook: nbformat.NotebookNode, stem: str, root: Path = ROOT) -> l
     found += _code_problems([cell for cell in notebook.cells if cell.cell_type == "code"])
     found += _text_problems(notebook)
     found += _quiz_problems(notebook, stem, root)
+    found += objectives.problems(notebook, stem, root)
+    found += pace.problems(notebook, stem, root)
     return found
 
 
@@ -91,6 +94,9 @@ def _code_problems(cells: list) -> list[str]:
         lines = cell.source.count("\n") + 1
         if lines > MAX_LINES:
             found.append(f"code cell {number} has {lines} lines; {MAX_LINES} is the most")
+        solution = SOLUTION in cell.metadata.get("tags", [])
+        if solution and not re.match(rf"{SOLUTION_TITLE}\b", cell.source):
+            found.append(f"code cell {number} is a solution: begin it with `{SOLUTION_TITLE}`")
         if not cell.outputs and _shows_something(cell.source):
             found.append(f"code cell {number} shows something, but no output is stored")
         for output in cell.outputs:

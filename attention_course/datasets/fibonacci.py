@@ -1,10 +1,11 @@
-"""Two small sequence tasks: the next Fibonacci number, and a sum of two lagged values.
+"""Small sequence tasks: the next Fibonacci number, a sum of lagged values, and marked values.
 
 The first is the task of chapter 6 as it is usually set, flaws included. The second has the same
-form (20 values in, one value out) and really needs a look far back.
+form (20 values in, one value out) and really needs a look far back, always to the same places. In
+the third the places are drawn anew for each window and marked in it.
 
-In both, lag k means k steps before the value to predict: lag 1 is the last value of a window.
-Windows are ``(n, steps, 1)``, targets ``(n, 1)``. What leaves no data raises ``DataError``.
+In all, lag k means k steps before the value to predict: lag 1 is the last value of a window.
+Windows are ``(n, steps, features)``, targets ``(n, 1)``. What leaves no data raises ``DataError``.
 """
 
 from dataclasses import dataclass
@@ -97,3 +98,36 @@ def lagged_sum(
     windows = np.random.default_rng(seed).uniform(-1.0, 1.0, size=(count, steps, 1))
     targets = np.mean([windows[:, steps - lag] for lag in lags], axis=0)
     return windows, targets
+
+
+def marked_values(
+    count: int, steps: int = 20, marks: int = 1, seed: int = 0, among: slice | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The task in which content decides: predict the mean of the values that are marked.
+
+    Args:
+        count: number of windows, each drawn afresh by NumPy's ``default_rng(seed)``.
+        steps: length of a window.
+        marks: how many different steps of each window are marked.
+        seed: of the generator.
+        among: the steps that may be marked, all of them if None.
+
+    Returns:
+        Windows ``(count, steps, 2)``, a value uniform in [-1, 1] and a mark of 0 or 1 at each
+        step, and their targets.
+    """
+    allowed = np.arange(steps)[slice(None) if among is None else among]
+    if count < 1 or not 1 <= marks <= len(allowed):
+        raise DataError(
+            "Ask for at least one window and for 1 to {allowed} marks, not {count} and {marks}.",
+            allowed=len(allowed),
+            count=count,
+            marks=marks,
+        )
+    random = np.random.default_rng(seed)
+    values = random.uniform(-1.0, 1.0, size=(count, steps))
+    chosen = random.permuted(np.tile(allowed, (count, 1)), axis=1)[:, :marks]
+    marked = np.zeros((count, steps))
+    np.put_along_axis(marked, chosen, 1.0, axis=1)
+    targets = np.take_along_axis(values, chosen, axis=1).mean(axis=1, keepdims=True)
+    return np.stack([values, marked], axis=-1), targets

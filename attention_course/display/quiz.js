@@ -3,8 +3,9 @@
 // says what jupyterquiz 2.9 does by itself.
 //
 // A question is `.Quiz[data-question]`. A choice is a `label.MCButton[data-correct]` around a radio
-// button or checkbox; a number is `.Input-text` with the button `.ac-check` behind it. After every
-// verdict the document gets the event "attention-course:answer".
+// button or checkbox; a number is `.Input-text` with the button `.ac-check` behind it. Where several
+// choices are right, `.ac-again` shows up with a wrong one and clears them. After every verdict the
+// document gets the event "attention-course:answer".
 
 // jupyterquiz puts the verdict into a colour. Here it is a word, in a live region that has been in
 // the page from the start.
@@ -18,8 +19,9 @@ const judge = (feedback, right, explanation) => {
 };
 
 // jupyterquiz: all options are radio buttons out of sight, also where several answers are right;
-// an arrow key answers; one click counts twice (for the label and for its button); and one wrong
-// choice discards the right ones found. So its handler is not used, only what the labels hold.
+// an arrow key answers; one click counts twice (for the label and for its button); and who chooses
+// everything has found all that is right. So its handler is not used, only what the labels hold:
+// a wrong choice among several stays, and the question is not answered before it is begun again.
 const mendChoices = (question, many, report) => {
   const group = question.querySelector(".Answer");
   const feedback = question.querySelector(".Feedback");
@@ -42,6 +44,12 @@ const mendChoices = (question, many, report) => {
     return box;
   });
   group.setAttribute("role", many ? "group" : "radiogroup");
+  const again = document.createElement("button");
+  again.type = "button";
+  again.className = "ac-button ac-again";
+  again.hidden = true;
+  again.textContent = tr("Begin this question again");
+  if (many) feedback.after(again);
 
   const mark = (label, kind) => {
     label.className = "MCButton " + kind;
@@ -49,21 +57,31 @@ const mendChoices = (question, many, report) => {
     label.querySelector(".ac-mark").innerHTML =
       kind && `<span aria-hidden="true">${sign}</span><span class="ac-hidden"> ${words}</span>`;
   };
+  const clear = () => {
+    labels.forEach((label) => mark(label, ""));
+    boxes.forEach((box) => (box.checked = false));
+  };
   const answer = (box) => {
     const label = box.closest(".MCButton");
     const right = label.dataset.correct === "true";
-    if (!many) {
-      labels.forEach((other) => mark(other, ""));
-      boxes.forEach((other) => (other.checked = other === box));
-    } else {
-      box.checked = right;
-    }
+    if (!many) clear();
+    box.checked = true;
     mark(label, right ? "correctButton" : "incorrectButton");
-    const found = group.querySelectorAll(".correctButton").length;
-    const progress = many ? tr("{found} of {wanted} found.", { found, wanted }) : "";
-    judge(feedback, right, `${jaxify(label.dataset.feedback)} ${progress}`.trim());
-    report(right, found === wanted);
+    const spoilt = many && group.querySelector(".incorrectButton") !== null;
+    const complete = !spoilt && group.querySelectorAll(".correctButton").length === wanted;
+    again.hidden = !spoilt;
+    const sum = spoilt
+      ? tr("A wrong option is chosen, so this question is not answered rightly. Begin it again.")
+      : many && complete ? tr("These are all the right options.") : "";
+    judge(feedback, right, `${jaxify(label.dataset.feedback)} ${sum}`.trim());
+    report(right, complete);
   };
+  again.addEventListener("click", () => {
+    clear();
+    again.hidden = true;
+    say(feedback, "", tr("No option is chosen now."));
+    boxes[0].focus();
+  });
   // One stop for Tab: the option that had the focus last.
   const stopAt = (box) => boxes.forEach((other) => (other.tabIndex = other === box ? 0 : -1));
   stopAt(boxes[0]);
@@ -118,7 +136,7 @@ const mendNumber = (question, report) => {
   const input = question.querySelector(".Input-text").cloneNode();
   const row = document.createElement("div");
   row.className = "ac-row";
-  row.innerHTML = '<button type="button" class="ac-check"></button>';
+  row.innerHTML = '<button type="button" class="ac-button ac-check"></button>';
   row.firstChild.textContent = tr("Check");
   row.prepend(input);
   question.querySelector(".Input-text").replaceWith(row);
@@ -185,7 +203,7 @@ const build = (quiz) => {
   });
   // JupyterLab takes keys for its commands (D, D deletes the cell) wherever no text is written,
   // except at an element that says so itself.
-  quiz.querySelectorAll(".ac-box, .ac-check, pre[tabindex]").forEach((control) => {
+  quiz.querySelectorAll(".ac-box, .ac-button, pre[tabindex]").forEach((control) => {
     control.dataset.lmSuppressShortcuts = true;
   });
 };

@@ -61,6 +61,7 @@ _RULES = {
     "type": mark("{key} must be of the type {type}"),
     "minimum": mark("{key} must lie between {minimum} and {maximum}"),
     "maximum": mark("{key} must lie between {minimum} and {maximum}"),
+    "uniqueItems": mark("{key} names one twice"),
     "minItems": mark("{key} has {given} entries instead of at least {wanted}"),
     "maxItems": mark("{key} has {given} entries instead of at most {wanted}"),
 }
@@ -143,7 +144,7 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
     style += (_FOLDER / "quiz.css").read_text(encoding="utf-8").replace("QUIZ", element)
     words = (_FOLDER.parent / "words.js").read_text(encoding="utf-8")
     own_script = (_FOLDER / "quiz.js").read_text(encoding="utf-8")
-    shown = [_with_instruction(question) for question in questions]
+    shown = [_as_shown(question) for question in questions]
     data = {"QUIZ": element, "QUESTIONS": shown, "WORDS": script_words("quiz.js")}
     # "<" is escaped, so nothing can end the script's element.
     constants = "".join(
@@ -164,7 +165,8 @@ def quiz_html(questions: Sequence[dict[str, Any]], element: str, name: str) -> s
     )
 
 
-def _with_instruction(question: dict[str, Any]) -> dict[str, Any]:
+def _as_shown(question: dict[str, Any]) -> dict[str, Any]:
+    question = {key: value for key, value in question.items() if key != "assesses"}
     if question["type"] != "many_choice":
         return question
     instruction = tr("(Choose every right answer.)")

@@ -1,4 +1,8 @@
-"""Exercises of chapter 3: Bahdanau's attention, Luong's scores and the gradient of the scores.
+"""Exercises of chapter 3: Bahdanau's attention as a layer and in a decoder, and what goes wrong.
+
+``03.layer`` asks for the layer in Keras, ``03.decoder`` for one step of a decoder in NumPy,
+``03.gradient`` for the gradient of the scores, and ``03.diagnosis`` for the number of a bug;
+``03.additive`` and ``03.luong`` are more practice.
 
 Between the scores and the weighted sum the same goes wrong in chapter 4, which takes `attend` and
 `WEIGHING` from here.
@@ -9,11 +13,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise, texts
+from attention_course.exercises.exercise import Exercise, source, texts
+from attention_course.exercises.judging import kind_of, plain
 from attention_course.functional import softmax
 from attention_course.functional.gradients import softmax_jacobian
 
@@ -358,7 +364,7 @@ LUONG_MISTAKES = {
     ),
     "softmax": _some(lambda score, query: softmax(score)),
     "transposed": _some(lambda score, query: score.T),
-    "scaled": _some(lambda score, query: score / np.sqrt(query.shape[1])),
+    "like_2017": _some(lambda score, query: score / np.sqrt(query.shape[1])),
     "cosine": _one(
         0,
         lambda query, keys, *_: (
@@ -419,8 +425,412 @@ GRADIENT_MISTAKES = {
 }
 
 
+# --- 03.layer ---------------------------------------------------------------------------------
+
+LAYER = """\
+import keras
+from keras import ops
+
+
+class BahdanauAttention(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, query_shape, values_shape):
+        self.W = self.add_weight(shape=(query_shape[-1], self.units), name="W")
+        self.U = self.add_weight(shape=(values_shape[-1], self.units), name="U")
+        self.v = self.add_weight(shape=(self.units,), initializer="random_normal", name="v")
+
+    def call(self, query, values, mask=None):
+        asked = ops.expand_dims(ops.matmul(query, self.W), 1)
+        hidden = ops.tanh(asked + ops.matmul(values, self.U))
+        scores = ops.sum(hidden * self.v, axis=-1)
+        if mask is not None:
+            scores = ops.where(mask, scores, -1e9)
+        weights = ops.softmax(scores, axis=-1)
+        return ops.sum(ops.expand_dims(weights, -1) * values, axis=1), weights
+
+    def compute_mask(self, *inputs, **masks):
+        return None  # what was masked has been mixed away, so no mask goes on
+"""
+
+
+def probe_layer(make, units, query, values, mask, W, U, v, target, rate):
+    """In the answer's process: what the layer computes with and without a mask, and learns."""
+    import contextlib
+
+    import keras
+    import numpy as np
+
+    if isinstance(make, keras.layers.Layer):
+        return {"made": True}
+    query, values, target = (one.astype("float32") for one in (query, values, target))
+    one, other = make(units), make(units)
+    if not isinstance(one, keras.layers.Layer):
+        return one
+    found, _ = one(query, values), other(query, values)
+    if found is None:
+        return None
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        return {"alone": True}
+    named = [getattr(one, name, None) for name in ("W", "U", "v")]
+    parts = [getattr(part, "kernel", part) for part in named]  # a Dense layer will do
+    given = [W, U, v]
+    seen = {
+        "shapes": [list(getattr(part, "shape", ())) for part in parts],
+        "count": len(one.weights),
+        "frozen": len(one.weights) - len(one.trainable_weights),
+        "shared": any(weight is w for weight in one.weights for w in other.weights),
+        "stuck": any(np.ptp(one) == 0 < one.size - 1 for one in one.get_weights()),
+    }
+    wanted = [[*W.shape], [*U.shape], [*v.shape]]
+    if [*seen["shapes"][:2], seen["shapes"][2][: v.ndim]] != wanted or seen["count"] != 3:
+        return seen
+    for part, value in zip(parts, given, strict=True):
+        part.assign(np.reshape(value, part.shape))
+    seen |= dict(zip(("context", "weights"), one(query, values), strict=True))
+    masked = one(query, values, mask=mask)
+    seen |= dict(zip(("masked context", "masked weights"), masked, strict=True))
+    if not rate or tuple(seen["context"].shape) != target.shape:
+        return seen
+    asked, kept = keras.Input(query.shape[1:]), keras.Input(values.shape[1:])
+    allowed = keras.Input(mask.shape[1:], dtype="bool")
+    model = keras.Model([asked, kept, allowed], one(asked, kept, mask=allowed)[0])
+    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
+    with contextlib.suppress(ValueError):  # no gradient reaches any weight
+        model.train_on_batch([query, values, mask], target)
+    return seen | {"trained": np.concatenate([np.ravel(part) for part in parts])}
+
+
+def _layer_case(draw: Draw) -> tuple:
+    units, batch, steps = draw.size(wide=40), draw.size(most=3, wide=40), draw.length(wide=60)
+    d_s, d_h = draw.size(wide=40), draw.size(wide=40)
+    query, values = draw.numbers(batch, d_s, large=10), draw.numbers(batch, steps, d_h, large=10)
+    mask = draw.mask(batch, steps, none=False)
+    W, U = draw.random.normal(size=(d_s, units)), draw.random.normal(size=(d_h, units))
+    v, target = draw.numbers(units, large=30), draw.random.normal(size=(batch, d_h))
+    rate = 0.5 if draw.kind in ("plain", "strided") else 0.0  # training takes long
+    return units, query, values, mask, W, U, v, target, rate
+
+
+def _layer(
+    units: int,
+    query: np.ndarray,
+    values: np.ndarray,
+    mask: np.ndarray,
+    W: np.ndarray,
+    U: np.ndarray,
+    v: np.ndarray,
+    target: np.ndarray,
+    rate: float,
+    **wrong: Callable,
+) -> dict[str, np.ndarray]:
+    """The same layer in NumPy, or with the mistakes that the parameters make."""
+
+    def call(mask: np.ndarray, *weights: np.ndarray) -> list[np.ndarray]:
+        both = _additive(query[:, None], values, *weights, mask, **wrong)
+        return [one[:, 0] for one in both]
+
+    seen = dict(zip(("context", "weights"), call(np.ones_like(mask), W, U, v), strict=True))
+    masked = call(mask, W, U, v)
+    seen |= dict(zip(("masked context", "masked weights"), masked, strict=True))
+    if not rate:
+        return seen
+    # Slopes need double precision, also where the judge asks what single precision would give.
+    query, values, target = (np.asarray(one, float) for one in (query, values, target))
+    trained = np.concatenate([np.asarray(one, float).ravel() for one in (W, U, v)])
+    sizes = W.size, W.size + U.size
+
+    def loss(flat: np.ndarray) -> float:
+        one, other, last = np.split(flat, sizes)
+        context = call(mask, one.reshape(W.shape), other.reshape(U.shape), last)[0]
+        return ((context - target) ** 2).mean()
+
+    steps = 1e-6 * np.eye(len(trained))
+    slope = [(loss(trained + step) - loss(trained - step)) / 2e-6 for step in steps]
+    return seen | {"trained": trained - rate * np.array(slope)}
+
+
+def _layer_demands(
+    cases: Sequence[tuple], results: list, wrong: bool
+) -> tuple[str, dict[str, Any]] | None:
+    """What a layer is made of, before its numbers are compared."""
+    for case, result in zip(cases, results, strict=True):
+        if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
+            continue
+        if not isinstance(result, dict) or "dict" not in result:
+            return "no_keras", {"kind": kind_of(result)}
+        _, _, _, _, W, U, v, *_ = case
+        seen = plain(result)
+        shapes = [tuple(shape) for shape in seen.get("shapes", [(), (), ()])]
+        expected = [W.shape, U.shape, v.shape]
+        unlike = {
+            "made": "made" in seen,
+            "alone": "alone" in seen,
+            "no_weights": seen.get("count") == 0,
+            "other_weights": shapes not in (expected, [*expected[:2], (*v.shape, 1)]),
+            "more_weights": seen.get("count") != 3,
+            "frozen": seen.get("frozen"),
+            "shared": seen.get("shared"),
+            "stuck": seen.get("stuck"),
+        }
+        if told := next((key for key, holds in unlike.items() if holds), None):
+            values = {"W": W.shape, "U": U.shape, "v": v.shape, "count": seen.get("count")}
+            return told, values | {"shapes": ", ".join(str(shape) for shape in shapes)}
+    return None
+
+
+LAYER_WEIGHING = {key: ways for key, ways in WEIGHING.items() if key != "over_queries"}
+LAYER_MISTAKES: Table = {
+    "ones": each("weigh", lambda s, m: np.ones_like(s)),
+    "keys_alone": each("score", lambda s, h, v: np.tanh(0 * s + h) @ v),
+    **{key: ways for key, ways in ADDITIVE_SCORES.items() if key != "query_lost"},
+}
+
+
+# --- 03.decoder -------------------------------------------------------------------------------
+
+
+def decoder_step(state, token, h, W, U, v, K, R, b, Y):
+    """One step of a decoder with attention: the new state, the weights, the distribution."""
+
+    def softmax(scores):
+        powers = np.exp(scores - scores.max())
+        return powers / powers.sum()
+
+    weights = softmax(np.tanh(state @ W + h @ U) @ v)
+    inputs = np.concatenate([token, weights @ h])
+    new = np.tanh(inputs @ K + state @ R + b)
+    return new, weights, softmax(new @ Y)
+
+
+def _decoder_case(draw: Draw) -> tuple:
+    steps, d_s, d_h, d_a = draw.length(), draw.size(), draw.size(), draw.size()
+    d_y, words = draw.size(), draw.size(least=2, most=9)
+    state, token = draw.numbers(d_s, large=5), draw.numbers(d_y, large=5)
+    h, W, U = draw.numbers(steps, d_h, large=5), draw.numbers(d_s, d_a), draw.numbers(d_h, d_a)
+    v, K = draw.numbers(d_a, large=3000), draw.numbers(d_y + d_h, d_s, large=3) / 2
+    R, b = draw.random.normal(size=(d_s, d_s)), draw.numbers(d_s, large=3)
+    return state, token, h, W, U, v, K, R, b, draw.numbers(d_s, words, large=3000)
+
+
+def _soft(scores: np.ndarray) -> np.ndarray:
+    return softmax(scores)
+
+
+def _powers(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(scores)
+    return powers / powers.sum()
+
+
+def _decoder(
+    state: np.ndarray,
+    token: np.ndarray,
+    h: np.ndarray,
+    W: np.ndarray,
+    U: np.ndarray,
+    v: np.ndarray,
+    K: np.ndarray,
+    R: np.ndarray,
+    b: np.ndarray,
+    Y: np.ndarray,
+    score: Callable = lambda s, h, v: np.tanh(s + h) @ v,
+    weigh: Callable = _soft,
+    mix: Callable = lambda weights, h: weights @ h,
+    join: Callable = lambda token, context: [token, context],
+    cell: Callable = lambda x, s, R, b: np.tanh(x + s @ R + b),
+    read: Callable = lambda new, old: new,
+    last: Callable = _soft,
+    tell: Callable = lambda new, weights, words, context: (new, weights, words),
+) -> tuple:
+    """The same step, or with the mistakes that the parameters make."""
+    weights = weigh(score(state @ W, h @ U, v))
+    context = mix(weights, h)
+    new = cell(np.concatenate(join(token, context)) @ K, state, R, b)
+    return tell(new, weights, last(read(new, state) @ Y), context)
+
+
+DECODER_MISTAKES: Table = {
+    "score_without_tanh": each("score", lambda s, h, v: (s + h) @ v),
+    "query_lost": each("score", lambda s, h, v: np.tanh(0 * s + h) @ v),
+    "score_without_v": each("score", lambda s, h, v: np.tanh(s + h).sum(axis=-1)),
+    "score_multiplied": each("score", lambda s, h, v: (s * h).sum(axis=-1)),
+    "any_overflow": [
+        {"weigh": _powers, "last": _powers},
+        *each("weigh", _powers),
+        *each("last", _powers),
+    ],
+    "powers_alone": each("weigh", np.exp, lambda s: np.exp(s - s.max())),
+    "weights_logarithm": each(
+        "tell", lambda new, weights, words, context: (new, np.log(weights), words)
+    ),
+    "mean_of_states": each("mix", lambda weights, h: h.mean(axis=0)),
+    "last_of_states": each("mix", lambda weights, h: h[-1]),
+    "one_state_only": each("mix", lambda weights, h: h[weights.argmax()]),
+    "context_first": each("join", lambda token, context: [context, token]),
+    "no_context": each("join", lambda token, context: [token, 0 * context]),
+    "no_token": each("join", lambda token, context: [0 * token, context]),
+    "no_old_state": each("cell", lambda x, s, R, b: np.tanh(x + b)),
+    "no_bias": each("cell", lambda x, s, R, b: np.tanh(x + s @ R)),
+    "loop_transposed": each("cell", lambda x, s, R, b: np.tanh(x + R @ s + b)),
+    "state_without_tanh": each("cell", lambda x, s, R, b: x + s @ R + b),
+    "old_state_read": each("read", lambda new, old: old),
+    "no_softmax_at_the_end": each("last", lambda logits: logits),
+    "logarithm_at_the_end": each("last", lambda logits: np.log(softmax(logits))),
+    "word_chosen": each("last", lambda logits: np.eye(len(logits))[logits.argmax()]),
+    "context_returned": each("tell", lambda new, weights, words, context: (new, context, words)),
+}
+
+
+# --- 03.diagnosis -----------------------------------------------------------------------------
+
+
+def versions(query, keys, W, U, v, mask):
+    """Context and weights of additive attention, right (0) and with each bug (1 to 8)."""
+
+    def softmax(scores, axis=-1):
+        powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
+        return powers / powers.sum(axis=axis, keepdims=True)
+
+    def scores(s, h):
+        return np.tanh(s[:, None] + h[None]) @ v
+
+    def hidden(scores):
+        return np.where(mask, scores, -1e9)
+
+    s, h = query @ W, keys @ U
+    right = softmax(hidden(scores(s, h)))
+    weights = [
+        right,
+        np.where(mask, softmax(scores(s, h), axis=0), 0),
+        np.where(mask, softmax(scores(s, h)), 0),
+        softmax(scores(s, h)),
+        softmax(hidden((s[:, None] + h[None]) @ v)),
+        softmax(hidden(np.tanh(s[:, None] + h[None]).sum(axis=-1))),
+        softmax(hidden(scores(query, h))),
+        softmax(hidden(scores(query @ U, keys @ W))),
+    ]
+    mean = np.broadcast_to(keys[mask].mean(axis=0), query.shape)
+    return [(one @ keys, one) for one in weights] + [(mean, right)]
+
+
+def find_bug(query, keys, W, U, v, mask, context, weights):
+    """The number of the version whose context and weights are nearest to those given."""
+    gaps = [
+        max(np.abs(c - context).max(), np.abs(w - weights).max())
+        for c, w in versions(query, keys, W, U, v, mask)
+    ]
+    return int(np.argmin(gaps))
+
+
+BUGS = 9
+FAR = 0.02  # between some number of any two versions
+
+
+def _patient(random: np.random.Generator, t_q: int, t_k: int, d: int) -> tuple[tuple, list]:
+    """Inputs on which all versions differ, and what these return."""
+    while True:
+        query, keys = random.normal(size=(t_q, d)), random.normal(size=(t_k, d))
+        W, U, v = random.normal(size=(d, d)), random.normal(size=(d, d)), random.normal(size=d)
+        mask = random.permutation(np.arange(t_k) < random.integers(2, t_k))
+        case = query, keys, W, U, 2 * v, mask
+        found = versions(*case)
+        gaps = [
+            max(abs(one - other).max() for one, other in zip(*pair, strict=True))
+            for pair in itertools.combinations(found, 2)
+        ]
+        if min(gaps) > FAR:
+            return case, found
+
+
+def _diagnosis_case(draw: Draw) -> tuple:
+    draw.joined = True  # the results belong to these inputs
+    t_q, t_k, d = (draw.size(2, most) for most in (4, 6, 4))
+    t_q, t_k, d = min(t_q, 9), min(t_k + 1, 12), min(d, 9)
+    case, found = _patient(draw.random, t_q, t_k, d)
+    results = found[draw.random.integers(BUGS)]
+    hazards = draw.hazards() - {"whole"}
+    return tuple(draw.layout(np.array(one), hazards) for one in (*case, *results))
+
+
+def specimens() -> tuple[tuple, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Inputs, and what five anonymous implementations make of them; chapter 3 shows them."""
+    case, found = _patient(np.random.default_rng(5), 3, 4, 3)
+    return case, {
+        name: found[number] for name, number in zip("ABCDE", (4, 1, 0, 2, 8), strict=True)
+    }
+
+
+def _called(change: Callable) -> Callable:
+    """The number of the version, changed as a student with some blind spot would."""
+    return lambda *case: change(find_bug(*case))
+
+
+def _missed(number: int) -> Callable:
+    return _called(lambda found: 0 if found == number else found)
+
+
+DIAGNOSIS_MISTAKES = {
+    "counted_from_one": _called(lambda found: found + 1),
+    "all_right": (_called(lambda found: 0), _called(lambda found: found % 1)),
+    "rows_alone": (
+        _called(lambda found: {1: 2}.get(found, found)),
+        _called(lambda found: {2: 1}.get(found, found)),
+        _called(lambda found: {1: 2, 2: 1}.get(found, found)),
+    ),
+    "masks_confused": (
+        _called(lambda found: {2: 3}.get(found, found)),
+        _called(lambda found: {3: 2}.get(found, found)),
+        _called(lambda found: {2: 3, 3: 2}.get(found, found)),
+    ),
+    "scores_not_compared": (
+        _called(lambda found: 0 if 4 <= found <= 7 else found),
+        _called(lambda found: 0 if found >= 4 else found),
+        _called(lambda found: 4 if 4 <= found <= 7 else found),
+    ),
+    "axis_missed": _missed(1),
+    "late_missed": _missed(2),
+    "mask_missed": _missed(3),
+    "tanh_missed": _missed(4),
+    "v_missed": _missed(5),
+    "W_missed": _missed(6),
+    "exchange_missed": _missed(7),
+    "context_missed": _missed(8),
+}
+
+
 TEXTS = texts("alignment")
 EXERCISES = {
+    "03.layer": Exercise(
+        **TEXTS["03.layer"],
+        answer="BahdanauAttention",
+        text=LAYER,
+        wants="class",
+        solve=_layer,
+        case=_layer_case,
+        probe=probe_layer,
+        demands=_layer_demands,
+        mistakes=variants(_layer, LAYER_MISTAKES | MASKING | LAYER_WEIGHING),
+        takes=1,
+        imports=("keras",),
+        seconds=120.0,
+        count=60,
+        single=True,
+    ),
+    "03.decoder": Exercise(
+        **TEXTS["03.decoder"],
+        solve=decoder_step,
+        case=_decoder_case,
+        mistakes=variants(_decoder, DECODER_MISTAKES),
+    ),
+    "03.diagnosis": Exercise(
+        **TEXTS["03.diagnosis"],
+        text=source(versions, find_bug),
+        solve=find_bug,
+        case=_diagnosis_case,
+        mistakes=DIAGNOSIS_MISTAKES,
+    ),
     "03.additive": Exercise(
         **TEXTS["03.additive"],
         solve=additive_attention,

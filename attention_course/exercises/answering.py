@@ -38,7 +38,10 @@ import numpy as np
 
 UNFILLED = (None, Ellipsis, NotImplemented)
 COURSE = "attention_course"
-# What an answer may call of the course: a chapter defines it long before it is used.
+#: Rooms of the course that hold what exercises ask for; of the others an answer may call whatever
+#: has another name than it has itself.
+OWN = re.compile(rf"{COURSE}\.(functional|layers|models|training)\b")
+# What an answer may call of these: a chapter defines it long before it is used.
 ALLOWED = ("softmax",)
 WATCHED = 13  # cases in which this is looked at, every kind of them once: it doubles Keras' time
 MEMORY = 8 * 2**30  # bytes; a loop that fills the memory must not take the machine with it
@@ -71,8 +74,8 @@ def refusal(answer, request):
     """
     if any(answer is unfilled for unfilled in UNFILLED):
         return {"why": "missing"}
-    if (module := str(getattr(answer, "__module__", ""))).startswith(f"{COURSE}."):
-        return {"why": "borrowed", "name": f"{module}.{getattr(answer, '__qualname__', '')}"}
+    if name := of_course(answer):
+        return {"why": "borrowed", "name": name}
     if request["wants"] == "class" and (inspect.isclass(answer) or callable(answer)):
         return None
     if inspect.isclass(answer) or not callable(answer):
@@ -87,6 +90,17 @@ def refusal(answer, request):
         signature.bind(*range(request["takes"]))
     except TypeError:
         return {"why": "parameters", "given": str(signature), "count": request["takes"]}
+    return None
+
+
+def of_course(answer):
+    """The name of what in an answer is the course's own: itself, or a class that it extends."""
+    for one in inspect.getmro(answer) if inspect.isclass(answer) else [answer]:
+        # Of a function, the module that it was written in: functools.wraps changes the other one.
+        names = getattr(one, "__globals__", {"__name__": getattr(one, "__module__", "")})
+        if str(names.get("__name__")).startswith(f"{COURSE}."):
+            name = getattr(one, "__qualname__", type(one).__qualname__)
+            return f"{names['__name__']}.{name}"
     return None
 
 
@@ -210,18 +224,18 @@ def run(answer, request):
         kept, inputs = [], ()
         for number, case in enumerate(cases, start=1):
             inputs = _refilled(inputs, pickle.loads(case))
-            outcome = _run_case(answer, namespace["probe"], inputs, kept, number <= WATCHED)
+            watch = _watch(request["name"]) if number <= WATCHED else None
+            outcome = _run_case(answer, namespace["probe"], inputs, kept, watch)
             yield outcome | {"overwritten": number == len(cases) and not all(map(_still, kept))}
 
 
-def _run_case(answer, probe, inputs, kept, watched):
+def _run_case(answer, probe, inputs, kept, watch):
     before = [pickle.dumps(value) for value in inputs]
-    borrowed = []
     earlier = sys.getprofile()
     try:
-        if watched:
-            threading.setprofile(_watch(borrowed))
-            sys.setprofile(_watch(borrowed))
+        if watch:
+            threading.setprofile(watch)
+            sys.setprofile(watch)
         result = probe(answer, *inputs)
         outcome = {"result": encode(result)}  # watched too: an object may compute when it is read
         if not _shared(result, inputs):  # what is an input is written to by the next case
@@ -233,7 +247,7 @@ def _run_case(answer, probe, inputs, kept, watched):
         threading.setprofile(None)
     after = [pickle.dumps(value) for value in inputs]
     changed = [i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
-    return outcome | {"changed": changed, "borrowed": borrowed}
+    return outcome | {"changed": changed, "borrowed": watch.borrowed if watch else []}
 
 
 def _refilled(earlier, new):
@@ -277,20 +291,29 @@ def _still(kept):
         return False
 
 
-def _watch(borrowed):
-    """Note the first function of the course that the answer calls, apart from `ALLOWED`."""
+def _watch(answer):
+    """Note the first function of the course that the answer of this name calls.
+
+    What the course's own code calls in turn is its own affair, such as when it is imported.
+    """
 
     def of_course(frame):
-        return bool(frame) and str(frame.f_globals.get("__name__")).split(".")[0] == COURSE
+        return str(frame.f_globals.get("__name__")).split(".")[0] == COURSE
 
     def watch(frame, event, _):
-        if event == "call" and not borrowed and of_course(frame) and not of_course(frame.f_back):
-            name = frame.f_code.co_qualname
-            real = getattr(frame.f_globals.get(name), "__code__", None)  # a name alone can be given
-            allowed = name in ALLOWED and real is frame.f_code
-            if not allowed and name != "<module>":
-                borrowed.append(f"{frame.f_globals['__name__']}.{name}")
+        if event != "call" or watch.borrowed or not of_course(frame):
+            return
+        module, name = frame.f_globals["__name__"], frame.f_code.co_qualname
+        real = getattr(frame.f_globals.get(name), "__code__", None)  # a name alone can be given
+        allowed = name in ALLOWED and real is frame.f_code if OWN.match(module) else True
+        outer = frame.f_back
+        while outer and not of_course(outer):
+            outer = outer.f_back
+        if outer or name == "<module>" or (allowed and frame.f_code.co_name != answer):
+            return
+        watch.borrowed.append(f"{module}.{name}")
 
+    watch.borrowed = []
     return watch
 
 

@@ -4,6 +4,8 @@
 student reads stands beside it in a TOML file of the same name, say ``doubling.toml``::
 
     ["99.double"]
+    assesses = [2]
+    minutes = 10
     question = "Write double(x): ..."
     hints = ["Multiply.", "Multiply by 2."]
     praise = "Every number is twice as large."
@@ -26,6 +28,8 @@ Its functions stand in ``doubling.py``::
         mistakes={"added": lambda x: x + 2},
     )
 
+* ``assesses`` names objectives of the chapter by their numbers, and ``minutes`` is how long a
+  student needs who has read the chapter; ``book.objectives`` and ``book.pace`` read them.
 * ``case(draw)`` returns one tuple of inputs. ``draw.size()``, ``draw.length()`` (may be long),
   ``draw.numbers(*shape)`` and ``draw.mask(*shape)`` give whole numbers, single precision, odd
   layouts, zeros, large and small numbers and axes of length 1 in turn, and in "mixed" cases any of
@@ -94,7 +98,8 @@ def texts(*modules: str) -> dict[str, dict[str, Any]]:
     found = {name: text for table in tables for name, text in table.items()}
     for name, text in found.items():
         sentences = shared | text.pop("mistakes", {}) | text.pop("demands", {})
-        text |= {"name": name, "sentences": sentences}
+        assesses = tuple(text.pop("assesses", ()))
+        text |= {"name": name, "sentences": sentences, "assesses": assesses}
     return found
 
 
@@ -113,6 +118,8 @@ class Exercise:
     praise: str
     solve: Callable
     case: Callable
+    assesses: tuple[int, ...] = ()
+    minutes: int = 0
     results: Sequence[str] | dict[str, str] = (mark("the result"),)
     sentences: Mapping[str, str] = field(default_factory=dict)
     mistakes: Mapping[str, Callable | tuple[Callable, ...]] = field(default_factory=dict)

@@ -1,7 +1,10 @@
-"""Exercises of chapter 6: the three questions of the Fibonacci task.
+"""Exercises of chapter 6: the three questions of the Fibonacci task, and what follows from them.
 
 ``06.why`` asks for the rule as weights over time, ``06.rnn`` for the recurrent network,
 ``06.attention`` for the attention step in NumPy and ``06.layer`` for the same as a Keras layer.
+``06.baselines`` and ``06.decisive`` judge an error; ``06.task`` builds the task in which marks
+decide and ``06.marked`` the model that solves it; ``06.effects`` follows weights over states back
+to the inputs, and ``06.diagnose`` tells by its numbers what is wrong with a layer.
 
 A Keras answer is judged by its numbers: what it computes with given weights, its loss, and the
 weights after training, against NumPy. What it is made of explains, or shows what no step does.
@@ -15,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from attention_course.datasets.fibonacci import marked_values
 from attention_course.exercises.drawing import Draw
 from attention_course.exercises.exercise import Exercise, source, texts
 from attention_course.exercises.judging import fail, kind_of, numbers, plain
@@ -195,6 +199,313 @@ MISTAKES: dict[str, dict[str, Callable]] = {
     "last_alone": {"reduce": lambda weights, x: (weights[..., None] * x)[:, -1]},
     "hard_choice": {"reduce": lambda weights, x: _sum(_hard(weights), x)},
     "time_reversed": {"reduce": lambda weights, x: _sum(weights[:, ::-1], x)},
+}
+
+
+# --- 06.baselines: three answers without a network --------------------------------------------
+
+
+def baselines(x_train, y_train, x_test, y_test):
+    """Test errors of always 0, of the last value, and of a factor times the last value."""
+    last_train, last_test = x_train[:, -1], x_test[:, -1]
+    factor = np.sum(last_train * y_train) / np.sum(last_train**2)
+    zero = np.mean(y_test**2)
+    last = np.mean((last_test - y_test) ** 2)
+    scaled = np.mean((factor * last_test - y_test) ** 2)
+    return zero, last, scaled
+
+
+def _baselines_case(draw: Draw) -> tuple:
+    train, test, steps = draw.size(1, 40), draw.size(1, 40), draw.length()
+    for _ in range(100):
+        x_train = draw.numbers(train, steps, 1)
+        if x_train[:, -1].any():
+            break
+    else:
+        x_train = draw.layout(draw.random.normal(size=(train, steps, 1)))
+    return x_train, draw.numbers(train, 1), draw.numbers(test, steps, 1), draw.numbers(test, 1)
+
+
+def _baselines(
+    x_train: np.ndarray,
+    y_train: np.ndarray,
+    x_test: np.ndarray,
+    y_test: np.ndarray,
+    place: int = -1,
+    error: Callable = lambda guess, truth: np.mean((guess - truth) ** 2),
+    factor: Callable = lambda last, target: np.sum(last * target) / np.sum(last**2),
+) -> tuple:
+    """The three errors, or with the mistakes that the parameters make."""
+    last = x_test[:, place]
+    scaled = factor(x_train[:, place], y_train) * last
+    return error(0 * y_test, y_test), error(last, y_test), error(scaled, y_test)
+
+
+BASELINE_MISTAKES = {
+    "fitted_on_test": lambda x, y, x_test, y_test: _baselines(x_test, y_test, x_test, y_test),
+    "train_errors": lambda x, y, x_test, y_test: _baselines(x, y, x, y),
+    "oldest_value": partial(_baselines, place=0),
+    "golden": partial(_baselines, factor=lambda last, target: GOLDEN),
+    "mean_of_ratios": partial(_baselines, factor=lambda last, target: np.mean(target / last)),
+    "ratio_of_means": (
+        partial(_baselines, factor=lambda last, target: np.mean(target) / np.mean(last)),
+        partial(_baselines, factor=lambda last, target: np.sum(target) / np.sum(last)),
+    ),
+    "factor_upside_down": partial(
+        _baselines, factor=lambda last, target: np.sum(last * target) / np.sum(target**2)
+    ),
+    "root": partial(_baselines, error=lambda guess, y: np.sqrt(np.mean((guess - y) ** 2))),
+    "absolute": partial(_baselines, error=lambda guess, y: np.mean(np.abs(guess - y))),
+    "summed": partial(_baselines, error=lambda guess, y: np.sum((guess - y) ** 2)),
+    "every_pair": partial(_baselines, error=lambda guess, y: np.mean((guess[:, 0] - y) ** 2)),
+    "mean_for_zero": lambda x, y, x_test, y_test: (
+        np.mean((np.mean(y) - y_test) ** 2),
+        *_baselines(x, y, x_test, y_test)[1:],
+    ),
+}
+
+
+# --- 06.decisive: the few examples that make up an error --------------------------------------
+
+
+def decisive(errors, share):
+    """The smallest number of examples that together hold at least this share of the error."""
+    largest_first = np.sort(errors)[::-1]
+    held = np.cumsum(largest_first) / np.sum(errors)
+    return int(np.argmax(held >= share)) + 1
+
+
+def _decisive_case(draw: Draw) -> tuple:
+    count = draw.size(1, 12)
+    for _ in range(100):
+        errors = abs(draw.numbers(count))
+        if errors.any():
+            break
+    else:
+        errors = draw.random.random(count)
+    errors = draw.layout(errors)
+    held = np.cumsum(np.sort(errors.astype(float))[::-1])
+    held = np.concatenate([[0.0], held / held[-1]])
+    # Between two steps, so that rounding decides nothing.
+    step = draw.random.integers(1, np.sum(errors > 0) + 1)
+    draw.joined = True
+    return errors, float(held[step - 1 : step + 1].mean())
+
+
+def _held(errors: np.ndarray, order: Callable) -> np.ndarray:
+    return np.cumsum(order(errors)) / np.sum(errors)
+
+
+DECISIVE_MISTAKES = {
+    "smallest_first": lambda errors, share: int(np.argmax(_held(errors, np.sort) >= share)) + 1,
+    "not_sorted": lambda errors, share: int(np.argmax(_held(errors, np.array) >= share)) + 1,
+    "one_too_few": lambda errors, share: decisive(errors, share) - 1,
+    "one_too_many": lambda errors, share: decisive(errors, share) + 1,
+    "squared_again": lambda errors, share: decisive(errors**2, share),
+    "above_a_share_of_the_largest": lambda errors, share: int(
+        np.sum(errors >= share * errors.max())
+    ),
+    "above_a_share_of_the_sum": lambda errors, share: int(np.sum(errors >= share * errors.sum())),
+    "share_of_examples": lambda errors, share: int(np.ceil(share * len(errors))),
+    "those_left": lambda errors, share: len(errors) - decisive(errors, share),
+}
+
+
+# --- 06.task: the task in which marks decide --------------------------------------------------
+
+
+def marked_task(values, marked):
+    """Windows (n, steps, 2), targets (n, 1) and the right profile (n, steps)."""
+    profile = marked / marked.sum(axis=1, keepdims=True)
+    windows = np.stack([values, marked], axis=-1)
+    targets = (profile * values).sum(axis=1, keepdims=True)
+    return windows, targets, profile
+
+
+def _task_case(draw: Draw) -> tuple:
+    count, steps = draw.size(1, 6), draw.length(1, 9)
+    return draw.numbers(count, steps), draw.mask(count, steps, none=False)
+
+
+def _task(values: np.ndarray, marked: np.ndarray, **changes: Callable) -> tuple:
+    """The task, or with some of its parts changed: each is made from values, marks and profile."""
+    profile = marked / marked.sum(axis=1, keepdims=True)
+    right = {
+        "windows": lambda x, m, p: np.stack([x, m], axis=-1),
+        "targets": lambda x, m, p: (p * x).sum(axis=1, keepdims=True),
+        "profile": lambda x, m, p: p,
+    }
+    return tuple(make(values, marked, profile) for make in (right | changes).values())
+
+
+TASK_MISTAKES = {
+    "sum_for_mean": partial(_task, targets=lambda x, m, p: (m * x).sum(axis=1, keepdims=True)),
+    "mean_of_all_steps": partial(_task, targets=lambda x, m, p: (m * x).mean(axis=1)[:, None]),
+    "mean_without_marks": partial(_task, targets=lambda x, m, p: x.mean(axis=1)[:, None]),
+    "first_mark_alone": partial(
+        _task, targets=lambda x, m, p: np.take_along_axis(x, m.argmax(axis=1)[:, None], axis=1)
+    ),
+    "profile_of_ones": partial(_task, profile=lambda x, m, p: m.astype(float)),
+    "profile_over_all": partial(_task, profile=lambda x, m, p: m / m.sum()),
+    "softmax_of_marks": partial(_task, profile=lambda x, m, p: _softmax(m.astype(float))),
+    "profile_reversed": partial(_task, profile=lambda x, m, p: p[:, ::-1]),
+    "mark_first": partial(_task, windows=lambda x, m, p: np.stack([m, x], axis=-1)),
+    "marks_alone": partial(_task, windows=lambda x, m, p: m[..., None]),
+    "values_alone": partial(_task, windows=lambda x, m, p: x[..., None]),
+    "only_marked_values": partial(_task, windows=lambda x, m, p: np.stack([m * x, m], axis=-1)),
+    "shares_for_marks": partial(_task, windows=lambda x, m, p: np.stack([x, p], axis=-1)),
+    "features_in_front": partial(_task, windows=lambda x, m, p: np.stack([x, m], axis=1)),
+    "flat_targets": partial(_task, targets=lambda x, m, p: (p * x).sum(axis=1)),
+}
+
+
+# --- 06.effects: from weights over states back to the inputs ----------------------------------
+
+
+def input_effects(weights, response):
+    """What the input at each lag does, from weights by lag and the response of a state."""
+    effects = np.zeros(len(weights))
+    for lag in range(len(weights)):
+        for later in range(min(lag + 1, len(response))):
+            effects[lag] += weights[lag - later] * response[later]
+    return effects
+
+
+def _effects_case(draw: Draw) -> tuple:
+    steps, reach = draw.length(1, 8, wide=300), draw.size(1, 5, wide=60)
+    return draw.numbers(steps), draw.numbers(reach)
+
+
+def _looked_ahead(weights: np.ndarray, response: np.ndarray) -> np.ndarray:
+    return np.convolve(weights[::-1], response)[: len(weights)][::-1]
+
+
+def _both_at(weights: np.ndarray, response: np.ndarray) -> np.ndarray:
+    padded = np.zeros(len(weights))
+    padded[: len(response)] = response[: len(weights)]
+    return weights * padded
+
+
+EFFECTS_MISTAKES = {
+    "wrong_way": _looked_ahead,
+    "not_cut": lambda weights, response: np.convolve(weights, response),
+    "response_reversed": lambda weights, response: np.convolve(weights, response[::-1])[
+        : len(weights)
+    ],
+    "first_alone": lambda weights, response: weights * response[0],
+    "weights_alone": lambda weights, response: weights,
+    "same_place": _both_at,
+    "sum_of_response": lambda weights, response: weights * response.sum(),
+    "one_late": lambda weights, response: np.convolve(weights, [0.0, *response])[: len(weights)],
+    "oldest_first": lambda weights, response: np.convolve(weights, response)[: len(weights)][::-1],
+}
+
+
+# --- 06.diagnose: what is wrong with a layer, by its numbers ----------------------------------
+
+
+def find_bug(x, W, b, context, weights):
+    """The number of the mistake in what a layer has computed; 0 if there is none."""
+    weighted = np.einsum("bt,btf->bf", weights, x)
+    if np.allclose(weights, 1, atol=1e-4):
+        return 2  # over an axis of length 1
+    if not np.allclose(weights.sum(axis=1), 1, atol=1e-4):
+        return 1  # over the batch
+    if np.allclose(weights.max(axis=1), 1, atol=1e-4):
+        return 3  # a hard choice
+    for number, scores in (
+        (4, np.tanh(x @ W + b[0])),
+        (5, x @ W + b),
+        (6, np.tanh(x @ W) + b),
+    ):
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))[..., 0]
+        if np.allclose(weights, powers / powers.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-6):
+            return number
+    return 0 if np.allclose(context, weighted, rtol=1e-3, atol=1e-5) else 7
+
+
+#: The layers that are drawn, by their number.
+LAYERS: tuple[dict[str, Callable], ...] = (
+    {},
+    MISTAKES["over_batch"],
+    MISTAKES["axis_of_one"],
+    MISTAKES["hard"],
+    MISTAKES["one_bias"],
+    MISTAKES["no_tanh"],
+    MISTAKES["bias_outside"],
+    MISTAKES["mean_over_time"],
+)
+
+
+def anonymous_layers(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> dict[str, tuple]:
+    """Context and weights of four of the layers, by letters that do not tell which they are."""
+    return {
+        letter: _attend(x, W, b, **LAYERS[kind])
+        for letter, kind in zip("ABCD", (5, 1, 0, 7), strict=True)
+    }
+
+
+def _diagnose_case(draw: Draw) -> tuple:
+    """The numbers of one layer, drawn again until no two layers would give nearly the same."""
+    draw.joined = True
+    random = draw.random
+    batch, steps, features = draw.size(2, 4, 150), draw.length(3, 6, 150), draw.size(1, 3, 150)
+    for _ in range(1000):
+        x = draw.numbers(batch, steps, features, large=3, small=0.3)
+        W = (
+            random.normal(size=(features, 1))
+            / max(1.0, np.abs(x.astype(float)).std())
+            / features**0.5
+        )
+        b = random.normal(size=(steps, 1))
+        found = [_attend(x.astype(float), W, b, **layer) for layer in LAYERS]
+        if _apart(found):
+            break
+    else:
+        x = random.normal(size=(batch, steps, features))
+        W, b = random.normal(size=(features, 1)) / features**0.5, random.normal(size=(steps, 1))
+        found = [_attend(x, W, b, **layer) for layer in LAYERS]
+    context, weights = found[random.integers(len(LAYERS))]
+    return x, draw.layout(W), draw.layout(b), draw.layout(context), draw.layout(weights)
+
+
+def _apart(found: list[tuple[np.ndarray, np.ndarray]]) -> bool:
+    """Whether any two layers differ by more than a hundredth in some number."""
+    for i, (context, weights) in enumerate(found):
+        for other_context, other_weights in found[:i]:
+            moved = np.abs(weights - other_weights) / (np.abs(weights) + np.abs(other_weights))
+            context_moved = np.abs(context - other_context).max()
+            if np.nan_to_num(moved).max() < 0.02 and context_moved <= 0.01 * np.abs(context).max():
+                return False
+    return True
+
+
+def _missed(kind: int, instead: int = 0) -> Callable:
+    """The mistake of taking one kind for another."""
+
+    def mistake(*case: np.ndarray) -> int:
+        found = find_bug(*case)
+        return instead if found == kind else found
+
+    return mistake
+
+
+DIAGNOSE_MISTAKES = {
+    "batch_missed": _missed(1),
+    "ones_missed": (_missed(2), _missed(2, 1)),
+    "hard_missed": _missed(3),
+    "one_bias_missed": _missed(4),
+    "no_tanh_missed": _missed(5),
+    "outside_missed": _missed(6),
+    "mean_missed": _missed(7),
+    "right_refused": tuple(_missed(0, kind) for kind in range(1, 8)),
+    "sums_alone": (
+        lambda *case: found if (found := find_bug(*case)) in (1, 2) else 0,
+        lambda *case: found if (found := find_bug(*case)) in (1, 2, 3) else 0,
+        lambda *case: int(find_bug(*case) in (1, 2)),
+    ),
+    "scores_missed": lambda *case: found if (found := find_bug(*case)) in (1, 2, 3, 7) else 0,
+    "always_right": lambda *case: 0,
 }
 
 
@@ -570,6 +881,138 @@ def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     return unlike, values | {"shapes": ", ".join(str(tuple(shape)) for shape in shapes)}
 
 
+# --- 06.marked: a model in which content decides ----------------------------------------------
+
+EPOCHS = 12  # of training on MARKED windows of STEPS values
+MARKED = 2_000
+STEPS = 20
+SOLVED = 0.03  # a tenth of the error of always answering 0 is 0.033
+
+
+def build_marked(time_steps):
+    """A model that predicts the marked value, and one that gives its weights."""
+    import keras
+
+    window = keras.Input((time_steps, 2))
+    scores = keras.layers.Dense(1)(window)  # of what stands at a step, not of its place
+    weights = keras.layers.Softmax(axis=1)(scores)
+    context = keras.layers.Flatten()(keras.layers.Dot(axes=1)([weights, window]))
+    model = keras.Model(window, keras.layers.Dense(1)(context))
+    model.compile(keras.optimizers.Adam(0.02), loss="mse")
+    return model, keras.Model(window, weights)
+
+
+def probe_marked(build, steps, windows, order, x_train, y_train, x_test, epochs):
+    """In the answer's process: the weights of a fresh model, and what training makes of it."""
+    import keras
+    import numpy as np
+
+    keras.utils.set_random_seed(0)
+    pair = build(steps)
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        return pair
+    model, attention = pair
+    if not all(isinstance(one, keras.Model) for one in pair):
+        return {"kinds": [type(one).__name__ for one in pair]}
+
+    def weights_of(x):
+        found = np.asarray(attention(x.astype("float32")))
+        return found.reshape(len(x), -1) if found.size == len(x) * x.shape[1] else found
+
+    optimizer = getattr(model, "optimizer", None)
+    rate = float(optimizer.learning_rate) if optimizer is not None else 0.0
+    seen = {
+        "compiled": bool(getattr(model, "compiled", False)),
+        "input": list(model.input_shape),
+        "rate": f"{rate:.4g}",
+        "weights": weights_of(windows),
+        "prediction": list(np.shape(model(windows.astype("float32")))),
+    }
+    seen["shape"] = list(seen["weights"].shape)
+    if seen["shape"] != list(windows.shape[:2]):
+        return seen
+    seen["moved"] = weights_of(windows[:, order]) - seen["weights"][:, order]
+    if not epochs or not seen["compiled"] or seen["prediction"] != [len(windows), 1]:
+        return seen
+    before = weights_of(x_test)
+    options = {"epochs": epochs, "batch_size": 32, "verbose": 0}
+    model.fit(x_train.astype("float32"), y_train.astype("float32"), **options)
+    after = weights_of(x_test)
+    seen["learned"] = not np.array_equal(before, after)
+    seen["moved"] = weights_of(x_test[:, order]) - after[:, order]
+    seen["known"] = model.predict(x_train, batch_size=500, verbose=0)
+    return seen | {"new": model.predict(x_test, batch_size=500, verbose=0), "after": after}
+
+
+def _marked_case(draw: Draw) -> tuple:
+    """Windows for a fresh model; once in a check, training where early steps alone are marked."""
+    random, train = draw.random, draw.kind == "plain"  # the first of a check
+    steps = STEPS if train else draw.length(2, 9, wide=60)
+    seeds = random.integers(2**31, size=3)
+    windows, _ = marked_values(draw.size(1, 6, wide=60), steps, seed=seeds[0])
+    parts = [np.zeros((0, steps, 2)), np.zeros((0, 1)), np.zeros((0, steps, 2))]
+    if train:
+        half = steps // 2
+        parts = [*marked_values(MARKED, steps, seed=seeds[1], among=slice(None, half))]
+        parts += [marked_values(500, steps, seed=seeds[2], among=slice(half, None))[0]]
+    return steps, windows, random.permutation(steps), *parts, EPOCHS if train else 0
+
+
+def _marked(
+    time_steps: int,
+    windows: np.ndarray,
+    order: np.ndarray,
+    x_train: np.ndarray,
+    y_train: np.ndarray,
+    x_test: np.ndarray,
+    epochs: int,
+) -> dict[str, np.ndarray]:
+    """What holds for any right model: its weights sum to one over time."""
+    return {"weights": np.ones(len(windows))}
+
+
+def _sums(_: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    weights = parts["weights"]
+    return {"weights": weights.sum(axis=1) if weights.ndim == 2 else weights}
+
+
+def _explain_marked(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
+    """What the two models are, and what the first has learned."""
+    steps, windows, *_, y_train, x_test, epochs = case
+    wanted, weights = [*windows.shape[:2]], np.asarray(seen.get("weights", np.nan))
+    values = {"steps": steps, "found": tuple(seen.get("shape", ())), "rate": seen.get("rate")}
+    values |= {"kinds": ", ".join(seen.get("kinds", ())), "wanted": (len(windows), 1)}
+    values |= {"output": tuple(seen.get("prediction", ()))}
+    unlike = {
+        "kinds": "kinds" in seen,
+        "exchanged": values["found"] == values["wanted"] and values["output"][:2] == (*wanted,),
+        "other_shape": seen.get("shape") != wanted,
+        "no_time": not np.isclose(weights.sum(axis=-1), 1, atol=1e-3).all(),
+        "negative": (weights < -1e-6).any(),
+        "other_output": seen.get("prediction") != [len(windows), 1],
+        "by_place": np.abs(seen.get("moved", 0.0)).max() > 1e-4,
+        "not_compiled": not seen.get("compiled"),
+    }
+    made = unlike
+    if epochs and "new" in seen:
+        marked, mass = x_test[..., 1] > 0, np.asarray(seen["after"])
+        targets = x_test[..., 0][marked][:, np.newaxis]
+        known, new = (
+            np.mean((guess - truth) ** 2)
+            for guess, truth in ((seen["known"], y_train), (seen["new"], targets))
+        )
+        on_mark = np.mean(mass.argmax(axis=1) == marked.argmax(axis=1))
+        values |= {"error": f"{known:.3f}", "new": f"{new:.3f}", "share": f"{on_mark:.0%}"}
+        values |= {"zero": f"{np.mean(y_train**2):.3f}", "epochs": epochs}
+        unlike = {
+            "not_learned": not seen["learned"],
+            "too_slow": not known < SOLVED,
+            "late_marks": not new < SOLVED,
+            "elsewhere": on_mark < 0.95,
+        }
+    return made | unlike, values
+
+
 IN_KERAS = {"takes": 1, "imports": ("keras",), "seconds": 120.0, "count": 100, "single": True}
 TEXTS = texts("fibonacci")
 EXERCISES = {
@@ -611,6 +1054,47 @@ EXERCISES = {
             demands=_demands(_explain_layer),
             mistakes={key: partial(_layer, **how) for key, how in MISTAKES.items()},
             **IN_KERAS,
+        ),
+        Exercise(
+            **TEXTS["06.baselines"],
+            solve=baselines,
+            case=_baselines_case,
+            mistakes=BASELINE_MISTAKES,
+        ),
+        Exercise(
+            **TEXTS["06.decisive"],
+            solve=decisive,
+            case=_decisive_case,
+            mistakes=DECISIVE_MISTAKES,
+        ),
+        Exercise(
+            **TEXTS["06.task"],
+            solve=marked_task,
+            case=_task_case,
+            mistakes=TASK_MISTAKES,
+        ),
+        Exercise(
+            **TEXTS["06.effects"],
+            solve=input_effects,
+            case=_effects_case,
+            mistakes=EFFECTS_MISTAKES,
+        ),
+        Exercise(
+            **TEXTS["06.marked"],
+            answer="build_marked",
+            text=source(build_marked),
+            solve=_marked,
+            case=_marked_case,
+            probe=probe_marked,
+            view=_sums,
+            demands=_demands(_explain_marked),
+            **IN_KERAS | {"count": 9},
+        ),
+        Exercise(
+            **TEXTS["06.diagnose"],
+            solve=find_bug,
+            case=_diagnose_case,
+            mistakes=DIAGNOSE_MISTAKES,
         ),
     )
 }

@@ -74,6 +74,35 @@ def jacobians_through_time(states: ArrayLike, U: ArrayLike) -> np.ndarray:
     return products
 
 
+def backpropagate(
+    x: ArrayLike, outer: ArrayLike, W: ArrayLike, U: ArrayLike, b: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Backpropagation through time: return ``dL/dW``, ``dL/dU`` and ``dL/db`` of a batch.
+
+    Args:
+        x: inputs ``(batch, T, d)``; every sequence starts from a state of zeros.
+        outer: ``(batch, T, n)``, what each state receives of ``dL/dh_t`` straight from the loss,
+            without the way through later states.
+        W, U, b: the weights of the layer.
+
+    The gradients are summed over steps and batch.
+    """
+    x, outer, W, b = (np.asarray(array, dtype=float) for array in (x, outer, W, b))
+    U = _square(U)
+    states = [np.zeros((len(x), len(U)))]
+    for t in range(x.shape[1]):
+        states.append(np.tanh(x[:, t] @ W + states[t] @ U + b))
+    dW, dU, db = np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)
+    back = np.zeros_like(states[0])
+    for t in reversed(range(x.shape[1])):
+        dz = (outer[:, t] + back) * (1 - states[t + 1] ** 2)
+        dW += x[:, t].T @ dz
+        dU += states[t].T @ dz
+        db += dz.sum(axis=0)
+        back = dz @ U.T
+    return dW, dU, db
+
+
 def spectral_norm(matrices: ArrayLike) -> np.ndarray:
     """Return the largest singular value of each matrix ``(..., m, n)``: the most it stretches."""
     return np.linalg.norm(np.asarray(matrices, dtype=float), ord=2, axis=(-2, -1))

@@ -1,6 +1,6 @@
 """Models that tell what attention adds: each is another one with its weights made equal.
 
-All read reviews as the models of ``sentiment`` do. ``multi_head`` and its two counterparts read
+All read reviews as the models of ``sentiment`` do. ``multi_head`` and its counterpart read
 200 words, because their training is dear at 400.
 """
 
@@ -34,14 +34,6 @@ def rnn_mean(num_words: int, length: int) -> keras.Model:
     return classifier("rnn_mean", tokens, layers.GlobalAveragePooling1D(name="mean")(states))
 
 
-def lstm_mean(num_words: int, length: int) -> keras.Model:
-    """``lstm_attention`` with equal weights: the mean of the states."""
-    tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
-    states = layers.LSTM(100, return_sequences=True, name="lstm")(words)
-    mean = layers.GlobalAveragePooling1D(name="mean")(states)
-    return classifier("lstm_mean", tokens, layers.Dropout(0.5, name="dropout")(mean))
-
-
 def multi_head(num_words: int, length: int) -> keras.Model:
     """Words with learned places, two heads of Keras' ``MultiHeadAttention``, a residual, a mean."""
     tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
@@ -49,14 +41,8 @@ def multi_head(num_words: int, length: int) -> keras.Model:
     return _heads("multi_head", tokens, words)
 
 
-def multi_head_unordered(num_words: int, length: int) -> keras.Model:
-    """The same without places: the order of the words cannot matter."""
-    tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
-    return _heads("multi_head_unordered", tokens, words)
-
-
 def multi_head_uniform(num_words: int, length: int) -> keras.Model:
-    """The same with equal weights: every word gets the mean of all values, so one mean does."""
+    """The same with equal weights, so without places: every word gets the mean of all values."""
     tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
     mean = layers.GlobalAveragePooling1D(name="mean")(words)
     values = layers.Dense(WIDTH, name="values")(mean)
@@ -78,9 +64,7 @@ BUILDERS: dict[str, partial[keras.Model]] = {
     for build, reads in (
         (rnn_uniform, BRIEF),
         (rnn_mean, BRIEF),
-        (lstm_mean, LONG),
         (multi_head, _SHORT),
-        (multi_head_unordered, _SHORT),
         (multi_head_uniform, _SHORT),
     )
 }

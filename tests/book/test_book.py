@@ -20,7 +20,7 @@ from attention_course.book import address, normal
 ROOT = Path(__file__).resolve().parents[2]
 REPOSITORY = address.present(ROOT)
 STEMS = [path.stem for path in sorted((ROOT / "chapters").glob("[0-9][0-9]_*.ipynb"))]
-APPENDIX = ["benchmarks", "glossary", "bibliography"]
+APPENDIX = ["optional/ngrams", "benchmarks", "glossary", "bibliography"]
 PAGES = ["index", *(f"chapters/{stem}" for stem in STEMS), *APPENDIX]
 FILE_NAME = re.compile(r"[\w/-]+\.(png|svg|jpe?g|gif|webp|pdf|ipynb|html?)", re.IGNORECASE)
 
@@ -185,6 +185,14 @@ def test_the_appendix_shows_what_its_code_gives(site):
     page = parse(site / "benchmarks.html")
     assert len(page.select("main .ac-plot svg")) >= 6
     assert len(page.select("main table")) >= 8
+
+
+def test_an_optional_page_is_linked_from_its_chapter_and_shows_what_its_code_gives(site):
+    chapter = parse(site / "chapters" / "05_keras_attention.html")
+    assert chapter.select('main a[href$="optional/ngrams.html"]')
+    page = parse(site / "optional" / "ngrams.html")
+    assert len(page.select("main .ac-plot svg, main svg[role=img]")) >= 2
+    assert len(page.select("main table")) >= 4
 
 
 @pytest.mark.parametrize("stem", STEMS)

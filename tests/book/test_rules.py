@@ -135,6 +135,20 @@ def print_an_address(notebook):
     notebook.cells[2].outputs[0].text = "<object at 0x7f00aa11bb22>\n"
 
 
+def forget_the_title_of_a_solution(notebook):
+    notebook.cells[2].metadata["tags"] = ["hide-input"]
+
+
+def misspell_the_title_of_a_solution(notebook):
+    notebook.cells[2].metadata["tags"] = ["hide-input"]
+    notebook.cells[2].source = "# @title Solutions\n" + notebook.cells[2].source
+
+
+def unfold_a_solution(notebook):
+    notebook.cells[2].metadata["tags"] = ["hide-input"]
+    notebook.cells[2].source = "# @title Solution\n" + notebook.cells[2].source
+
+
 def keep_a_timing(notebook):
     notebook.cells[2].metadata["execution"] = {"iopub.status.busy": "2025"}
 
@@ -156,6 +170,9 @@ MUTANTS = {
     show_no_quiz: "does not show its own quiz",
     print_an_absolute_path: "cell 3 contains an absolute path",
     print_an_address: "cell 3 shows an address in memory",
+    forget_the_title_of_a_solution: "code cell 2 is a solution: begin it with `# @title Solution`",
+    misspell_the_title_of_a_solution: "code cell 2 is a solution",
+    unfold_a_solution: "not in normal form",
     keep_a_timing: "not in normal form",
 }
 
@@ -169,6 +186,13 @@ def test_a_broken_chapter_is_refused_with_the_reason(mutate, small, root):
     mutate(small)
     found = problems(small, root)
     assert any(MUTANTS[mutate] in sentence for sentence in found), found
+
+
+@pytest.mark.parametrize("title", ["# @title Solution", "# @title Solution of the second part"])
+def test_a_solution_with_its_title_has_no_problem(title, small, root):
+    small.cells[2].metadata["tags"] = ["hide-input"]
+    small.cells[2].source = f"{title}\n{small.cells[2].source}"
+    assert problems(normal.normalise(small, "07_small"), root) == []
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def option(page, name, text):
 
 def answer_all(page, right):
     """Choose every right, or every wrong, option of all questions with the mouse."""
+    for button in page.locator(".ac-again:visible").all():
+        button.click()
     for label in page.locator(f"label[data-correct={str(right).lower()}]").all():
         label.click()
     for box in page.locator(".Input-text").all():
@@ -149,14 +151,15 @@ def test_verdicts_are_announced(show):
     assert said == ["Not right: Look again.", "Right: It is one."]
     said = [
         checks.announced(page, option(page, "choices", text).click)[0]
-        for text in ("4", "5", "2", "5")
+        for text in ("4", "2", "5", "4")
     ]
     assert said == [
-        "Right: 4 = 2 · 2. 1 of 2 found.",
-        "Not right: 5 leaves 1. 1 of 2 found.",
-        "Right: 2 = 2 · 1. 2 of 2 found.",
-        "Not right: 5 leaves 1. 2 of 2 found.",
+        "Right: 4 = 2 · 2.",
+        "Right: 2 = 2 · 1. These are all the right options.",
+        f"Not right: 5 leaves 1. {SPOILT}",
+        f"Right: 4 = 2 · 2. {SPOILT}",
     ]
+    assert checks.announced(page, page.locator(".ac-again").click) == ["No option is chosen now."]
     box = page.get_by_role("textbox")
     said = []
     for text in ("4", "x", "0.25"):
@@ -169,12 +172,55 @@ def test_verdicts_are_announced(show):
     ]
 
 
+SPOILT = "A wrong option is chosen, so this question is not answered rightly. Begin it again."
+
+
+@pytest.mark.parametrize("order", [("2", "4", "5"), ("5", "2", "4"), ("2", "5", "4")])
+def test_who_chooses_everything_has_not_answered(show, order):
+    page = show()
+    for text in order:
+        option(page, "choices", text).click()
+    assert page.evaluate("answers.at(-1).complete") is False
+    assert SPOILT in feedback(page, "choices")
+    option(page, "choices", "5").click()
+    assert option(page, "choices", "5").is_checked(), "a wrong choice cannot be taken back alone"
+    option(page, "choices", "4").click()
+    assert [each["complete"] for each in page.evaluate("answers.slice(2)")] == [False] * 3
+
+
+def test_a_question_is_begun_again(show):
+    page = show()
+    again = question(page, "choices").get_by_role("button", name="Begin this question again")
+    option(page, "choices", "4").click()
+    assert again.count() == 0, "nothing is wrong yet"
+    option(page, "choices", "5").click()
+    for text in ("4", "5"):
+        assert option(page, "choices", text).is_checked()
+    again.press("Enter")
+    assert again.count() == 0
+    boxes = question(page, "choices").locator("input")
+    assert boxes.first.evaluate("(box) => box === document.activeElement")
+    assert question(page, "choices").locator("input:checked, .correctButton").count() == 0
+    assert question(page, "choices").locator(".incorrectButton").count() == 0
+    assert page.evaluate("answers.length") == 2, "to begin again is no answer"
+    for text in ("4", "2"):
+        option(page, "choices", text).click()
+    assert [each["complete"] for each in page.evaluate("answers.slice(2)")] == [False, True]
+    assert page.locator(".ac-again:visible").count() == 0
+
+
+def test_a_single_choice_is_never_begun_again(show):
+    page = show()
+    option(page, "choice", "No").click()
+    assert question(page, "choice").get_by_role("button").count() == 0
+
+
 def test_options_keep_their_verdict(show):
     page = show()
     answer_all(page, right=False)
     found = page.locator(".ac-quiz").aria_snapshot()
     assert 'radio "No (not right)" [checked]' in found
-    assert 'checkbox "5 (not right)"' in found
+    assert 'checkbox "5 (not right)" [checked]' in found
     answer_all(page, right=True)
     found = page.locator(".ac-quiz").aria_snapshot()
     assert 'radio "Yes (right)" [checked]' in found
@@ -186,7 +232,7 @@ def test_the_page_is_told(show):
     page = show()
     option(page, "choice", "No").click()
     option(page, "choice", "Yes").click()
-    for text in ("5", "2", "4"):
+    for text in ("2", "4", "5"):
         option(page, "choices", text).click()
     for text in ("", "7", "1/4"):
         page.get_by_role("textbox").fill(text)
@@ -196,9 +242,9 @@ def test_the_page_is_told(show):
     assert [(each["question"], each["correct"], each["complete"]) for each in told] == [
         ("choice", False, False),
         ("choice", True, True),
-        ("choices", False, False),
         ("choices", True, False),
         ("choices", True, True),
+        ("choices", False, False),
         ("number", False, False),
         ("number", True, True),
     ]
@@ -324,9 +370,10 @@ def test_one_stop_for_each_group(show):
     page.get_by_role("button", name="Before").focus()
     assert tab_stops(page) == STOPS
     # One option answered and another one with the focus: still one stop.
-    for name in ("choice", "choices"):
-        question(page, name).locator("input").nth(1).press("Enter")
-        page.keyboard.press("ArrowUp")
+    option(page, "choice", "No").press("Enter")
+    page.keyboard.press("ArrowUp")
+    option(page, "choices", "4").press("Enter")
+    page.keyboard.press("ArrowUp")
     page.get_by_role("button", name="After").focus()
     assert tab_stops(page, "Shift+Tab") == STOPS[::-1]
 
@@ -352,6 +399,11 @@ def test_all_questions_by_keyboard_alone(show, key):
     page = show()
     for right in ("false", "true"):
         for name in ("choice", "choices"):
+            if (right, name) == ("true", "choices"):
+                while page.evaluate(WHERE) != [name, "Begin"]:
+                    page.keyboard.press("Shift+Tab")
+                page.keyboard.press(key)
+                assert page.evaluate(WHERE) == [name, "checkbox"]
             labels = question(page, name).locator("label")
             for place, label in enumerate(labels.all()):
                 if label.get_attribute("data-correct") == right:
@@ -397,7 +449,9 @@ def test_one_click_is_one_answer(show):
 
 def test_the_focus_is_seen(show):
     page = show()
-    for _ in STOPS:
+    option(page, "choices", "5").click()
+    page.get_by_text("A quiz").click()
+    for _ in range(len(STOPS) + 1):
         page.keyboard.press("Tab")
         style = page.evaluate(
             """() => {
@@ -412,8 +466,11 @@ def test_the_focus_is_seen(show):
 def test_jupyterlab_leaves_the_keys_to_the_quiz(show):
     """It asks the element that has the focus, and nothing around it, for this attribute."""
     page = show()
-    for stop in STOPS:
+    option(page, "choices", "5").click()
+    page.get_by_text("A quiz").click()
+    for stop in [*STOPS[:3], ("choices", "Begin"), *STOPS[3:]]:
         page.keyboard.press("Tab")
+        assert page.evaluate(WHERE) == list(stop)
         kept = page.evaluate("document.activeElement.dataset.lmSuppressShortcuts === 'true'")
         assert kept != (stop[1] == "text"), "in a box for text, only keys with Ctrl are commands"
 
@@ -432,10 +489,11 @@ def test_long_code_scrolls_in_its_own_box(show):
 
 def test_targets_are_large_enough(show):
     page = show(width=360)
-    sizes = page.locator("label.MCButton, .ac-box, .ac-check, .Input-text").evaluate_all(
+    option(page, "choices", "5").click()
+    sizes = page.locator("label.MCButton, .ac-box, .ac-button, .Input-text").evaluate_all(
         "(all) => all.map((one) => one.getBoundingClientRect()).flatMap((b) => [b.width, b.height])"
     )
-    assert len(sizes) == 2 * (5 + 5 + 1 + 1)
+    assert len(sizes) == 2 * (5 + 5 + 2 + 1)
     assert min(sizes) >= 24
 
 
@@ -533,8 +591,9 @@ def test_a_number_can_be_pasted_and_is_kept(show):
 def test_print_shows_questions_and_hides_verdicts(show):
     page = show(scheme="dark")
     answer_all(page, right=True)
+    option(page, "choices", "5").click()
     page.emulate_media(media="print")
-    for selector in (".Feedback", ".ac-mark", ".ac-check", ".ac-keys", ".InpLabel"):
+    for selector in (".Feedback", ".ac-mark", ".ac-button", ".ac-keys", ".InpLabel"):
         assert page.locator(selector).count() > 0
         assert [each.is_visible() for each in page.locator(selector).all()].count(True) == 0
     texts = page.locator(".Quiz[data-question] > :first-child, .MCButton, .QuizCode pre")

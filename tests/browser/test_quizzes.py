@@ -153,6 +153,13 @@ def test_every_chapter_has_a_quiz():
     assert set(QUIZZES) == {path.stem for path in (ROOT / "chapters").glob("[0-9][0-9]_*.ipynb")}
 
 
+def begin_again(sitting: Sitting, question: dict[str, Any]) -> Locator:
+    """The button of a question with several right options, of which a wrong one is chosen."""
+    button = sitting.part(question).get_by_role("button", name="Begin this question again")
+    assert button.count() == (question["type"] == "many_choice")
+    return button
+
+
 def complete(sitting: Sitting) -> None:
     """See that the page shows every question with every option."""
     assert list(sitting.shown) == [question["id"] for question in sitting.questions]
@@ -177,6 +184,9 @@ def with_the_mouse(sitting: Sitting, correct: bool) -> None:
                 box.fill(text)
                 sitting.judged(question, correct, feedback, part.get_by_role("button").click)
         else:
+            if correct:
+                for button in begin_again(sitting, question).all():
+                    button.click()
             for place, feedback in sitting.options(question, correct):
                 label = part.locator(".MCButton").nth(place)
                 sitting.judged(question, correct, feedback, label.click)
@@ -286,6 +296,16 @@ def with_the_keyboard(sitting: Sitting, correct: bool) -> None:
         if stop["kind"] in ("option", "box"):
             assert stop["question"] not in met, "a question is one stop for Tab"
             met.append(stop["question"])
+            if correct and begin_again(sitting, question).count():
+                page.keyboard.press("Tab")
+                assert page.evaluate(STOP)["kind"] == "button"
+                page.keyboard.press("Space")
+                stop = page.evaluate(STOP)
+                assert (stop["question"], stop["kind"], stop["place"]) == (
+                    question["id"],
+                    "option",
+                    0,
+                )
             if stop["kind"] == "option":
                 choose_by_keys(sitting, question, stop, correct)
             else:

@@ -56,6 +56,11 @@ def test_a_quiz_in_use(open_page):
         for label in page.locator(f"label[data-correct={right}]").all():
             label.click()
         assert english(page) == []
+    page.locator(".ac-again").click()
+    assert english(page) == []
+    for label in page.locator("label[data-correct=true]").all():
+        label.click()
+    assert english(page) == []
     box = page.locator(".Input-text")
     said = set()
     for text in ("0.25", "4", "7", *NOT_READ):

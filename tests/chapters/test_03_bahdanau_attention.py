@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 from proof import accepts, every, examine, published, refuses
@@ -28,19 +29,29 @@ def right_number(name):
 
 def test_quiz_score():
     score = functional.additive_score(
-        np.array([[1.0, 1.0]]), np.array([[0.0, -1.0]]), np.eye(2), np.eye(2), np.ones(2)
+        np.array([[1.0, 2.0]]),
+        np.array([[-1.0, -1.0]]),
+        np.eye(2),
+        2 * np.eye(2),
+        np.array([3.0, 1.0]),
     )
     assert right_number("score")[1] == pytest.approx(score.item(), abs=0.005)
 
 
 def test_quiz_weight():
-    assert right_number("weight")[1] == pytest.approx(functional.softmax([0, np.log(3)])[1])
+    weights = functional.softmax([2, 2, 2 + np.log(2)])
+    assert right_number("weight")[1] == pytest.approx(weights[2])
+
+
+def test_quiz_cost():
+    hidden = np.zeros((30, 1, 50)) + np.zeros((1, 20, 50))
+    assert right_number("cost")[1] == hidden.size
 
 
 def test_quiz_gradient():
-    scores, step = np.log([0.25, 0.75]), np.array([0, 1e-6])
-    slope = (functional.softmax(scores + step) - functional.softmax(scores - step))[0] / 2e-6
-    assert right_number("gradient")[1] == pytest.approx(slope, abs=0.005)
+    scores, step, states = np.log([0.2, 0.8]), np.array([1e-6, 0]), np.array([10.0, 0.0])
+    up, down = (functional.softmax(scores + way) @ states for way in (step, -step))
+    assert right_number("gradient")[1] == pytest.approx((up - down) / 2e-6, abs=0.005)
 
 
 def test_quiz_parameters():
@@ -55,10 +66,8 @@ def test_quiz_parameters():
 
 
 def test_the_table_worked_by_hand_is_right():
-    import nbformat
-
-    cells = nbformat.read(CHAPTER, as_version=4).cells
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    notebook = nbformat.read(CHAPTER, as_version=4).cells
+    text = "\n".join(cell.source for cell in notebook if cell.cell_type == "markdown")
     rows = re.findall(
         r"\| (?:a|bad|film) \| \((\d), (\d)\) .*\| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", text
     )
@@ -72,6 +81,56 @@ def test_the_table_worked_by_hand_is_right():
     np.testing.assert_allclose(table[:, 4], weights, atol=6e-5)
     context = re.search(r"\(1,1\) = \(([\d.]+), ([\d.]+)\)\$", text).groups()
     np.testing.assert_allclose(np.array(context, dtype=float), weights @ h, atol=6e-5)
+
+
+def cells(*marks):
+    """What the chapter's code cells define that contain one of the marks."""
+    source = [
+        re.sub(r"^(plots\.\w+|check|\w*verdict)\b.*?(?=^\S|\Z)", "", cell.source, flags=re.M | re.S)
+        for cell in nbformat.read(CHAPTER, as_version=4).cells
+        if cell.cell_type == "code" and any(mark in cell.source for mark in marks)
+    ]
+    assert len(source) == len(marks)
+    found = {"np": np, "softmax": functional.softmax}
+    exec("import keras\nfrom keras import ops\n" + "\n".join(source), found)
+    return found
+
+
+def test_what_is_said_of_one_vector_is_measured():
+    """Forgetting as much as lack of room: the chapter's text and a question of its quiz say it."""
+    named = cells("def named(")["named"]
+    squashed, wide, linear, both = (
+        np.mean([named(*network, seed=seed) for seed in range(3)], axis=0)
+        for network in ((32,), (128,), (32, np.positive), (128, np.positive))
+    )
+    assert squashed[:11].max() < 0.35  # guessing gives 0.25
+    assert squashed[-5:].min() > 0.94
+    assert both.min() > 0.99
+    assert linear[0] > 0.4
+    question = {q["id"]: q for q in load_quiz("03_bahdanau_attention")}["forgetting"]["question"]
+    told = [float(number) for number in re.findall(r"0\.\d+", question)]
+    means = squashed.mean(), wide.mean(), squashed.mean(), linear.mean()
+    np.testing.assert_allclose(told, means, atol=0.015)
+    assert squashed[:10].max() < 0.3
+
+
+def test_the_padding_of_the_example_takes_a_quarter():
+    padded = np.concatenate([STATES, np.zeros((2, 2))])
+    scores = functional.additive_score([1.0, 0.0], padded, np.eye(2), np.eye(2), np.ones(2))
+    assert functional.softmax(scores).reshape(-1)[3:].sum() == pytest.approx(0.25, abs=0.005)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", [1, 2])
+def test_looking_back_helps_with_other_seeds_too(seed):
+    """The text says: ahead by at least a fifth at ten letters."""
+    found = cells("class LayerSolution", "ALPHABET, LONGEST", "class Reverser", "def train(")
+    letters, reverse = found["draw"](np.random.default_rng(110), [10] * 400)
+    exact = [
+        (found["write"](found["train"](layer, seed), letters)[0] == reverse).all(axis=1).mean()
+        for layer in (found["LayerSolution"], None)
+    ]
+    assert exact[0] > exact[1] + 0.2
 
 
 # --- the layer against NumPy and Keras --------------------------------------------------------

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from attention_course.datasets.fibonacci import fibonacci_windows, lagged_sum
+from attention_course.datasets.fibonacci import fibonacci_windows, lagged_sum, marked_values
 from attention_course.display.quiz import load_quiz
+from attention_course.exercises.fibonacci import (
+    LAYERS,
+    _attend,
+    anonymous_layers,
+    decisive,
+    find_bug,
+    input_effects,
+)
 from attention_course.functional import softmax
 from attention_course.models.cards import load_card
 
@@ -48,6 +56,62 @@ def test_quiz_zero_baseline():
     _, targets = lagged_sum(200_000, lags=(1, 5, 9), seed=7)
     assert right_number("zero_baseline") == pytest.approx(1 / 9, abs=0.0005)
     assert np.mean(targets**2) == pytest.approx(1 / 9, abs=0.002)
+
+
+def test_quiz_how_many():
+    errors = np.array([1, 9, 2, 0, 4, 1, 2, 1])
+    assert right_number("how_many") == decisive(errors, 0.8)
+    largest = np.cumsum(np.sort(errors)[::-1])
+    assert (largest[2], largest[3], 0.8 * largest[-1]) == (15, 17, 16)
+
+
+def test_quiz_fixed_profile():
+    windows, targets = marked_values(200_000, steps=5, seed=7)
+    mean = windows[..., 0].mean(axis=1, keepdims=True)
+    assert right_number("fixed_profile") == pytest.approx(4 / 15, abs=0.005)
+    assert np.mean((mean - targets) ** 2) == pytest.approx(4 / 15, abs=0.003)
+
+
+def test_quiz_effects():
+    weights = np.zeros(20)
+    weights[[2, 7]] = 0.5
+    (effects,) = np.nonzero(input_effects(weights, np.array([0.0, 0.0, 1.0])))
+    (right,) = [one["answer"] for one in QUIZ["shifted_weights"]["answers"] if one["correct"]]
+    assert right.startswith("Those at lags {} and {},".format(*(effects + 1)))
+    equal = input_effects(np.full(20, 0.05), np.array([1.0, -1.0]))
+    assert equal[0] == pytest.approx(0.05)
+    assert equal[1:] == pytest.approx(np.zeros(19))
+
+
+def options(name):
+    return {answer["answer"]: answer["correct"] for answer in QUIZ[name]["answers"]}
+
+
+def test_quiz_proper_weights():
+    """Which layers have weights that are positive and sum to 1 over time."""
+    random = np.random.default_rng(0)
+    x, W, b = (random.normal(size=shape) for shape in ((3, 4, 2), (2, 1), (4, 1)))
+    proper = {}
+    for kind, layer in enumerate(LAYERS):
+        _, weights = _attend(x, W, b, **layer)
+        proper[kind] = weights.min() > 0 and np.allclose(weights.sum(axis=1), 1)
+    kinds = {"one number": 4, "without the tanh": 5, "the batch": 1, "length 1": 2, "averaged": 7}
+    for option, correct in options("proper_weights").items():
+        (kind,) = [kind for words, kind in kinds.items() if words in option]
+        assert proper[kind] == correct
+
+
+def test_no_key_is_given_away_by_its_length():
+    longest = 0
+    choices = [question for question in QUIZ.values() if question["type"] != "numeric"]
+    for question in choices:
+        lengths = {True: [], False: []}
+        for answer in question["answers"]:
+            lengths[answer["correct"]].append(len(answer["answer"]))
+        assert max(lengths[True]) <= 1.15 * max(lengths[False]), question["id"]
+        longest += max(lengths[True]) > max(lengths[False])
+    assert len(QUIZ) >= 8
+    assert longest <= len(choices) / 3
 
 
 # --- the figures of the task ------------------------------------------------------------------
@@ -119,6 +183,8 @@ def test_plain_networks_with_more_units_do_as_well():
     five = np.array(by_seed("lagged_rnn_5"))
     assert np.sum(five > 0.05) == 2
     assert five[five <= 0.05].max() < 0.01
+    removed = 1 - np.sort(five)[-2:] * 6  # of the error of always answering 0
+    assert removed == pytest.approx([1 / 2, 1 / 3], abs=0.03)
 
 
 def test_the_prose_on_the_original_task_holds():
@@ -206,6 +272,90 @@ def test_the_largest_weights_do_not_always_lie_at_the_right_lags():
         profile = np.array(run["test"]["weight_by_lag"])
         found.add(tuple(sorted(int(lag) for lag in np.argsort(-profile)[:2] + 1)))
     assert {(7, 17), (6, 16)} <= found
+
+
+def test_the_cap_alone_would_cost_more_than_was_measured():
+    """The weights let in noise that the recurrent layer takes out again."""
+    peak, floor = np.e**2 / (2 * np.e**2 + 18), 1 / (2 * np.e**2 + 18)
+    weights = np.full(20, floor)
+    weights[[6, 16]] = peak
+    x, y = lagged_sum(50_000, seed=11)
+    context = x[:, ::-1, 0] @ weights
+    factor = (context @ y[:, 0]) / (context @ context)
+    least = 18 * floor**2 / (2 * peak**2 + 18 * floor**2) / 6
+    assert np.mean((factor * context - y[:, 0]) ** 2) == pytest.approx(least, rel=0.03)
+    assert 3.5 < least / max(by_seed("lagged_attention")) < 5
+    assert 18 * floor > 0.5
+
+
+def test_the_recurrent_layer_subtracts_neighbours_and_so_takes_noise_out():
+    import keras
+
+    from attention_course import models
+
+    model = models.load("lagged_attention")
+    assert load_card("lagged_attention")["seeds"][0] == 0
+    states = keras.Model(model.input, model.get_layer("rnn").output)
+    nudged = np.zeros((1, 20, 1))
+    nudged[0, 5] = 0.01
+    readout = model.get_layer("prediction").get_weights()[0]
+    change = np.asarray(states(nudged)) - np.asarray(states(np.zeros((1, 20, 1))))
+    response = (change @ readout)[0, 5:, 0]
+    response /= response[0]
+    assert response[1] == pytest.approx(-0.6, abs=0.05)
+    assert 0 < response.sum() < 0.3
+    (run,) = [one for one in load_card("lagged_attention")["runs"] if one["seed"] == 0]
+    weights = np.array(run["test"]["weight_by_lag"])
+    effects = input_effects(weights, response)
+    assert sorted(np.argsort(-effects)[:2] + 1) == [7, 17]
+    away = np.delete(np.arange(20), [6, 16])
+    outside = [np.sum(v[away] ** 2) / np.sum(v**2) for v in (weights, effects)]
+    assert outside[1] < outside[0] / 5
+
+
+def test_noise_is_the_largest_part_with_tanh_and_hardly_any_without():
+    from attention_course import models
+
+    x, y = lagged_sum(10_000, seed=5)
+    right = np.isin(np.arange(20), [20 - 7, 20 - 17])
+    parts = {}
+    for name in ATTENTION:
+        prediction = models.load(name).predict(x, batch_size=5_000, verbose=0)[:, 0]
+        slopes = np.linalg.lstsq(x[..., 0], prediction, rcond=None)[0]
+        parts[name] = {
+            "other": np.sum(slopes[~right] ** 2) / 3,
+            "right": np.sum((slopes[right] - 0.5) ** 2) / 3,
+            "curved": np.mean((prediction - x[..., 0] @ slopes) ** 2),
+        }
+        together = np.mean((prediction - y[:, 0]) ** 2)
+        assert sum(parts[name].values()) == pytest.approx(together, rel=0.06)
+    bounded, unbounded = (parts[name] for name in ATTENTION)
+    assert max(bounded, key=bounded.get) == "other"
+    assert unbounded["other"] < 0.1 * bounded["other"]
+    assert max(unbounded, key=unbounded.get) == "curved"
+
+
+# --- the task with marks ----------------------------------------------------------------------
+
+
+def test_no_fixed_profile_does_better_than_the_mean_of_all():
+    """Expected over all windows; so the place half of the layer cannot solve the task."""
+    x, y = marked_values(20_000, seed=5)
+    assert np.mean(y**2) == pytest.approx(1 / 3, abs=0.01)
+    mean = x[..., 0].mean(axis=1, keepdims=True)
+    assert np.mean((mean - y) ** 2) == pytest.approx(19 / 60, abs=0.01)
+    slopes = np.linalg.lstsq(x[..., 0], y[:, 0], rcond=None)[0]
+    new_x, new_y = marked_values(20_000, seed=6)
+    fitted = np.mean((new_x[..., 0] @ slopes - new_y[:, 0]) ** 2)
+    assert fitted > np.mean((new_x[..., 0].mean(axis=1) - new_y[:, 0]) ** 2)
+
+
+def test_the_anonymous_layers_are_told_apart():
+    random = np.random.default_rng(2)
+    x, W, b = (random.normal(size=shape) for shape in ((2, 4, 2), (2, 1), (4, 1)))
+    found = {letter: find_bug(x, W, b, *one) for letter, one in anonymous_layers(x, W, b).items()}
+    assert len(set(found.values())) == len(found) == 4
+    assert 0 in found.values()
 
 
 # --- the stored models ------------------------------------------------------------------------

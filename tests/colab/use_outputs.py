@@ -83,10 +83,15 @@ def use_quiz(frame: Frame) -> list[str]:
             number.fill("12345")
             question.locator(".ac-check").click()
         else:
-            question.locator("label.MCButton input").first.click()
+            for box in question.locator("label.MCButton input").all():
+                box.click()
         said = question.locator(".Feedback").inner_text()
         if not said.startswith(("Right:", "Not right:")):
             problems.append(f"{question.get_attribute('data-question')}: no verdict, but {said!r}")
+        for again in question.locator(".ac-again").all():
+            again.click(timeout=1000 * SECONDS)
+            if question.locator("input:checked").count():
+                problems.append(f"{question.get_attribute('data-question')}: cannot be begun again")
     return problems
 
 

@@ -1,4 +1,4 @@
-"""The two small sequence tasks of chapter 6 and the models trained on them."""
+"""The small sequence tasks of chapter 6 and the models trained on them."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from attention_course.datasets.fibonacci import (
     fibonacci_sequence,
     fibonacci_windows,
     lagged_sum,
+    marked_values,
 )
 from attention_course.errors import DataError
 
@@ -82,3 +83,31 @@ def test_lagged_sum_is_a_mean_and_repeats_by_seed():
 def test_impossible_lags_are_refused(options):
     with pytest.raises(DataError, match="lags from 1 to 20"):
         lagged_sum(**{"count": 3} | options)
+
+
+@pytest.mark.parametrize("marks", [1, 2, 20])
+def test_the_target_is_the_mean_of_what_is_marked(marks):
+    x, y = marked_values(300, marks=marks, seed=3)
+    assert x.shape == (300, 20, 2)
+    assert set(np.unique(x[..., 1])) <= {0.0, 1.0}
+    assert np.abs(x[..., 0]).max() <= 1
+    np.testing.assert_array_equal(x[..., 1].sum(axis=1), marks)
+    np.testing.assert_allclose(y[:, 0], (x[..., 0] * x[..., 1]).sum(axis=1) / marks)
+    assert np.array_equal(marked_values(300, marks=marks, seed=3)[0], x)
+    assert not np.array_equal(marked_values(300, marks=marks, seed=4)[0], x)
+
+
+def test_every_step_is_marked_in_turn_and_none_but_those_allowed():
+    everywhere = marked_values(4_000, seed=1)[0][..., 1].mean(axis=0)
+    assert everywhere == pytest.approx(np.full(20, 0.05), abs=0.02)
+    early = marked_values(2_000, among=slice(None, 10), seed=1)[0][..., 1].mean(axis=0)
+    assert early[:10] == pytest.approx(np.full(10, 0.1), abs=0.03)
+    assert not early[10:].any()
+
+
+@pytest.mark.parametrize(
+    "options", [{"count": 0}, {"marks": 0}, {"marks": 21}, {"among": slice(20, None)}]
+)
+def test_impossible_marks_are_refused(options):
+    with pytest.raises(DataError, match="marks, not"):
+        marked_values(**{"count": 3} | options)

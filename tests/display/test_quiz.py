@@ -1,6 +1,7 @@
 """Quizzes: every file keeps the rules, and what is shown is complete, repeatable and readable."""
 
 import json
+import math
 import random
 import re
 import sys
@@ -47,7 +48,7 @@ def test_one_quiz_for_each_chapter():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_quiz_file(path):
     questions = quiz.read_quiz(path)
-    assert len(questions) >= 6
+    assert len(questions) >= 8
     assert {question["type"] for question in questions} == {
         "multiple_choice",
         "many_choice",
@@ -63,12 +64,140 @@ def test_feedback_differs_within_a_question(path):
         assert len(set(feedback)) == len(feedback), f"{path.name}: {question['id']}"
 
 
+def seen(answer):
+    """How many characters of an option a reader sees."""
+    return len(BeautifulSoup(answer["answer"] + answer.get("code", ""), "html.parser").get_text())
+
+
+def given_away(questions):
+    """What the length of options tells of a quiz to a reader who knows nothing.
+
+    The right option may be longer than every wrong one by 15 % (or three letters) at most, and in
+    no more than a third of the questions with one right option may it be the longest.
+    """
+    found, longest, single = [], [], 0
+    for question in questions:
+        if question["type"] != "numeric":
+            right, wrong = (
+                max((seen(a) for a in question["answers"] if a["correct"] is kind), default=0)
+                for kind in (True, False)
+            )
+            if right > max(1.15 * wrong, wrong + 3):
+                found.append(f"{question['id']}: {right} characters are right, {wrong} wrong")
+            if question["type"] == "multiple_choice":
+                single += 1
+                longest += [question["id"]] if right > wrong else []
+    if 3 * len(longest) > single:
+        found.append(f"the longest option is right in {longest}, of {single}")
+    return found
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_length_does_not_give_the_answer_away(path):
-    """The right answer is not always the longest one."""
-    choices = [q["answers"] for q in quiz.read_quiz(path) if q["type"] == "multiple_choice"]
-    longest = [max(answers, key=lambda a: len(a["answer"]))["correct"] for answers in choices]
-    assert len(longest) < 3 or not all(longest), f"{path.name}: the longest answer is always right"
+    assert given_away(quiz.read_quiz(path)) == []
+
+
+def test_a_key_that_stands_out_by_its_length_is_noticed(good):
+    def lengths(right, *wrong):
+        several = [{"answer": "x" * n, "correct": n == right} for n in (right, *wrong)]
+        return {"id": f"q{right}", "type": "multiple_choice", "answers": several}
+
+    assert given_away([lengths(10, 20, 5)] * 2 + [lengths(23, 20, 5)]) == []
+    assert given_away([lengths(1, 2)] * 2 + [lengths(5, 2)]) == []
+    assert given_away([lengths(10, 20, 5)] * 2 + [lengths(24, 20, 5)]) == [
+        "q24: 24 characters are right, 20 wrong"
+    ]
+    assert given_away([lengths(21, 20)] * 2 + [lengths(5, 20)] * 3) == [
+        "the longest option is right in ['q21', 'q21'], of 5"
+    ]
+    good[1]["answers"][0]["answer"] = "<b>even &amp; more</b>"
+    assert given_away(good[1:]) == ["choices: 16 characters are right, 1 wrong"]
+
+
+# --- numbers: what is accepted is what the words ask for -----------------------------------------
+
+DECIMALS = {"one": 1, "two": 2, "three": 3, "four": 4}
+WORDS = re.compile(rf"\b({'|'.join(DECIMALS)}) decimals?\b", re.I)
+
+
+def accepts(question, number):
+    """Whether jupyterquiz takes a number for right: the first entry that fits decides."""
+    digits = question.get("precision")
+
+    def rounded(value):
+        return float(f"{value:.{digits - 1}e}") if digits else value
+
+    for answer in question["answers"]:
+        start, end = answer.get("range", (1, 0))
+        if (answer["type"] == "value" and rounded(number) == rounded(answer["value"])) or (
+            start <= rounded(number) < end
+        ):
+            return answer["correct"]
+    return False
+
+
+def number_problem(question):
+    """How what a numeric question accepts differs from what it asks for, or None.
+
+    Asked for so many decimals, it takes whatever rounds to the key, and nothing further from it
+    than one unit of the last decimal more. Without these words, the key is a whole number and
+    alone.
+    """
+    right = next(answer for answer in question["answers"] if answer.get("correct"))
+    key = right["value"] if "value" in right else sum(right["range"]) / 2
+    asked = WORDS.search(question["question"])
+    if not asked:
+        exact = "value" in right and key == int(key) and not accepts(question, key + 0.01)
+        return None if exact else "it must say how many decimals to give"
+    unit = 10.0 ** -DECIMALS[asked[1].lower()]
+    for whole in (math.floor(key / unit + 1e-6), math.ceil(key / unit - 1e-6)):
+        taken = [n for n in range(-60, 61) if accepts(question, (whole + n / 20 + 1e-4) * unit)]
+        if {*range(-10, 10)} <= {*taken} <= {*range(-30, 30)}:
+            return None
+    return f"it must take what rounds to {key:g} at {asked[0]}, and little else"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_numeric_question_accepts_what_its_words_say(path):
+    numeric = [q for q in quiz.read_quiz(path) if q["type"] == "numeric"]
+    problems = {question["id"]: number_problem(question) for question in numeric}
+    assert {name: problem for name, problem in problems.items() if problem} == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "accepted", "precision", "well"),
+    [
+        ("Give two decimals.", 0.12, 2, True),
+        ("Give two decimals.", -0.19, 2, True),
+        ("To three decimals, please.", [0.3635, 0.3645], None, True),
+        ("Give three decimals.", [0.3625, 0.3655], None, True),
+        ("Give two decimals.", 1.25, 3, True),
+        ("Give one decimal.", 2.0, 2, True),
+        ("How many?", 6208, None, True),
+        ("Give two decimals.", 0.12, None, False),  # 0.118 is refused
+        ("Give two decimals.", 0.12, 1, False),  # 0.14 is accepted
+        ("Give two decimals.", 0.012, 2, False),  # three decimals
+        ("Give two decimals.", 1.25, 2, False),  # 1.2 and 1.3 are one number
+        ("Give three decimals.", [0.362, 0.3655], None, False),
+        ("Give three decimals.", [0.3637, 0.3645], None, False),
+        ("Give two digits.", 0.12, 2, False),
+        ("About?", [5.5, 6.5], None, False),
+        ("How many?", 6208, 2, False),
+    ],
+)
+def test_a_range_that_does_not_match_its_words_is_noticed(words, accepted, precision, well):
+    key = {"range": accepted} if isinstance(accepted, list) else {"value": accepted}
+    right = {"type": next(iter(key)), "correct": True, **key}
+    question = {"question": words, "answers": [right, {"type": "default"}]}
+    question |= {"precision": precision} if precision else {}
+    assert (number_problem(question) is None) is well
+
+
+def test_a_mistake_takes_nothing_away_from_the_key():
+    mistake = {"type": "range", "range": [0.1, 0.12], "correct": False}
+    right = {"type": "value", "value": 0.12, "correct": True}
+    question = {"question": "Give two decimals.", "precision": 3, "answers": [mistake, right]}
+    assert number_problem(question)
 
 
 # --- what the schema refuses ------------------------------------------------------------------
@@ -167,6 +296,10 @@ MUTANTS = {
         lambda q: q[2]["answers"][2].update(value=1),
         "question 3 (number), answer 3: value has no meaning here",
     ),
+    "no objective": (lambda q: q[2].update(assesses=[]), "assesses has 0 entries"),
+    "an objective twice": (lambda q: q[2].update(assesses=[1, 1]), "assesses names one twice"),
+    "objective zero": (lambda q: q[2].update(assesses=[0]), "must lie between 1 and 9"),
+    "one objective": (lambda q: q[2].update(assesses=1), "assesses must be of the type array"),
     "precision of zero": (lambda q: q[2].update(precision=0), "question 3 (number): precision"),
     "open tag": (
         lambda q: q[0].update(question="d<sub>k"),
@@ -317,6 +450,12 @@ def test_what_is_no_number_for_a_page_is_refused(good, tmp_path, number, key):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(QuizError, match="cannot be read as JSON|too large|smaller"):
         quiz.read_quiz(path)
+
+
+def test_what_a_question_assesses_is_accepted_and_not_shown(good):
+    good[0]["assesses"] = [1, 3]
+    assert quiz.find_problems(good) == []
+    assert quiz.quiz_html(good, "q", "q") == quiz.quiz_html(GOOD, "q", "q")
 
 
 def test_good_quiz_is_accepted(good, tmp_path):

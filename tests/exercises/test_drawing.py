@@ -105,6 +105,8 @@ def only(holds):
     )
 
 
+# Lists of arrays, which the mutants do not open; a matrix whose transpose has the same answer.
+BLIND = {"02.clip", "02.rescue", "02.fate", "06.why"}
 MUTANTS = {
     "fifty at most": only(lambda a: max(np.shape(a), default=0) <= 50),
     "a hundred at most": only(lambda a: max(np.shape(a), default=0) <= 100),
@@ -126,7 +128,7 @@ MUTANTS = {
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", sorted({*NAMES} - {"02.clip", "06.why"}))
+@pytest.mark.parametrize("name", sorted({*NAMES} - BLIND))
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_an_answer_for_some_inputs_alone_is_refused(name, mutant):
     for seed in range(20):

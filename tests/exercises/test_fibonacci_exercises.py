@@ -11,6 +11,7 @@ from proof import accepts, every, examine, published, refuses
 
 from attention_course.exercises import EXERCISES, check
 from attention_course.exercises.drawing import draw_cases
+from attention_course.exercises.fibonacci import LAYERS, _attend, find_bug
 
 GOLDEN = (1 + 5**0.5) / 2
 
@@ -632,3 +633,304 @@ def test_a_layer_is_trained_on_moderate_numbers_alone():
     cases = draw_cases(EXERCISES["06.layer"].case, 0, 130)
     assert max(np.abs(x).max() for x, *_, rate in cases if rate) < 30
     assert max(np.abs(x).max() for x, *_, rate in cases if not rate) > 300
+
+
+# --- judging an error, building a task, following weights, naming a bug ------------------------
+
+
+def fitted(x_train, y_train, x_test, y_test):
+    """Right, and written differently: a factor by NumPy's own least squares, errors by loops."""
+    (factor,), *_ = np.linalg.lstsq(x_train[:, -1], y_train[:, 0], rcond=None)
+    pairs = [(float(x[-1, 0]), float(y[0])) for x, y in zip(x_test, y_test, strict=True)]
+    return [sum((c * last - y) ** 2 for last, y in pairs) / len(pairs) for c in (0.0, 1.0, factor)]
+
+
+def test_baselines():
+    accepts("06.baselines", fitted, lambda *data: np.array(fitted(*data)))
+    refuses(
+        "06.baselines",
+        {
+            "a line, not a factor": (
+                lambda x, y, v, w: (
+                    *fitted(x, y, v, w)[:2],
+                    np.mean((np.polyval(np.polyfit(x[:, -1, 0], y[:, 0], 1), v[:, -1]) - w) ** 2),
+                ),
+                "should be",
+            ),
+            "fitted on both": (
+                lambda x, y, v, w: fitted(np.concatenate([x, v]), np.concatenate([y, w]), v, w),
+                "should be",
+            ),
+            "the last one first": (lambda *data: fitted(*data)[::-1], "in another order"),
+            "two of them": (lambda *data: fitted(*data)[:2], "in this order"),
+        },
+    )
+
+
+def counted(errors, share):
+    left, total = sorted(errors.tolist()), 0.0
+    while total < share * sum(errors.tolist()):
+        total += left.pop()
+    return len(errors) - len(left)
+
+
+def test_decisive():
+    accepts("06.decisive", counted, lambda *case: np.int64(counted(*case)))
+    refuses(
+        "06.decisive",
+        {
+            "a fraction": (lambda errors, share: counted(errors, share) / len(errors), "whole"),
+            "one": (lambda errors, share: 1, "one and the same"),
+            "all": (lambda errors, share: len(errors), "should be"),
+            "as in the test set": (lambda errors, share: min(counted(errors, share), 4), "should"),
+        },
+    )
+
+
+def looped_task(values, marked):
+    windows, targets, profiles = [], [], []
+    for row, marks in zip(values, marked, strict=True):
+        windows.append(
+            [[float(value), float(mark)] for value, mark in zip(row, marks, strict=True)]
+        )
+        chosen = [float(value) for value, mark in zip(row, marks, strict=True) if mark]
+        targets.append([sum(chosen) / len(chosen)])
+        profiles.append([mark / len(chosen) for mark in marks.tolist()])
+    return windows, targets, profiles
+
+
+def averaged(values, marked):
+    return (
+        np.dstack([values, marked]),
+        np.average(values, axis=1, weights=marked)[:, None]
+        if len(set(marked.sum(axis=1))) == 1 and (marked == marked[0]).all()
+        else np.array([[row[marks].mean()] for row, marks in zip(values, marked, strict=True)]),
+        marked / np.count_nonzero(marked, axis=1)[:, None],
+    )
+
+
+def test_task():
+    accepts("06.task", looped_task, averaged)
+
+    def one_mark(values, marked):
+        return looped_task(values, np.eye(values.shape[1], dtype=bool)[marked.argmax(axis=1)])
+
+    refuses(
+        "06.task",
+        {
+            "one mark alone": (one_mark, "should be"),
+            "as many marks everywhere": (
+                lambda v, m: (
+                    np.dstack([v, m]),
+                    (m * v).sum(axis=1)[:, None] / m[0].sum(),
+                    m / m[0].sum(),
+                ),
+                "should be",
+            ),
+            "windows alone": (lambda v, m: np.dstack([v, m]), "in this order"),
+        },
+    )
+
+
+def test_effects():
+    def matrix(weights, response):
+        places = np.arange(len(weights))[:, None] - np.arange(len(weights))
+        known = (places >= 0) & (places < len(response))
+        held = np.where(known, response[np.clip(places, 0, len(response) - 1)], 0)
+        return held @ weights
+
+    def shifted(weights, response):
+        effects = np.zeros(len(weights))
+        for later, part in enumerate(response[: len(weights)]):
+            effects[later:] += part * weights[: len(weights) - later]
+        return effects
+
+    accepts("06.effects", matrix, shifted)
+    refuses(
+        "06.effects",
+        {
+            "two steps at most": (lambda w, r: shifted(w, r[:2]), "should be"),
+            "round the end": (
+                lambda w, r: sum(part * np.roll(w, later) for later, part in enumerate(r)),
+                "should be",
+            ),
+            "absolute": (lambda w, r: abs(shifted(w, r)), "should be"),
+        },
+    )
+
+
+def by_candidates(x, W, b, context, weights):
+    """Right, and written differently: compute every layer, and take the nearest."""
+    found = [_attend(x, W, b, **layer) for layer in LAYERS]
+    off = [
+        np.abs(other - context).max() / (np.abs(context).max() + 1e-9)
+        + np.abs(np.log((also + 1e-9) / (weights + 1e-9))).max()
+        for other, also in found
+    ]
+    return int(np.argmin(off))
+
+
+def test_diagnose():
+    accepts("06.diagnose", by_candidates, lambda *case: np.int32(by_candidates(*case)))
+
+    def blind_to_context(x, W, b, context, weights):
+        return by_candidates(x, W, b, np.einsum("bt,btf->bf", weights, x), weights)
+
+    refuses(
+        "06.diagnose",
+        {
+            "blind to the context": (blind_to_context, "mean over time"),
+            "a name": (lambda *case: "right", "a string"),
+            "a truth value": (lambda *case: by_candidates(*case) == 0, "whole"),
+            "always 1": (lambda *case: 1, "one and the same"),
+        },
+    )
+
+
+def test_every_kind_of_layer_is_drawn_and_can_be_told_from_all_others():
+    cases = draw_cases(EXERCISES["06.diagnose"].case, 0, EXERCISES["06.diagnose"].count)
+    kinds = [find_bug(*case) for case in cases]
+    assert set(kinds) == set(range(len(LAYERS)))
+    for x, W, b, *_ in cases:
+        found = [_attend(*(part.astype(float) for part in (x, W, b)), **one) for one in LAYERS]
+        assert [find_bug(x, W, b, *one) for one in found] == [*range(len(LAYERS))]
+        assert [by_candidates(x, W, b, *one) for one in found] == [*range(len(LAYERS))]
+
+
+# --- 06.marked ----------------------------------------------------------------------------------
+
+
+def marked_model(scores, weigh=None, predict=None, optimizer=None, order=1):
+    def build(time_steps):
+        window = keras.Input((time_steps, 2))
+        weights = (weigh or layers.Softmax(axis=1))(scores(window))
+        context = layers.Flatten()(layers.Dot(axes=1)([weights, window]))
+        model = keras.Model(window, (predict or layers.Dense(1))(context))
+        model.compile(optimizer or keras.optimizers.Adam(0.02), "mse")
+        return (model, keras.Model(window, weights))[::order]
+
+    return build
+
+
+class LearnedQuery(layers.Layer):
+    def build(self, input_shape):
+        self.query = self.add_weight(shape=(1, 1, input_shape[-1]))
+
+    def call(self, x):
+        queries = ops.repeat(self.query, ops.shape(x)[0], axis=0)
+        return self.attention(queries, x)
+
+    def __init__(self):
+        super().__init__()
+        self.inner = layers.Attention()
+
+    def attention(self, queries, x):
+        return self.inner([queries, x], return_attention_scores=True)
+
+
+def with_learned_query(time_steps):
+    window = keras.Input((time_steps, 2))
+    context, weights = LearnedQuery()(window)
+    model = keras.Model(window, layers.Dense(1)(layers.Flatten()(context)))
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    return model, keras.Model(window, weights)
+
+
+class Places(layers.Layer):
+    def build(self, input_shape):
+        self.b = self.add_weight(shape=(input_shape[1], 1), initializer="zeros")
+
+    def call(self, scores):
+        return scores + self.b
+
+
+def place_alone(window):
+    return Places()(layers.Dense(1, kernel_initializer="zeros", trainable=False)(window))
+
+
+def far_places(window):
+    scores = layers.Dense(1)(window)
+    return Places()(scores) + np.linspace(0, 1, window.shape[1])[:, None]
+
+
+def apart(time_steps):
+    model, _ = marked_model(layers.Dense(1))(time_steps)
+    _, attention = marked_model(layers.Dense(1))(time_steps)
+    return model, attention
+
+
+def uncompiled(time_steps):
+    model, attention = marked_model(layers.Dense(1))(time_steps)
+    return keras.Model(model.input, model.output), attention
+
+
+def without_attention(time_steps):
+    """A network that solves the task by itself, and weights that it does not use."""
+    window = keras.Input((time_steps, 2))
+    values = layers.Dense(32, activation="relu")(window)
+    summed = layers.GlobalAveragePooling1D()(values)
+    scaled = layers.Dense(1)(layers.Rescaling(time_steps)(summed))
+    weights = layers.Softmax(axis=1)(layers.Dense(1)(0 * window))
+    used = scaled + 0 * layers.Flatten()(layers.Dot(axes=1)([weights, window]))[:, :1]
+    model = keras.Model(window, used)
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model, keras.Model(window, weights)
+
+
+MARKED_REWRITES = {
+    "a learned query": with_learned_query,
+    "a hidden layer": marked_model(
+        lambda window: layers.Dense(1)(layers.Dense(8, activation="tanh")(window))
+    ),
+}
+MARKED_MUTANTS = {
+    "one model": (lambda time_steps: marked_model(layers.Dense(1))(time_steps)[0], "two models"),
+    "exchanged": (marked_model(layers.Dense(1), order=-1), "wrong order"),
+    "not compiled": (uncompiled, "not compiled"),
+    "numbers": (lambda time_steps: (1, 2), "should be models"),
+    "over the last axis": (
+        marked_model(layers.Dense(1), weigh=layers.Softmax(axis=-1)),
+        "do not sum to 1",
+    ),
+    "sigmoid": (
+        marked_model(layers.Dense(1), weigh=layers.Activation("sigmoid")),
+        "do not sum to 1",
+    ),
+    "place and content": (marked_model(far_places), "go along"),
+    "recurrent scores": (
+        marked_model(lambda x: layers.SimpleRNN(1, return_sequences=True)(x)),
+        "go along",
+    ),
+    "two outputs": (marked_model(layers.Dense(1), predict=layers.Dense(2)), "one number for each"),
+}
+# What shows only when the model has been trained: each takes seconds.
+TRAINED_MUTANTS = {
+    "slow": (marked_model(layers.Dense(1), optimizer="sgd"), "learning rate is 0.01"),
+    "place alone": (marked_model(place_alone), "go along"),
+    "place as well": (marked_model(lambda x: Places()(layers.Dense(1)(x))), "go along"),
+    "apart": (apart, "as they were"),
+    "unused weights": (without_attention, "as they were"),
+}
+
+
+def test_marked():
+    refuses("06.marked", MARKED_MUTANTS, count=3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["apart", *(pytest.param(name, marks=ALL) for name in sorted({*TRAINED_MUTANTS} - {"apart"}))],
+)
+def test_marked_is_refused_after_training(name):
+    refuses("06.marked", {name: TRAINED_MUTANTS[name]})
+
+
+def test_the_published_model_finds_marks():
+    assert (verdict := examine("06.marked", published("06.marked"))), verdict
+
+
+@ALL
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("name", MARKED_REWRITES)
+def test_marked_written_otherwise(name, seed):
+    assert (verdict := examine("06.marked", MARKED_REWRITES[name], seed)), verdict

@@ -1,13 +1,26 @@
 """Each checker of chapter 2 accepts right answers and names what is wrong with the others."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
 from proof import accepts, every, published, refuses
 
-from attention_course.exercises import check
-from attention_course.exercises.gradients import clip, step_jacobian, through_time
+from attention_course.exercises import EXERCISES, check
+from attention_course.exercises.drawing import draw_cases
+from attention_course.exercises.gradients import (
+    bptt,
+    clip,
+    fate,
+    find_bug,
+    gradients_with,
+    lstm_step,
+    one_step_path,
+    step_jacobian,
+    through_time,
+)
+from attention_course.functional import gradients
 
 
 def slope(h):
@@ -489,6 +502,504 @@ CLIP_MUTANTS = {
 @pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
 def test_clip_refuses_wrong_answers(number):
     refuses("02.clip", every(number, CLIP_MUTANTS))
+
+
+# --- 02.bptt ----------------------------------------------------------------------------------
+
+
+def states_of(x, W, U, b):
+    h = [np.zeros((len(x), len(U)))]
+    for t in range(x.shape[1]):
+        h.append(np.tanh(x[:, t] @ W + h[t] @ U + b))
+    return h
+
+
+def test_bptt_accepts_other_ways_of_writing_it():
+    def one_by_one(x, outer, W, U, b):
+        dW, dU, db = np.zeros(W.shape), np.zeros(U.shape), np.zeros(b.shape)
+        for one, own in zip(x, outer, strict=True):
+            h = states_of(one[None], W, U, b)
+            back = np.zeros(len(U))
+            for t in range(len(one))[::-1]:
+                dz = slope(h[t + 1][0]) * (own[t] + back)
+                dW += np.outer(one[t], dz)
+                dU += np.outer(h[t][0], dz)
+                db += dz
+                back = U @ dz
+        return dW, dU, db
+
+    def stacked(x, outer, W, U, b):
+        h = np.stack(states_of(x, W, U, b), axis=1)
+        dz, back = np.zeros(outer.shape), 0
+        for t in range(x.shape[1])[::-1]:
+            dz[:, t] = (outer[:, t] + back) * slope(h[:, t + 1])
+            back = dz[:, t] @ U.T
+        return [
+            np.einsum("btd,btn->dn", x, dz),
+            np.einsum("btm,btn->mn", h[:, :-1], dz),
+            dz.sum(axis=(0, 1)),
+        ]
+
+    def by_jacobians(x, outer, W, U, b):
+        """Every step's own term carried back to every earlier step."""
+        h = states_of(x, W, U, b)
+        dW, dU, db = 0 * W, 0 * U, 0 * b
+        for last in range(x.shape[1]):
+            g = outer[:, last]
+            for t in range(last, -1, -1):
+                g = g * slope(h[t + 1])
+                dW, dU, db = dW + x[:, t].T @ g, dU + h[t].T @ g, db + g.sum(axis=0)
+                g = g @ U.T
+        return dW, dU, db
+
+    def single(x, outer, W, U, b):
+        x, outer, W, U, b = (a.astype("float32") for a in (x, outer, W, U, b))
+        return tuple(part.astype("float32") for part in stacked(x, outer, W, U, b))
+
+    accepts("02.bptt", stacked, by_jacobians, single, one_by_one)
+
+
+def bptt_but(change):
+    return lambda *inputs: change(*bptt(*inputs))
+
+
+def cut(x, outer, W, U, b, most=10):
+    """Nothing comes from more than so many steps behind."""
+    h, parts = states_of(x, W, U, b), []
+    for t in range(x.shape[1]):
+        back = 0
+        for later in range(t, min(t + most, x.shape[1]))[::-1]:
+            dz = (outer[:, later] + back) * slope(h[later + 1])
+            back = dz @ U.T
+        parts.append((x[:, t].T @ dz, h[t].T @ dz, dz.sum(axis=0)))
+    return [sum(part) for part in zip(*parts, strict=True)]
+
+
+BPTT_MUTANTS = {
+    "no slope": (partial(gradients_with, 1), "slope of the tanh is missing"),
+    "U": (partial(gradients_with, 2), "wrong way round"),
+    "no way back": (partial(gradients_with, 3), "Nothing is passed back"),
+    "the first step": (partial(gradients_with, 4), "belongs to one step alone"),
+    "h after the step": (partial(gradients_with, 5), "stands h_t itself"),
+    "the last outer": (partial(gradients_with, 6), "outer at the last step alone"),
+    "truncated": (cut, "For x ="),
+    "mean": (lambda x, *rest: [part / len(x) for part in bptt(x, *rest)], "size of the batch"),
+    "order": (bptt_but(lambda dW, dU, db: (dU, dW, db)), "order"),
+    "sign": (bptt_but(lambda dW, dU, db: (-dW, -dU, -db)), "wrong sign"),
+    "transposed": (bptt_but(lambda dW, dU, db: (dW.T, dU.T, db)), "shape"),
+    "db of each sequence": (
+        lambda x, outer, W, U, b: (
+            *bptt(x, outer, W, U, b)[:2],
+            np.array([bptt(x[i : i + 1], outer[i : i + 1], W, U, b)[2] for i in range(len(x))]),
+        ),
+        "shape",
+    ),
+    "two of three": (bptt_but(lambda dW, dU, db: (dW, dU)), "return"),
+    "the first sequence": (lambda x, outer, *rest: bptt(x[:1], outer[:1], *rest), "For x ="),
+    "rounded": (bptt_but(lambda *parts: [np.round(part, 3) for part in parts]), "rounded"),
+    "counts": (counting(bptt), "keeps something from one call"),
+    "half precision": (bptt_but(lambda *p: [part.astype("float16") for part in p]), "For x ="),
+    "wrong for one step": (
+        lambda x, *rest: [part * (1 + (x.shape[1] == 1)) for part in bptt(x, *rest)],
+        "For x =",
+    ),
+    "in place": (
+        lambda x, outer, *rest: [
+            part + 0 * np.add(outer, 1, outer).sum() for part in bptt(x, outer, *rest)
+        ],
+        "outer in place",
+    ),
+}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_bptt_refuses_wrong_answers(number):
+    refuses("02.bptt", every(number, BPTT_MUTANTS))
+
+
+def test_bptt_agrees_with_the_course_and_with_truncation_at_no_step():
+    random = np.random.default_rng(0)
+    x, outer = random.normal(size=(2, 5, 3)), random.normal(size=(2, 5, 4))
+    weights = [random.normal(size=shape) for shape in ((3, 4), (4, 4), (4,))]
+    for one, other, third in zip(
+        bptt(x, outer, *weights),
+        gradients.backpropagate(x, outer, *weights),
+        cut(x, outer, *weights, most=5),
+        strict=True,
+    ):
+        assert np.allclose(one, other)
+        assert np.allclose(one, third)
+
+
+# --- 02.diagnose ------------------------------------------------------------------------------
+
+
+def test_every_bug_is_drawn_and_no_two_are_alike():
+    exercise = EXERCISES["02.diagnose"]
+    cases = draw_cases(exercise.case, 0, exercise.count)
+    assert {find_bug(*case) for case in cases} == {*range(7)}
+    for case in cases[:20]:
+        inputs = [np.asarray(part, float) for part in case[:5]]
+        made = [np.concatenate([p.ravel() for p in gradients_with(i, *inputs)]) for i in range(7)]
+        for i, one in enumerate(made):
+            for other in made[:i]:
+                assert np.linalg.norm(one - other) > 0.04 * np.linalg.norm(one)
+
+
+def test_diagnose_accepts_other_ways_of_writing_it():
+    def with_allclose(x, outer, W, U, b, *given):
+        for bug in range(7):
+            own = gradients_with(bug, x, outer, W, U, b)
+            size = max(np.abs(part).max() for part in own)
+            if all(np.allclose(p, g, 1e-3, 1e-3 * size) for p, g in zip(own, given, strict=True)):
+                return bug
+
+    def squared(x, outer, W, U, b, *given):
+        off = [
+            sum(((p - g) ** 2).sum() for p, g in zip(own, given, strict=True))
+            for own in (gradients_with(bug, x, outer, W, U, b) for bug in range(7))
+        ]
+        return np.argmin(off)
+
+    accepts("02.diagnose", with_allclose, squared, lambda *case: np.int32(find_bug(*case)))
+
+
+def bug_but(change):
+    return lambda *case: change(find_bug(*case))
+
+
+DIAGNOSE_MUTANTS = {
+    "always right": (lambda *case: 0, "same number"),
+    "right or wrong": (bug_but(bool), "name the bug as well"),
+    "one too high": (bug_but(lambda bug: bug + 1), "one too high"),
+    "as text": (bug_but(str), "a string"),
+    "a half too high": (bug_but(lambda bug: bug + 0.5), "For x ="),
+    "never right": (bug_but(lambda bug: bug or 1), "there is none"),
+    "misses bug 5": (bug_but(lambda bug: 0 if bug == 5 else bug), "dU"),
+    "misses bug 6": (bug_but(lambda bug: 0 if bug == 6 else bug), "bug 6 for a right answer"),
+    "3 is 4": (bug_but({0: 0, 1: 1, 2: 2, 3: 4, 4: 4, 5: 5, 6: 6}.get), "bug 3 for bug 4"),
+    "exactly equal": (
+        lambda x, outer, W, U, b, *given: next(
+            (
+                bug
+                for bug in range(7)
+                if all(
+                    np.array_equal(p, g)
+                    for p, g in zip(gradients_with(bug, x, outer, W, U, b), given, strict=True)
+                )
+            ),
+            0,
+        ),
+        "For x =",
+    ),
+    "the bias alone": (
+        lambda x, outer, W, U, b, dW, dU, db: int(
+            np.argmin(
+                [np.abs(gradients_with(i, x, outer, W, U, b)[2] - db).sum() for i in range(7)]
+            )
+        ),
+        "dU",
+    ),
+}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_diagnose_refuses_wrong_answers(number):
+    refuses("02.diagnose", every(number, DIAGNOSE_MUTANTS))
+
+
+# --- 02.fate ----------------------------------------------------------------------------------
+
+
+def test_every_fate_is_drawn():
+    exercise = EXERCISES["02.fate"]
+    fates = [fate(U) for (U,) in draw_cases(exercise.case, 0, exercise.count)]
+    assert min(fates.count(one) for one in range(3)) > 10
+
+
+def test_the_fates_are_what_becomes_of_powers():
+    exercise = EXERCISES["02.fate"]
+    for (U,) in draw_cases(exercise.case, 1, exercise.count):
+        with np.errstate(all="ignore"):
+            powers = [np.abs(np.linalg.matrix_power(1.0 * U, 600)).max(), np.linalg.norm(U, 2)]
+        small = [power < 1 for power in powers[::-1]]
+        assert small == {0: [True, True], 1: [False, True], 2: [False, False]}[fate(U)]
+
+
+def test_fate_accepts_other_ways_of_writing_it():
+    def by_svd(U):
+        radius = max(abs(complex(one)) for one in np.linalg.eigvals(U))
+        return int(np.linalg.svd(U)[1][0] >= 1) + int(radius >= 1)
+
+    def by_powers(U):
+        if np.sqrt(np.linalg.eigvalsh(U.T @ np.asarray(U, float)).max()) < 1:
+            return 0
+        power = 1.0 * U
+        for _ in range(12):
+            power = np.clip(power @ power, -1e100, 1e100)
+        return 1 if np.abs(power).max() < 1 else 2
+
+    accepts("02.fate", by_svd, by_powers)
+
+
+FATE_MUTANTS = {
+    "the radius": (lambda U: 2 * int(fate(U) == 2), "The radius is not enough"),
+    "the norm": (lambda U: 2 * int(fate(U) > 0), "The norm is not enough"),
+    "Frobenius": (lambda U: 0 if np.linalg.norm(U) < 1 else max(1, fate(U)), "Frobenius"),
+    "exchanged": (lambda U: 2 - fate(U), "changed places"),
+    "fifty neurons": (lambda U: fate(U) if len(U) <= 50 else 1, "For U ="),
+    "the diagonal": (
+        lambda U: 0 if np.linalg.norm(U, 2) < 1 else 1 + int(abs(np.diag(U)).max() > 1),
+        "For U =",
+    ),
+    "the trace": (
+        lambda U: 0 if np.linalg.norm(U, 2) < 1 else 1 + int(abs(np.trace(U)) > len(U)),
+        "For U =",
+    ),
+    "real parts": (
+        lambda U: 0 if np.linalg.norm(U, 2) < 1 else 1 + int(np.linalg.eigvals(U).real.max() > 1),
+        "absolute value",
+    ),
+}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_fate_refuses_wrong_answers(number):
+    refuses("02.fate", every(number, FATE_MUTANTS))
+
+
+# --- 02.rescue --------------------------------------------------------------------------------
+
+
+def test_rescue_accepts_other_ways_of_writing_it():
+    def in_place(gradient, parameters, rate, limit, steps):
+        losses = np.zeros(steps)
+        for i in range(steps):
+            losses[i], found = gradient(parameters)
+            length = norm(found)
+            for p, part in zip(parameters, found, strict=True):
+                p -= rate * part * (limit / length if length > limit else 1)
+        return losses
+
+    def by_clip(gradient, parameters, rate, limit, steps):
+        losses = []
+        while len(losses) < steps:
+            loss, found = gradient(parameters)
+            losses.append(float(loss))
+            moves = clip(found, limit)
+            parameters = [p - rate * part for p, part in zip(parameters, moves, strict=True)]
+        return losses
+
+    def flat(gradient, parameters, rate, limit, steps):
+        losses, parameters = [], list(parameters)
+        for _ in range(steps):
+            loss, found = gradient(parameters)
+            total = np.linalg.norm(np.concatenate([part.ravel() for part in found]))
+            for i, part in enumerate(found):
+                parameters[i] = parameters[i] - rate * part * min(1, limit / (total + 1e-300))
+            losses += [loss]
+        return tuple(losses)
+
+    accepts("02.rescue", in_place, by_clip, flat)
+
+
+def train_but(shorten=clip, move=lambda p, part, rate: p - rate * part, losses=lambda all: all):
+    def answer(gradient, parameters, rate, limit, steps):
+        seen = []
+        for _ in range(steps):
+            loss, found = gradient(parameters)
+            pairs = zip(parameters, shorten(found, limit), strict=True)
+            parameters = [move(p, part, rate) for p, part in pairs]
+            seen.append(loss)
+        return losses(seen)
+
+    return answer
+
+
+RESCUE_MUTANTS = {
+    "not clipped": (train_but(lambda g, limit: g), "Nothing is clipped"),
+    "each array": (
+        train_but(lambda g, c: [clip([a], c)[0] for a in g]),
+        "its own norm",
+    ),
+    "by value": (train_but(lambda g, c: [np.clip(a, -c, c) for a in g]), "every number by itself"),
+    "always": (
+        train_but(lambda g, c: [a * c / (norm(g) or 1) for a in g] if c < np.inf else g),
+        "For parameters =",
+    ),
+    "uphill": (train_but(move=lambda p, part, rate: p + rate * part), "against the gradient"),
+    "no rate": (train_but(move=lambda p, part, rate: p - part), "learning rate is missing"),
+    "stands still": (train_but(move=lambda p, part, rate: p), "never change"),
+    "last loss": (train_but(losses=lambda all: all[-1]), "last loss alone"),
+    "first loss lost": (train_but(losses=lambda all: all[1:]), "shape"),
+    "backwards": (train_but(losses=lambda all: all[::-1]), "For parameters ="),
+    "no losses": (train_but(losses=lambda all: None), "None"),
+    "halved rate": (train_but(move=lambda p, part, rate: p - rate / 2 * part), "For parameters ="),
+}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_rescue_refuses_wrong_answers(number):
+    refuses("02.rescue", every(number, RESCUE_MUTANTS))
+
+
+# --- 02.lstm ----------------------------------------------------------------------------------
+
+
+def test_lstm_accepts_other_ways_of_writing_it():
+    def sigmoid(z):
+        return 0.5 * (1 + np.tanh(z / 2))
+
+    def by_slices(x, h, c, W, U, b):
+        n = len(h)
+        z = np.concatenate([x, h]) @ np.concatenate([W, U]) + b
+        new = sigmoid(z[n : 2 * n]) * c + sigmoid(z[:n]) * np.tanh(z[2 * n : 3 * n])
+        return sigmoid(z[3 * n :]) * np.tanh(new), new
+
+    def unit_by_unit(x, h, c, W, U, b):
+        n, out, new = len(h), [], []
+        for k in range(n):
+            i, f, o = (sigmoid(x @ W[:, j] + h @ U[:, j] + b[j]) for j in (k, n + k, 3 * n + k))
+            j = 2 * n + k
+            new.append(f * c[k] + i * np.tanh(x @ W[:, j] + h @ U[:, j] + b[j]))
+            out.append(o * np.tanh(new[k]))
+        return out, new
+
+    accepts("02.lstm", by_slices, unit_by_unit)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_the_step_of_an_lstm_is_keras_step(steps):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layer = keras.layers.LSTM(5, return_state=True, bias_initializer="random_normal")
+    x = np.random.default_rng(0).normal(size=(1, steps, 3)).astype("float32")
+    _, *states = (part.numpy()[0] for part in layer(x))
+    h, c = np.zeros(5), np.zeros(5)
+    for vector in x[0]:
+        h, c = lstm_step(vector, h, c, *(weights.astype(float) for weights in layer.get_weights()))
+    assert np.allclose([h, c], states, atol=1e-5)
+
+
+def lstm_but(change):
+    return lambda *inputs: change(*lstm_step(*inputs))
+
+
+LSTM_MUTANTS = {
+    "h and c exchanged": (lstm_but(lambda h, c: (c, h)), "order"),
+    "h alone": (lstm_but(lambda h, c: h), ""),
+    "the old memory kept": (
+        lambda x, h, c, W, U, b: (lstm_step(x, h, c, W, U, b)[0], c),
+        "For x =",
+    ),
+    "forget and input exchanged": (
+        lambda x, h, c, W, U, b: lstm_step(
+            x,
+            h,
+            c,
+            *(
+                np.concatenate([np.split(a, 4, axis=-1)[i] for i in (1, 0, 2, 3)], axis=-1)
+                for a in (W, U, b)
+            ),
+        ),
+        "another order",
+    ),
+    "no bias": (lambda x, h, c, W, U, b: lstm_step(x, h, c, W, U, 0 * b), "bias b is missing"),
+    "no state": (lambda x, h, c, W, U, b: lstm_step(x, 0 * h, c, W, U, b), "h @ U"),
+    "no input": (lambda x, h, c, W, U, b: lstm_step(0 * x, h, c, W, U, b), "x @ W"),
+    "rounded": (lstm_but(lambda h, c: (np.round(h, 3), np.round(c, 3))), "rounded"),
+    "a row": (lstm_but(lambda h, c: (h[None], c[None])), "shape"),
+}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_lstm_refuses_wrong_answers(number):
+    refuses("02.lstm", every(number, LSTM_MUTANTS))
+
+
+# --- 02.path ----------------------------------------------------------------------------------
+
+
+def context_of(states, query):
+    powers = np.exp(states @ query - (states @ query).max())
+    return powers @ states / powers.sum()
+
+
+def test_the_path_of_one_step_equals_finite_differences():
+    random = np.random.default_rng(3)
+    states, query = random.normal(size=(5, 3)), random.normal(size=3)
+    found = one_step_path(states, query)
+    for t, j in np.ndindex(5, 3):
+        ends = []
+        for step in (1e-6, -1e-6):
+            moved = states.copy()
+            moved[t, j] += step
+            ends.append(context_of(moved, query))
+        assert np.allclose(found[t, :, j], (ends[0] - ends[1]) / 2e-6, atol=1e-8)
+
+
+def weights_of(states, query):
+    powers = np.exp(states @ query - (states @ query).max())
+    return powers / powers.sum()
+
+
+def test_path_accepts_other_ways_of_writing_it():
+    def by_the_jacobian_of_the_softmax(states, query):
+        a = weights_of(states, query)
+        J = np.diag(a) - np.outer(a, a)
+        return np.array(
+            [
+                a[t] * np.eye(len(query)) + np.outer(states.T @ J[:, t], query)
+                for t in range(len(states))
+            ]
+        )
+
+    def at_once(states, query):
+        a = weights_of(states, query)
+        away = states - a @ states
+        return a[:, None, None] * (np.eye(len(query)) + away[:, :, None] * query)
+
+    accepts("02.path", by_the_jacobian_of_the_softmax, at_once)
+
+
+def path_but(change):
+    return lambda states, query: change(one_step_path(states, query))
+
+
+PATH_MUTANTS = {
+    "the value alone": (
+        lambda s, q: weights_of(s, q)[:, None, None] * np.eye(len(q)),
+        "the way as a value",
+    ),
+    "the score alone": (
+        lambda s, q: one_step_path(s, q) - weights_of(s, q)[:, None, None] * np.eye(len(q)),
+        "way through the scores",
+    ),
+    "transposed": (path_but(lambda J: J.swapaxes(1, 2)), "transposed"),
+    "norms": (path_but(lambda J: np.linalg.norm(J, axis=(1, 2))), "the norms"),
+    "summed": (path_but(lambda J: J.sum(axis=0)), "one matrix for each step"),
+    "sign": (path_but(np.negative), "wrong sign"),
+    "own weight alone": (
+        lambda s, q: np.array(
+            [
+                a * np.eye(len(q)) + a * (1 - a) * np.outer(h, q)
+                for a, h in zip(weights_of(s, q), s, strict=True)
+            ]
+        ),
+        "all of them change",
+    ),
+    "ten steps": (
+        path_but(lambda J: J * (np.arange(len(J)) < 10)[:, None, None]),
+        "Only long inputs",
+    ),
+    "rounded": (path_but(lambda J: np.round(J, 3)), "rounded"),
+}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(1, marks=pytest.mark.thorough)])
+def test_path_refuses_wrong_answers(number):
+    refuses("02.path", every(number, PATH_MUTANTS))
 
 
 def test_in_a_process_of_their_own():

@@ -25,6 +25,8 @@ OPTIONS = """(question) =>
     .map((label) => label.textContent)"""
 VERDICT = """(question) =>
   document.querySelector(`.Quiz[data-question='${question}'] .Feedback`).textContent"""
+CHOSEN = """(part) =>
+  document.querySelectorAll(`${part} :is(:checked, .incorrectButton, .correctButton)`).length"""
 CLEAR = """(box) => { document.querySelector(box).value = ""; }"""
 
 
@@ -39,6 +41,9 @@ def answers(page, question, correct):
             page.press("Enter")
             yield feedback
         return
+    if correct and question["type"] == "many_choice":
+        page.click(f"{part} .ac-again")
+        assert page.ask(CHOSEN, part) == 0
     shown = [squeezed(text) for text in page.ask(OPTIONS, question["id"])]
     for answer in question["answers"]:
         if answer["correct"] is correct:

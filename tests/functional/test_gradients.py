@@ -205,3 +205,35 @@ def test_the_gradient_of_the_recurrent_weights_is_a_sum_over_steps(network):
         return np.array([g.rnn_states(x, W, flat.reshape(U.shape), b)[-1] @ direction])
 
     np.testing.assert_allclose(formula.ravel(), differences(loss, U.ravel())[0], atol=1e-7)
+
+
+@pytest.mark.parametrize("last_alone", [True, False])
+def test_backpropagation_through_time_equals_finite_differences(last_alone):
+    random = np.random.default_rng(8)
+    x, outer = random.normal(size=(3, 7, 2)), random.normal(size=(3, 7, 4))
+    weights = [random.normal(size=shape) for shape in ((2, 4), (4, 4), (4,))]
+    if last_alone:
+        outer[:, :-1] = 0
+
+    def loss(*weights):
+        return sum(
+            np.sum(part * g.rnn_states(one, *weights)) for one, part in zip(x, outer, strict=True)
+        )
+
+    for i, (weight, found) in enumerate(
+        zip(weights, g.backpropagate(x, outer, *weights), strict=True)
+    ):
+        assert found.shape == weight.shape
+        for place in np.ndindex(weight.shape):
+            ends = []
+            for step in (1e-5, -1e-5):
+                moved = [one.copy() for one in weights]
+                moved[i][place] += step
+                ends.append(loss(*moved))
+            assert found[place] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-6)
+
+
+def test_backpropagation_leaves_its_inputs_alone():
+    inputs = [np.ones((1, 2, 1)), np.ones((1, 2, 1)), np.ones((1, 1)), np.ones((1, 1)), np.ones(1)]
+    g.backpropagate(*inputs)
+    assert all((one == 1).all() for one in inputs)
