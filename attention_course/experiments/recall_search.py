@@ -3,7 +3,8 @@
 For every network and every lag, the learning rate is chosen on validation sequences, with seeds of
 its own: among ``RATES``, and beyond them while the last one tried is the best and fails. Then
 ``SEEDS`` are trained at that rate and measured on the test sequences. A run ends when every
-validation sequence is right, after ``EPOCHS``, or when it has made no progress for long.
+validation sequence is right, or after ``EPOCHS``: a network may stay on a plateau for half of them
+and then learn the task within one.
 """
 
 import itertools
@@ -44,10 +45,6 @@ RATES = (0.001, 0.002, 0.004, 0.008)
 SEARCH_SEEDS = (10,)
 EPOCHS = 20
 """At most so many times through the training sequences, which makes 8,000 updates."""
-PATIENCE = 8
-"""A run is given up after so many without progress: 3,200 updates."""
-PROGRESS = 0.01
-"""What the validation loss has to fall by, to count as progress."""
 
 
 class Trainer:
@@ -93,19 +90,15 @@ class Trainer:
 
 
 class _Best(keras.callbacks.Callback):
-    """Keep the weights of the lowest validation loss; say when a run is done or given up."""
+    """Keep the weights of the lowest validation loss; stop when every sequence is right."""
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.lowest = self.level = np.inf
-        self.progress = 0
+        self.lowest = np.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        loss = logs["val_loss"]
-        if loss < self.lowest:
-            self.lowest, self.weights = loss, self.model.get_weights()
-        if loss < self.level - PROGRESS:
-            self.level, self.progress = loss, epoch
-        if logs["val_accuracy"] == 1 or epoch - self.progress >= PATIENCE:
+        if logs["val_loss"] < self.lowest:
+            self.lowest, self.weights = logs["val_loss"], self.model.get_weights()
+        if logs["val_accuracy"] == 1:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -189,8 +182,6 @@ def _header() -> dict[str, Any]:
         "search_seeds": list(SEARCH_SEEDS),
         "seeds": list(SEEDS),
         "most_epochs": EPOCHS,
-        "patience": PATIENCE,
-        "progress": PROGRESS,
         "batch_size": BATCH_SIZE,
         "chance": CHANCE,
         "parameters": {name: build().count_params() for name, build in NETWORKS.items()},
