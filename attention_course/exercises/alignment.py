@@ -524,16 +524,22 @@ def _layer(
     v: np.ndarray,
     target: np.ndarray,
     rate: float,
+    *,
+    only_masked: bool = False,
     **wrong: Callable,
 ) -> dict[str, np.ndarray]:
-    """The same layer in NumPy, or with the mistakes that the parameters make."""
+    """The same layer in NumPy, or with the mistakes that the parameters make.
 
-    def call(mask: np.ndarray, *weights: np.ndarray) -> list[np.ndarray]:
+    only_masked     nothing is wrong without a mask, as in a layer that asks whether there is one
+    """
+
+    def call(mask: np.ndarray, *weights: np.ndarray, **wrong: Callable) -> list[np.ndarray]:
         both = _additive(query[:, None], values, *weights, mask, **wrong)
         return [one[:, 0] for one in both]
 
-    seen = dict(zip(("context", "weights"), call(np.ones_like(mask), W, U, v), strict=True))
-    masked = call(mask, W, U, v)
+    unmasked = call(np.ones_like(mask), W, U, v, **({} if only_masked else wrong))
+    seen = dict(zip(("context", "weights"), unmasked, strict=True))
+    masked = call(mask, W, U, v, **wrong)
     seen |= dict(zip(("masked context", "masked weights"), masked, strict=True))
     if not rate:
         return seen
@@ -544,7 +550,7 @@ def _layer(
 
     def loss(flat: np.ndarray) -> float:
         one, other, last = np.split(flat, sizes)
-        context = call(mask, one.reshape(W.shape), other.reshape(U.shape), last)[0]
+        context = call(mask, one.reshape(W.shape), other.reshape(U.shape), last, **wrong)[0]
         return ((context - target) ** 2).mean()
 
     steps = 1e-6 * np.eye(len(trained))
@@ -581,11 +587,18 @@ def _layer_demands(
     return None
 
 
-LAYER_WEIGHING = {key: ways for key, ways in WEIGHING.items() if key != "over_queries"}
+# The layer has one query for each sentence: there are no other queries to go over.
+LAYER_WEIGHING = {
+    key: ways for key, ways in WEIGHING.items() if key not in ("over_queries", "over_all_pairs")
+}
 LAYER_MISTAKES: Table = {
     "ones": each("weigh", lambda s, m: np.ones_like(s)),
     "keys_alone": each("score", lambda s, h, v: np.tanh(0 * s + h) @ v),
     **{key: ways for key, ways in ADDITIVE_SCORES.items() if key != "query_lost"},
+}
+LAYER_MASKING = {
+    key: (*ways, *(partial(way, only_masked=True) for way in ways))
+    for key, ways in variants(_layer, MASKING).items()
 }
 
 
@@ -811,7 +824,9 @@ EXERCISES = {
         case=_layer_case,
         probe=probe_layer,
         demands=_layer_demands,
-        mistakes=variants(_layer, LAYER_MISTAKES | MASKING | LAYER_WEIGHING),
+        mistakes=variants(_layer, LAYER_MISTAKES)
+        | LAYER_MASKING
+        | variants(_layer, LAYER_WEIGHING),
         takes=1,
         imports=("keras",),
         seconds=120.0,

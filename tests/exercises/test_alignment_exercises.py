@@ -204,7 +204,7 @@ LAYER_MUTANTS = {
     "ones": ([(SOFTMAX, "weights = ops.softmax(scores[..., None])[..., 0]")], "weights are 1"),
     "no mask": ([("mask is not None", "False")], "no effect"),
     "a late mask": ([(MASK, "pass"), (SOFTMAX, SOFTMAX + LATE)], "after the softmax"),
-    "a mask turned": ([(MASK, MASK.replace("scores, -1e9", "-1e9, scores"))], "should be"),
+    "a mask turned": ([(MASK, MASK.replace("scores, -1e9", "-1e9, scores"))], "wrong way"),
     "the mean": ([(SUM, "ops.mean(values, axis=1)")], "mean"),
     "the context alone": ([(SUM + ", weights", SUM)], "return two things"),
     "exchanged": ([(SUM + ", weights", "weights, " + SUM)], "context"),
