@@ -23,7 +23,7 @@ from attention_course.datasets.recall import CUES, SYMBOLS
 UNITS = 16
 RATES = {
     "recall_simple_rnn": 0.008,
-    "recall_lstm": 0.0005,
+    "recall_lstm": 0.001,
     "recall_rnn_attention": 0.001,
     "recall_rnn_uniform": 0.004,
 }
