@@ -125,10 +125,10 @@ def test_scaling_is_what_the_chapter_says(cells):
     assert all(0.24 <= float(mean) <= 0.25 for mean in scaled[1:])
     assert "largest weight stays between 0.22 and 0.25 at all widths" in text_of(cells)
     said = re.search(
-        r"16 weights was about ([\d.]+), scaled about ([\d.]+\d)", text_of(cells, "## Summary")
+        r"16 weights was about ([\d.]+) instead of ([\d.]+\d)", text_of(cells, "## Summary")
     ).groups()
-    assert float(said[0]) == pytest.approx(float(unscaled[-1]), abs=0.005)
-    assert float(said[1]) == pytest.approx(float(scaled[-1]), abs=0.005)
+    assert float(said[0]) == pytest.approx(float(scaled[-1]), abs=0.005)
+    assert float(said[1]) == pytest.approx(float(unscaled[-1]), abs=0.005)
 
 
 def test_what_a_query_learns_is_uneven_without_the_scaling(cells):
