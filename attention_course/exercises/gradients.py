@@ -284,7 +284,7 @@ def _bptt_case(draw: Draw) -> tuple:
 
 
 BPTT_MISTAKES = {
-    "no_slope": partial(_summed, slope=lambda h, before: np.ones(h.shape)),
+    "slope_left_out": partial(_summed, slope=lambda h, before: np.ones(h.shape)),
     "slope_again": partial(_summed, slope=lambda h, before: 1 - np.tanh(h) ** 2),
     "slope_before": partial(_summed, slope=lambda h, before: 1 - before**2),
     "slope_h": partial(_summed, slope=lambda h, before: 1 - h),

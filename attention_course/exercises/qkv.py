@@ -383,7 +383,8 @@ def _finder_case(draw: Draw) -> tuple:
     words = np.zeros((room, n))
     words[np.arange(len(kinds)), kinds] = 1
     words[:, plain_ones] = random.random((room, len(plain_ones))) < 0.4
-    return n, draw.layout(np.stack([askers, wanted], axis=1)), words[random.permutation(room)]
+    rules = np.stack([askers, wanted], axis=1)
+    return n, draw.layout(rules), draw.layout(words[random.permutation(room)])
 
 
 def _found_words(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -838,7 +839,8 @@ def _bug_case(draw: Draw) -> tuple:
     heads, width = draw.size(least=2, most=3, wide=8), draw.size(least=2, most=4, wide=20)
     shape, apart = (steps, heads * width), False
     for attempt in range(12):
-        make = draw.numbers if attempt < 4 else lambda *shape: random.normal(size=shape)
+        plain = attempt >= 4
+        make = draw.numbers if not plain else lambda *s: draw.layout(random.normal(size=s))
         inputs = [make(*shape) for _ in range(3)]
         results = [anonymous(number, *inputs, heads) for number in range(len(BUGS))]
         gaps = [

@@ -347,6 +347,7 @@ def _bug_case(draw: Draw) -> tuple:
             X = random.integers(0, 2, (batch, steps, d)).astype(float)
         W, U = random.normal(size=(d, n)), random.uniform(-1, 1, (n, n))
         b = random.uniform(-1, 1, n)
+        X, W, U, b = map(draw.layout, (X, W, U, b))
         states = [bug(X, W, U, b) for bug in BUGS]
         apart = [np.abs(one - other).max() for i, one in enumerate(states) for other in states[:i]]
         # Whoever looks at a part alone must go wrong in some cases, but not because of rounding.
@@ -386,7 +387,7 @@ def compare(scores, baseline):
 
 def _compare_case(draw: Draw) -> tuple:
     draw.joined = True
-    scores = draw.numbers(draw.length(2, 6, wide=60), low=0, high=1)
+    scores = draw.numbers(draw.length(2, 6, wide=300), low=0, high=1)
     _, low, high, _ = compare(scores.astype(float), 0.5)
     gap = 0.02 + 0.1 * draw.random.random()
     # As often inside as on either side, where the best or the worst seed would say otherwise.

@@ -16,6 +16,9 @@ NAMES = [
     for name, one in EXERCISES.items()
     if isinstance(one, Exercise) and not one.imports and name != "01.encode"
 ]
+# A bug is shown on a few words, a rule by few features: no axis is longer than these.
+SMALL = {"01.find_bug", "03.diagnosis", "04.bug", "04.finder"}
+WITH_ARRAYS = sorted({*NAMES} - {"04.spread"})  # which is about four numbers
 
 
 def inputs(case):
@@ -27,20 +30,21 @@ def arrays(name, seed=0):
     return [[one for one in inputs(case) if isinstance(one, np.ndarray)] for case in cases]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", WITH_ARRAYS)
 def test_hazards_meet_in_one_array(name):
     drawn = [array for case in arrays(name) for array in case]
+    long = 0 if name in SMALL else 50
     for holds in (
-        lambda a: a.dtype == np.float32 and max(a.shape) > 50,
+        lambda a: a.dtype == np.float32 and max(a.shape) > long,
         lambda a: a.dtype == np.float32 and not a.flags.writeable,
         lambda a: a.dtype == np.float32 and not a.flags.c_contiguous,
-        lambda a: max(a.shape) > 50 and min(a.strides) < 0,
+        lambda a: max(a.shape) > long and min(a.strides) < 0,
         lambda a: a.ndim < 2 or not a.flags.forc,
     ):
         assert any(array.ndim and array.size and holds(array) for array in drawn)
 
 
-@pytest.mark.parametrize("name", set(NAMES) - {"02.clip"})
+@pytest.mark.parametrize("name", sorted({*WITH_ARRAYS} - SMALL - {"02.clip"}))
 def test_every_axis_is_long_once(name):
     drawn = arrays(name)
     for place in range(len(drawn[0])):
@@ -85,7 +89,7 @@ def in_single_precision(answer):
     return lambda *case: answer(*map(single, case))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"04.finder"}))  # whose rules are indices
 @pytest.mark.parametrize(
     "seed", [0, *(pytest.param(i, marks=pytest.mark.thorough) for i in (1, 2))]
 )
@@ -128,7 +132,7 @@ MUTANTS = {
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", sorted({*NAMES} - BLIND))
+@pytest.mark.parametrize("name", sorted({*WITH_ARRAYS} - BLIND - SMALL))
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
 def test_an_answer_for_some_inputs_alone_is_refused(name, mutant):
     for seed in range(20):
