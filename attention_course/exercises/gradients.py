@@ -742,7 +742,7 @@ PATH_MISTAKES = {
         partial(_path, value=lambda a, eye: eye, score=lambda a, h, c, q: np.outer(h - c, q)),
     ),
     "context_less_state": partial(_path, score=lambda a, h, c, q: a * np.outer(c - h, q)),
-    "transposed": partial(_path, score=lambda a, h, c, q: a * np.outer(q, h - c)),
+    "path_transposed": partial(_path, score=lambda a, h, c, q: a * np.outer(q, h - c)),
     "equal_weights": partial(_path, weigh=lambda scores: np.full(len(scores), 1 / len(scores))),
     "no_softmax": partial(_path, weigh=lambda scores: scores),
     "state_for_query": partial(_path, score=lambda a, h, c, q: a * np.outer(h - c, h)),
