@@ -260,8 +260,8 @@ def _last_outer(outer: np.ndarray) -> np.ndarray:
 
 def _sizes(draw: Draw, least: int = 1, steps: int = 1) -> tuple[int, int, int, int]:
     """Sequences, steps, inputs and neurons of a network."""
-    batch, length = draw.size(most=4, wide=60), draw.length(steps, most=max(6, steps), wide=60)
-    return batch, length, draw.size(most=4, wide=70), draw.size(least, most=4, wide=60)
+    batch, length = draw.size(most=4, wide=160), draw.length(steps, most=max(6, steps), wide=160)
+    return batch, length, draw.size(most=4, wide=160), draw.size(least, most=4, wide=60)
 
 
 def _network(draw: Draw, batch: int, steps: int, d: int, n: int) -> tuple:

@@ -356,7 +356,7 @@ def _fair_case(draw: Draw) -> tuple:
     seeds, reviews = draw.size(), draw.length(2, 9, wide=300)
     models = []
     for _ in range(2):
-        epochs = draw.size(wide=40)
+        epochs = draw.size(wide=150)
         validation = draw.layout(np.round(random.uniform(0.5, 0.9, (seeds, epochs)), 1))
         models += [validation, draw.layout(random.random((seeds, epochs, reviews)) < 0.7)]
     return tuple(models)

@@ -240,6 +240,8 @@ def both_ways(X, forward, backward):
 def _both_ways_case(draw: Draw) -> tuple:
     batch, steps, d, n = draw.size(), draw.length(2, wide=300), draw.size(), draw.size(wide=100)
     X = draw.numbers(batch, steps, d, large=3)
+    if draw.kind == "mixed" and draw.random.random() < 0.3:
+        X = draw.layout(X.astype(np.float32))
     most = min(1, 2 / n**0.5)  # as in `_forward_case`
     layers = [
         [draw.numbers(d, n), draw.numbers(n, n, low=-most, high=most), draw.numbers(n)]
