@@ -131,12 +131,20 @@ MUTANTS = {
 }
 
 
+PAIRS = [
+    (name, mutant)
+    for name in sorted({*WITH_ARRAYS} - BLIND - SMALL)
+    for mutant in MUTANTS
+    # The mean of some scores is the same in any order.
+    if (name, mutant) != ("01.compare", "in the order of the memory")
+]
+
+
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", sorted({*WITH_ARRAYS} - BLIND - SMALL))
-@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+@pytest.mark.parametrize(("name", "mutant"), PAIRS)
 def test_an_answer_for_some_inputs_alone_is_refused(name, mutant):
     for seed in range(20):
-        assert not examine(name, mutant(published(name)), seed).passed
+        assert not examine(name, MUTANTS[mutant](published(name)), seed).passed
 
 
 def weights_less(answer, share):
