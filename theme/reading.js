@@ -262,10 +262,14 @@
     // other. The browser closes it by Escape.
     function open(link) {
       clearTimeout(timer);
+      const text = link.getClientRects()[0]; // a link may run over two lines
+      if (!text) {
+        hide(); // what the link stands in has been folded away
+        return;
+      }
       shown = link;
       const tip = tipOf(link);
       tip.showPopover();
-      const text = link.getClientRects()[0]; // a link may run over two lines
       const edge = 8;
       const width = document.documentElement.clientWidth;
       const left = Math.max(edge, Math.min(text.left, width - tip.offsetWidth - edge));

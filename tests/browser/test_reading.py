@@ -364,6 +364,22 @@ def test_a_definition_shows_with_the_keyboard_and_one_at_a_time(chapter):
     expect(chapter.locator(".reading-tip:visible")).to_have_count(0)
 
 
+def test_a_definition_goes_when_its_term_is_folded_away(open_page):
+    page = open_page(CHAPTER, formulas=False)
+    link = term(page)
+    tip = point_at(page, link)
+    link.evaluate("link => (link.hidden = true)")
+    page.set_viewport_size({"width": 900, "height": 900})
+    expect(tip).to_be_hidden()
+    # The pointer has been there, and the term goes before the pause is over.
+    link.evaluate("link => (link.hidden = false)")
+    page.mouse.move(2, 2)
+    link.dispatch_event("pointerenter", {"pointerType": "mouse"})
+    link.evaluate("link => (link.hidden = true)")
+    page.wait_for_timeout(500)
+    expect(tip).to_be_hidden()
+
+
 @on_a_chapter
 def test_every_term_is_described_by_its_definition_in_the_accessibility_tree(chapter):
     links = chapter.locator(".bd-article a[href*='glossary.html#']")

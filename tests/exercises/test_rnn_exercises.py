@@ -421,22 +421,22 @@ def test_find_bug():
 
     def by_cases(X, W, U, b, H):
         """What is looked for in turn, as one would think it through."""
-        n = len(b)
+        past, words = H[:, :-1], X @ W
 
-        def step(x, h):
-            return np.tanh(x @ W + h @ U + b)
+        def follows(later):
+            return np.allclose(H[:, 1:], later, atol=1e-5)
 
-        if np.allclose(H[:, -1], step(X[:, -1], np.zeros(n)), atol=1e-5):
+        if np.allclose(H[:, -1], np.tanh(words[:, -1] + b), atol=1e-5):
             return 6
-        first = H[:, 0]
-        if not np.allclose(first[0], step(X[0, 0], np.zeros(n)), atol=1e-5):
-            return 1 if np.allclose(first[0], X[0, 0] @ W + b, atol=1e-5) else 2
-        if not np.allclose(first, step(X[:, 0], np.zeros(n)), atol=1e-5):
+        if follows(words[:, 1:] + past @ U + b):
+            return 1
+        if follows(np.tanh(words[:, 1:] + past @ U) + b):
+            return 2
+        if not np.allclose(H[:, 0], np.tanh(words[:, 0] + b), atol=1e-5):
             return 5
-        if np.allclose(H[:, 1:], step(X[:, 1:], H[:, :-1]), atol=1e-5):
+        if follows(np.tanh(words[:, 1:] + past @ U + b)):
             return 0
-        turned = np.tanh(X[:, 1:] @ W + H[:, :-1] @ U.T + b)
-        return 3 if np.allclose(H[:, 1:], turned, atol=1e-5) else 4
+        return 3 if follows(np.tanh(words[:, 1:] + past @ U.T + b)) else 4
 
     accepts("01.find_bug", by_distance, by_cases)
     refuses(
