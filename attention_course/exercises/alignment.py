@@ -13,13 +13,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
+from attention_course.exercises import in_keras
 from attention_course.exercises.drawing import Draw
 from attention_course.exercises.exercise import Exercise, source, texts
-from attention_course.exercises.judging import kind_of, plain
 from attention_course.functional import softmax
 from attention_course.functional.gradients import softmax_jacobian
 
@@ -463,8 +462,6 @@ def probe_layer(make, units, query, values, mask, W, U, v, target, rate):
     import keras
     import numpy as np
 
-    if isinstance(make, keras.layers.Layer):
-        return {"made": True}
     query, values, target = (one.astype("float32") for one in (query, values, target))
     one, other = make(units), make(units)
     if not isinstance(one, keras.layers.Layer):
@@ -474,9 +471,7 @@ def probe_layer(make, units, query, values, mask, W, U, v, target, rate):
         return None
     if not isinstance(found, tuple | list) or len(found) != 2:
         return {"alone": True}
-    named = [getattr(one, name, None) for name in ("W", "U", "v")]
-    parts = [getattr(part, "kernel", part) for part in named]  # a Dense layer will do
-    given = [W, U, v]
+    parts, given = [getattr(one, name, None) for name in ("W", "U", "v")], [W, U, v]
     seen = {
         "shapes": [list(getattr(part, "shape", ())) for part in parts],
         "count": len(one.weights),
@@ -484,11 +479,10 @@ def probe_layer(make, units, query, values, mask, W, U, v, target, rate):
         "shared": any(weight is w for weight in one.weights for w in other.weights),
         "stuck": any(np.ptp(one) == 0 < one.size - 1 for one in one.get_weights()),
     }
-    wanted = [[*W.shape], [*U.shape], [*v.shape]]
-    if [*seen["shapes"][:2], seen["shapes"][2][: v.ndim]] != wanted or seen["count"] != 3:
+    if seen["shapes"] != [[*weight.shape] for weight in given] or seen["count"] != 3:
         return seen
     for part, value in zip(parts, given, strict=True):
-        part.assign(np.reshape(value, part.shape))
+        part.assign(value)
     seen |= dict(zip(("context", "weights"), one(query, values), strict=True))
     masked = one(query, values, mask=mask)
     seen |= dict(zip(("masked context", "masked weights"), masked, strict=True))
@@ -558,33 +552,23 @@ def _layer(
     return seen | {"trained": trained - rate * np.array(slope)}
 
 
-def _layer_demands(
-    cases: Sequence[tuple], results: list, wrong: bool
-) -> tuple[str, dict[str, Any]] | None:
-    """What a layer is made of, before its numbers are compared."""
-    for case, result in zip(cases, results, strict=True):
-        if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
-            continue
-        if not isinstance(result, dict) or "dict" not in result:
-            return "no_keras", {"kind": kind_of(result)}
-        _, _, _, _, W, U, v, *_ = case
-        seen = plain(result)
-        shapes = [tuple(shape) for shape in seen.get("shapes", [(), (), ()])]
-        expected = [W.shape, U.shape, v.shape]
-        unlike = {
-            "made": "made" in seen,
-            "alone": "alone" in seen,
-            "no_weights": seen.get("count") == 0,
-            "other_weights": shapes not in (expected, [*expected[:2], (*v.shape, 1)]),
-            "more_weights": seen.get("count") != 3,
-            "frozen": seen.get("frozen"),
-            "shared": seen.get("shared"),
-            "stuck": seen.get("stuck"),
-        }
-        if told := next((key for key, holds in unlike.items() if holds), None):
-            values = {"W": W.shape, "U": U.shape, "v": v.shape, "count": seen.get("count")}
-            return told, values | {"shapes": ", ".join(str(shape) for shape in shapes)}
-    return None
+def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
+    """What a layer is made of."""
+    _, _, values, mask, W, U, v, *_ = case
+    shapes = [tuple(shape) for shape in seen.get("shapes", [(), (), ()])]
+    context, weights = (np.shape(seen.get(name)) for name in ("context", "weights"))
+    unlike = {
+        "alone": "alone" in seen,
+        "no_weights": seen.get("count") == 0,
+        "other_weights": shapes != [W.shape, U.shape, v.shape],
+        "more_weights": seen.get("count") != 3,
+        "frozen": seen.get("frozen"),
+        "shared": seen.get("shared"),
+        "stuck": seen.get("stuck"),
+        "swapped": context == mask.shape != weights == values.shape[::2],
+    }
+    named = {"W": W.shape, "U": U.shape, "v": v.shape, "count": seen.get("count")}
+    return unlike, named | {"shapes": ", ".join(str(shape) for shape in shapes)}
 
 
 # The layer has one query for each sentence: there are no other queries to go over.
@@ -823,15 +807,13 @@ EXERCISES = {
         solve=_layer,
         case=_layer_case,
         probe=probe_layer,
-        demands=_layer_demands,
+        demands=in_keras.demands(_explain_layer),
         mistakes=variants(_layer, LAYER_MISTAKES)
         | LAYER_MASKING
         | variants(_layer, LAYER_WEIGHING),
         takes=1,
-        imports=("keras",),
-        seconds=120.0,
         count=60,
-        single=True,
+        **in_keras.SETTINGS,
     ),
     "03.decoder": Exercise(
         **TEXTS["03.decoder"],

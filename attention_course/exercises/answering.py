@@ -15,6 +15,7 @@ import base64
 import contextlib
 import ctypes
 import dis
+import functools
 import importlib
 import inspect
 import itertools
@@ -76,8 +77,9 @@ def refusal(answer, request):
         return {"why": "missing"}
     if name := of_course(answer):
         return {"why": "borrowed", "name": name}
-    if request["wants"] == "class" and (inspect.isclass(answer) or callable(answer)):
-        return None
+    if request["wants"] == "class" and callable(answer):
+        makes = inspect.isclass(answer) or inspect.isroutine(answer)
+        return None if makes or isinstance(answer, functools.partial) else {"why": "instance"}
     if inspect.isclass(answer) or not callable(answer):
         return {"why": "kind", **odd(answer)}
     if (returned := placeholder(answer)) is not None:

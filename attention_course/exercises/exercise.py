@@ -108,6 +108,10 @@ def call(answer, *inputs):
     return answer(*inputs)
 
 
+Told = tuple[str, dict[str, Any]] | None
+"""What demands tell: the key of a sentence and the values that fill it."""
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One question that checks itself; the module's text says how it is written."""

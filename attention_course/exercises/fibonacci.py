@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 
 from attention_course.datasets.fibonacci import marked_values
+from attention_course.exercises import in_keras
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise, source, texts
-from attention_course.exercises.judging import fail, kind_of, numbers, plain
+from attention_course.exercises.exercise import Exercise, Told, source, texts
+from attention_course.exercises.judging import fail, numbers
 from attention_course.words import mark, tr
 
 GOLDEN = (1 + 5**0.5) / 2
 MOST_AT_FIRST = 4.0  # a weight that begins farther from zero makes tanh flat
-Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 
 # --- 06.why: the rule as weights over time ----------------------------------------------------
@@ -77,11 +77,18 @@ def _continued(case: tuple, parts: dict[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
-    """A scale that follows the window is no rule."""
+    """Weights for each value of a window, and a scale that does not follow the window."""
     scales: dict[int, list[float]] = {}
     for (window,), result in zip(cases, results, strict=True):
         if isinstance(result, list) and len(result) == 2:
-            scale = numbers(result[1], tr("the scale"))
+            weights, scale = (
+                numbers(result[0], tr("the weights")),
+                numbers(result[1], tr("the scale")),
+            )
+            if weights.size == 1 and scale.shape == window.shape:
+                return "swapped", {}
+            if weights.shape != window.shape:
+                return "other_length", {"length": len(window), "shape": weights.shape}
             scales.setdefault(len(window), []).extend(scale.astype(float).flat)
     for length, seen in scales.items():
         if seen and not np.ptp(seen) <= 1e-6 * max(np.abs(seen)):
@@ -277,6 +284,11 @@ def decisive(errors, share):
 
 def _decisive_case(draw: Draw) -> tuple:
     count = draw.size(1, 12)
+    if draw.kind == "whole":  # powers of two, which are added and divided without rounding
+        draw.joined = True
+        errors = 2 ** np.maximum(np.arange(count) - 1, 0)
+        share = 1 - 0.5 ** draw.random.integers(1, count) if count > 1 else 1.0
+        return draw.layout(draw.random.permutation(errors)), share
     for _ in range(100):
         errors = abs(draw.numbers(count))
         if errors.any():
@@ -300,6 +312,9 @@ DECISIVE_MISTAKES = {
     "smallest_first": lambda errors, share: int(np.argmax(_held(errors, np.sort) >= share)) + 1,
     "not_sorted": lambda errors, share: int(np.argmax(_held(errors, np.array) >= share)) + 1,
     "one_too_few": lambda errors, share: decisive(errors, share) - 1,
+    "more_than_the_share": lambda errors, share: int(
+        np.argmax(_held(errors, lambda errors: np.sort(errors)[::-1]) > share) + 1
+    ),
     "one_too_many": lambda errors, share: decisive(errors, share) + 1,
     "squared_again": lambda errors, share: decisive(errors**2, share),
     "above_a_share_of_the_largest": lambda errors, share: int(
@@ -509,40 +524,6 @@ DIAGNOSE_MISTAKES = {
 }
 
 
-# --- answers in Keras -------------------------------------------------------------------------
-
-
-def _gradient(loss: Callable, weights: list[np.ndarray]) -> list[np.ndarray]:
-    """The gradient of a loss by complex steps: exact to the last digit, without a formula."""
-    step = 1e-30
-    gradients = []
-    for i, weight in enumerate(weights):
-        gradient = np.zeros(weight.shape)
-        for place in np.ndindex(weight.shape):
-            moved = [one.astype(complex) for one in weights]
-            moved[i][place] += step * 1j
-            gradient[place] = loss(moved).imag / step
-        gradients.append(gradient)
-    return gradients
-
-
-def _demands(explain: Callable) -> Callable:
-    """The demands of an exercise in Keras: `explain` says what is unlike the question's."""
-
-    def demands(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
-        for case, result in zip(cases, results, strict=True):
-            if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
-                continue
-            if not isinstance(result, dict) or "dict" not in result:
-                return "no_keras", {"kind": kind_of(result)}
-            unlike, values = explain(case, plain(result), wrong)
-            if told := next((key for key, holds in unlike.items() if holds), None):
-                return told, values
-        return None
-
-    return demands
-
-
 # --- 06.rnn: the recurrent network ------------------------------------------------------------
 
 
@@ -583,6 +564,8 @@ def probe_model(build, steps, weights, windows, targets, rate):
         chosen = settings.get("learning_rate")
         if isinstance(chosen, float) and 1e-4 <= round(chosen, 6) <= 0.1:
             del settings["learning_rate"]
+    loss = getattr(model, "loss", None)
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
     noises = ("dropout", "recurrent_dropout", "rate", "stddev")
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     cells = [getattr(layer, "cell", layer) for layer in layers]
@@ -601,6 +584,7 @@ def probe_model(build, steps, weights, windows, targets, rate):
         "input": list(getattr(model, "input_shape", (None, steps, 1))),  # if it has one
         "parameters": model.count_params(),
         "compiled": bool(getattr(model, "compiled", False)),
+        "loss": str(getattr(loss, "name", getattr(loss, "__name__", ""))),
         "optimizer": type(optimizer).__name__,
         "adam": isinstance(optimizer, keras.optimizers.Adam),
         "settings": [f"{name} = {value}"[:50] for name, value in settings.items()],
@@ -678,7 +662,7 @@ def _rnn(
     first, second = ([np.zeros(weight.shape) for weight in weights] for _ in range(2))
     for t in (1, 2):
         losses.append(loss(weights))
-        gradients = _gradient(loss, weights)
+        gradients = in_keras.gradient(loss, weights)
         first = [0.9 * m + 0.1 * g for m, g in zip(first, gradients, strict=True)]
         second = [0.999 * v + 0.001 * g**2 for v, g in zip(second, gradients, strict=True)]
         scale = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
@@ -711,6 +695,7 @@ def _explain_model(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
         "dense_without_tanh": dense and not others and last != "tanh",
         "other_parameters": seen["parameters"] != 11,
         "other_input": seen["input"][1:] not in ([steps, 1], [None, 1]),
+        "other_loss": seen["loss"] not in ("mean_squared_error", ""),
     }
     made = unlike if wrong else {}
     unlike = {
@@ -727,7 +712,7 @@ def _explain_model(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     }
     names = ", ".join(layer["name"] for layer in layers)
     values = loop | {"names": names, "last": last, "steps": steps, "shape": tuple(seen["input"])}
-    values |= {"count": seen["parameters"], "optimizer": seen["optimizer"]}
+    values |= {name: seen[name] for name in ("optimizer", "loss")} | {"count": seen["parameters"]}
     return made | unlike, values | {"settings": ", ".join(seen["settings"])}
 
 
@@ -761,8 +746,6 @@ def probe_layer(make, x, W, b, target, rate):
     import numpy as np
 
     x, target = x.astype("float32"), target.astype("float32")
-    if isinstance(make, keras.layers.Layer):
-        return {"made": True}
     one, other, third = make(), make(), make()
     if not isinstance(one, keras.layers.Layer):
         return one
@@ -851,7 +834,7 @@ def _layer(
     seen = {"output": output, "other": other, "again": output}
     if not rate or output.shape != target.shape:
         return seen
-    after = [w - rate * g for w, g in zip(weights, _gradient(loss, weights), strict=True)]
+    after = [w - rate * g for w, g in zip(weights, in_keras.gradient(loss, weights), strict=True)]
     seen |= {"loss": loss(weights), "trained": np.concatenate(after[:2]), "before": after[2]}
     return seen | {"predicted": context(*after, np.concatenate([x, x[:1]]))}
 
@@ -859,13 +842,13 @@ def _layer(
 def _explain_layer(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     """What a layer is made of, and what keeps it from learning."""
     x, W, b, *_ = case
-    shapes = seen.get("shapes", [])
+    shapes, steps = seen.get("shapes", []), x.shape[1]
     unlike = {
-        "made": "made" in seen,
         "early": "early" in seen,
         "weights_returned": "returned" in seen,
         "no_weights": not shapes,
-        "other_weights": sorted(shapes) != sorted([[*W.shape], [*b.shape]]),
+        # One step alone would make a b of one number look right.
+        "other_weights": steps > 1 and sorted(shapes) != sorted([[*W.shape], [*b.shape]]),
         "frozen": seen.get("frozen"),
         "constraint": seen.get("constraint"),
         "added": seen.get("added"),
@@ -923,7 +906,6 @@ def probe_marked(build, steps, windows, order, x_train, y_train, x_test, epochs)
     rate = float(optimizer.learning_rate) if optimizer is not None else 0.0
     seen = {
         "compiled": bool(getattr(model, "compiled", False)),
-        "input": list(model.input_shape),
         "rate": f"{rate:.4g}",
         "weights": weights_of(windows),
         "prediction": list(np.shape(model(windows.astype("float32")))),
@@ -1013,7 +995,7 @@ def _explain_marked(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     return made | unlike, values
 
 
-IN_KERAS = {"takes": 1, "imports": ("keras",), "seconds": 120.0, "count": 100, "single": True}
+IN_KERAS = in_keras.SETTINGS | {"takes": 1, "count": 100}
 TEXTS = texts("fibonacci")
 EXERCISES = {
     exercise.name: exercise
@@ -1033,7 +1015,7 @@ EXERCISES = {
             solve=_rnn,
             case=_rnn_case,
             probe=probe_model,
-            demands=_demands(_explain_model),
+            demands=in_keras.demands(_explain_model),
             **IN_KERAS,
         ),
         Exercise(
@@ -1051,7 +1033,7 @@ EXERCISES = {
             solve=_layer,
             case=_layer_case,
             probe=probe_layer,
-            demands=_demands(_explain_layer),
+            demands=in_keras.demands(_explain_layer),
             mistakes={key: partial(_layer, **how) for key, how in MISTAKES.items()},
             **IN_KERAS,
         ),
@@ -1087,7 +1069,7 @@ EXERCISES = {
             case=_marked_case,
             probe=probe_marked,
             view=_sums,
-            demands=_demands(_explain_marked),
+            demands=in_keras.demands(_explain_marked),
             **IN_KERAS | {"count": 9},
         ),
         Exercise(

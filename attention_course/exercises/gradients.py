@@ -260,7 +260,10 @@ def _last_outer(outer: np.ndarray) -> np.ndarray:
 
 def _sizes(draw: Draw, least: int = 1, steps: int = 1) -> tuple[int, int, int, int]:
     """Sequences, steps, inputs and neurons of a network."""
-    batch, length = draw.size(most=4, wide=160), draw.length(steps, most=max(6, steps), wide=160)
+    batch, length = (
+        draw.size(least, most=4, wide=160),
+        draw.length(steps, most=max(6, steps), wide=160),
+    )
     return batch, length, draw.size(most=4, wide=160), draw.size(least, most=4, wide=60)
 
 
@@ -515,9 +518,10 @@ def on_a_bowl(answer, parameters, rate, limit, steps, goals, steep):
 
 
 def _bowl_case(draw: Draw) -> tuple:
-    """Two parameters that begin away from their goals, with gradients above and below the limit."""
+    """One to three parameters away from their goals, with gradients above and below the limit."""
     random = draw.random
-    shapes = [(draw.size(wide=70), draw.size(wide=70)), (draw.size(wide=70),)]
+    axes = [draw.size(most=2, wide=2) for _ in range(draw.size(most=3, wide=3))]
+    shapes = [tuple(draw.size(wide=70) for _ in range(count)) for count in axes]
     steps = draw.length(2, 6, wide=16)
     parameters = [draw.numbers(*shape, large=10, small=1e-3) for shape in shapes]
     goals = [draw.numbers(*shape, large=10, small=1e-3) for shape in shapes]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from attention_course.exercises import in_keras
 from attention_course.exercises.alignment import (
     LOW,
     MASKING,
@@ -28,12 +29,10 @@ from attention_course.exercises.alignment import (
     variants,
 )
 from attention_course.exercises.drawing import Draw
-from attention_course.exercises.exercise import Exercise, source, texts
-from attention_course.exercises.judging import fail, kind_of, numbers, plain
+from attention_course.exercises.exercise import Exercise, Told, source, texts
+from attention_course.exercises.judging import fail, numbers
 from attention_course.functional import softmax
 from attention_course.words import mark, tr
-
-Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 
 def _draw_inputs(draw: Draw, query: tuple, key: tuple, value: tuple) -> tuple[np.ndarray, ...]:
@@ -368,7 +367,7 @@ def _finder(
 
 
 def _finder_case(draw: Draw) -> tuple:
-    random = draw.random
+    random, draw.joined = draw.random, True  # each rule finds one word
     n = draw.size(least=2, most=9, wide=90)
     count = 1 if draw.kind == "single" else int(random.integers(1, min(n - 1, 5) + 1))
     askers = random.permutation(n)[:count]
@@ -420,17 +419,17 @@ def _fits(n: int, W_Q: np.ndarray, W_K: np.ndarray) -> bool:
 
 
 def _two_matrices(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
-    """Matrices whose shapes do not fit."""
-    for (n, *_), result in zip(cases, results, strict=True):
-        if isinstance(result, list) and len(result) == 2:
-            one, other = (numbers(part, tr("the matrices")) for part in result)
-            if not _fits(n, one, other):
-                return "shapes", {"n": n, "query": one.shape, "key": other.shape}
-    return None
-
-
-def _weak(strength: float, n: int, rules: np.ndarray, words: Any = None) -> tuple:
-    return _finder(n, rules, strength=strength / 10 / np.sqrt(len(rules)))
+    """Matrices whose shapes do not fit, or that do everything rightly but too weakly."""
+    failures = np.zeros(4)
+    for case, result in zip(cases, results, strict=True):
+        if not isinstance(result, list) or len(result) != 2:
+            return None
+        one, other = (numbers(part, tr("the matrices")) for part in result)
+        if not _fits(n := case[0], one, other):
+            return "shapes", {"n": n, "query": one.shape, "key": other.shape}
+        if wrong:
+            failures += [*_found_words(case, {"W_Q": one, "W_K": other}).values()]
+    return ("weak", {}) if failures[0] and not failures[1:].any() else None
 
 
 def _one_column(together: Callable, n: int, rules: np.ndarray, _: Any = None) -> tuple:
@@ -443,11 +442,8 @@ FINDER_MISTAKES: dict[str, Callable | tuple[Callable, ...]] = {
         partial(_finder, strength=-1.0),
         lambda n, rules, _=None: (_finder(n, rules)[0],) * 2,
     ),
-    "weak": (
-        *(partial(_finder, strength=by / 10) for by in (1, 2, 3, 4, 5)),
-        *(partial(_weak, by) for by in (1, 2, 3, 4, 5, 8, 10)),
-    ),
     "one_column": (partial(_one_column, np.max), partial(_one_column, np.sum)),
+    "first_rule": lambda n, rules, _=None: _finder(n, rules[:1]),
     "itself": lambda n, rules, _=None: (10 * n * np.eye(n), np.eye(n)),
     "all_ask": lambda n, rules, _=None: (0 * _finder(n, rules)[0] + 50, _finder(n, rules)[1]),
     "nobody_asks": lambda n, rules, _=None: (0 * _finder(n, rules)[0], _finder(n, rules)[1]),
@@ -513,6 +509,10 @@ def _cross(
     return finish(*attend(_scores(scale, query, key, value), mask, value, **wrong), mask)
 
 
+def _root_of_inputs(x: np.ndarray, *others: Any) -> tuple[np.ndarray, np.ndarray]:
+    return _cross(x, *others, scale=lambda *_: 1 / np.sqrt(x.shape[-1]))
+
+
 CROSS_MISTAKES: Table = {
     "nan_without_key": each("weigh", lambda s, m: softmax(np.where(m, s, -np.inf))),
     "equal_without_key": each("weigh", *LOW, *low_masks(-1e30, -3.4028235e38, -1.79e308)),
@@ -574,8 +574,6 @@ def probe_causal(make, heads, width, x, W_Q, W_K, W_V, W_O, target, rate):
     import keras
     import numpy as np
 
-    if isinstance(make, keras.layers.Layer):
-        return {"made": True}
     one = make(heads, width)
     if not isinstance(one, keras.layers.Layer):
         return one
@@ -671,51 +669,39 @@ def _causal(
 
 
 def _step(case: tuple) -> np.ndarray:
-    """All weights after a step of gradient descent, by complex steps: exact, without a formula."""
+    """All weights after a step of gradient descent."""
     heads, width, x, *weights, target, rate = case
-    after, step = [], 1e-30
-    for i, weight in enumerate(weights):
-        moved = np.array(weight)
-        for place in np.ndindex(weight.shape):
-            other = [one.astype(complex) for one in weights]
-            other[i][place] += step * 1j
-            loss = _causal(heads, width, x, *other, target, rate)["loss"]
-            moved[place] -= rate * loss.imag / step
-        after.append(moved.ravel())
-    return np.concatenate(after)
+
+    def loss(weights: list[np.ndarray]) -> Any:
+        return _causal(heads, width, x, *weights, target, rate)["loss"]
+
+    pairs = zip(weights, in_keras.gradient(loss, weights), strict=True)
+    return np.concatenate([np.ravel(weight - rate * slope) for weight, slope in pairs])
 
 
-def _causal_demands(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
+def _explain_causal(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     """What a layer is made of, and what keeps it from learning."""
-    for case, result in zip(cases, results, strict=True):
-        if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
-            continue
-        if not isinstance(result, dict) or "dict" not in result:
-            return "no_layer", {"kind": kind_of(result)}
-        seen, wanted = plain(result), [tuple(one.shape) for one in case[3:7]]
-        shapes = [tuple(shape) for shape in seen.get("shapes", [])]
-        unlike = {
-            "made": "made" in seen,
-            "weights_returned": "returned" in seen,
-            "no_weights": not shapes,
-            "other_weights": shapes != wanted,
-            "frozen": seen.get("frozen"),
-            "added": seen.get("added"),
-            "shared": seen.get("shared"),
-            "lost": "lost" in seen,
-            "far": seen.get("far"),
-            "equal_numbers": seen.get("equal"),
-            "no_gradient": not wrong and "trained" in seen and not _learned(case, seen["trained"]),
-        }
-        if told := next((key for key, holds in unlike.items() if holds), None):
-            return told, {
-                "d": case[2].shape[-1],
-                "width": case[1],
-                "count": len(shapes),
-                "shapes": ", ".join(map(str, shapes)),
-                "wanted": ", ".join(map(str, wanted)),
-            }
-    return None
+    wanted = [tuple(one.shape) for one in case[3:7]]
+    shapes = [tuple(shape) for shape in seen.get("shapes", [])]
+    unlike = {
+        "weights_returned": "returned" in seen,
+        "no_weights": not shapes,
+        "other_weights": shapes != wanted,
+        "frozen": seen.get("frozen"),
+        "added": seen.get("added"),
+        "shared": seen.get("shared"),
+        "lost": "lost" in seen,
+        "far": seen.get("far"),
+        "equal_numbers": seen.get("equal"),
+        "no_gradient": not wrong and "trained" in seen and not _learned(case, seen["trained"]),
+    }
+    return unlike, {
+        "d": case[2].shape[-1],
+        "width": case[1],
+        "count": len(shapes),
+        "shapes": ", ".join(map(str, shapes)),
+        "wanted": ", ".join(map(str, wanted)),
+    }
 
 
 def _learned(case: tuple, trained: np.ndarray) -> bool:
@@ -883,7 +869,6 @@ BUG_MISTAKES = {
 }
 
 
-IN_KERAS = {"imports": ("keras",), "seconds": 120.0, "count": 100, "single": True}
 TEXTS = texts("alignment", "qkv")
 EXERCISES = {
     "04.spread": Exercise(
@@ -905,7 +890,8 @@ EXERCISES = {
         **TEXTS["04.cross"],
         solve=cross_attention,
         case=_cross_case,
-        mistakes=variants(_cross, CROSS_MISTAKES | SCALES | CROSS_MASKING | WEIGHING),
+        mistakes=variants(_cross, CROSS_MISTAKES | SCALES | CROSS_MASKING | WEIGHING)
+        | {"root_of_inputs": _root_of_inputs},
     ),
     "04.causal": Exercise(
         **TEXTS["04.causal"],
@@ -916,9 +902,10 @@ EXERCISES = {
         case=_causal_case,
         probe=probe_causal,
         takes=3,
-        demands=_causal_demands,
+        demands=in_keras.demands(_explain_causal),
         mistakes=variants(_causal, CAUSAL_MISTAKES),
-        **IN_KERAS,
+        count=100,
+        **in_keras.SETTINGS,
     ),
     "04.bug": Exercise(**TEXTS["04.bug"], solve=which_bug, case=_bug_case, mistakes=BUG_MISTAKES),
     "04.attention": Exercise(

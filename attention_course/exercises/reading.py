@@ -9,19 +9,18 @@ attention layer in most models of the chapter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from attention_course.exercises import in_keras
 from attention_course.exercises.drawing import Draw
 from attention_course.exercises.exercise import Exercise, texts
-from attention_course.exercises.judging import kind_of, plain
 
 WIDTH = 32  # of the word vectors in 05.classifier, as in the models of the chapter
 STEPS = 20  # of training in 05.classifier
-Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 
 def _softmax(scores: np.ndarray, axis: int | None = -1) -> np.ndarray:
@@ -159,6 +158,8 @@ def probe_classifier(
     build, num_words, length, vectors, score, verdict, bias, tokens, labels, steps
 ):
     """In the answer's process: what two models are made of, give and learn."""
+    import contextlib
+
     import keras
     import numpy as np
 
@@ -172,6 +173,7 @@ def probe_classifier(
     seen = {
         "shapes": [list(weight.shape) for weight in model.trainable_weights],
         "compiled": bool(getattr(model, "compiled", False)),
+        "swapped": bool(getattr(reader, "compiled", False)),
         "apart": any(own),
         "unused": any(own) and not all(own),
     }
@@ -191,18 +193,16 @@ def probe_classifier(
             variable.assign(vectors if variable.shape[0] == num_words > 1 else bias)
     tokens, labels = tokens.astype("int32"), labels.astype("float32")
 
-    def weights():
-        given = np.asarray(reader(tokens, training=False))
-        return given[..., 0] if given.ndim == 3 and given.shape[-1] == 1 else given
-
     model.run_eagerly = True  # to trace a step takes longer than all else
-    seen |= {"probability": model(tokens, training=False), "weights": weights()}
+    seen |= {
+        "probability": model(tokens, training=False),
+        "weights": reader(tokens, training=False),
+    }
     seen["loss"] = np.ravel(model.test_on_batch(tokens, labels))[0]  # metrics may follow
     if not steps:
         return seen
     before = np.array(asks[0])
-    given = getattr(model.optimizer, "learning_rate", None)
-    if given is not None:
+    with contextlib.suppress(TypeError):  # a schedule stays as it is
         model.optimizer.learning_rate = 0.02
     for _ in range(steps):
         model.train_on_batch(tokens, labels)
@@ -273,6 +273,13 @@ def _uniform(scores: np.ndarray, real: np.ndarray) -> np.ndarray:
     return real / real.sum(axis=1, keepdims=True)
 
 
+def _squashed(activation: Callable) -> Callable:
+    def soften(scores: np.ndarray, real: np.ndarray) -> np.ndarray:
+        return _softmax(np.where(real, activation(scores), -1e9))
+
+    return partial(_classifier, soften=soften)
+
+
 CLASSIFIER_MISTAKES = {
     "padding_attended": partial(_classifier, soften=lambda scores, real: _softmax(scores)),
     "mask_late": partial(_classifier, soften=lambda scores, real: _softmax(scores) * real),
@@ -298,6 +305,7 @@ CLASSIFIER_MISTAKES = {
         partial(_classifier, soften=lambda scores, real: _sigmoid(scores)),
         partial(_classifier, soften=lambda scores, real: _sigmoid(scores) * real),
     ),
+    "scores_squashed": tuple(map(_squashed, (np.tanh, _sigmoid, lambda s: np.maximum(s, 0)))),
     "uniform": partial(_classifier, soften=_uniform),
     "not_weighed": (
         partial(_classifier, pool=lambda w, words, real: _sum(_uniform(w, real), words)),
@@ -319,33 +327,26 @@ CLASSIFIER_MISTAKES = {
 }
 
 
-def _explained(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
+def _explain_classifier(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     """What the two models are made of, and whether they learn."""
-    for case, result in zip(cases, results, strict=True):
-        if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
-            continue
-        if not isinstance(result, dict) or "dict" not in result:
-            return "no_models", {"kind": kind_of(result)}
-        seen = plain(result)
-        if "parts" in seen:
-            return "other_parts", {"count": seen["parts"], "models": seen["models"]}
-        shapes = ", ".join(str(tuple(shape)) for shape in sorted(seen["shapes"], reverse=True))
-        scored = seen.keys() >= {"probability", "weights"}
-        unlike = {
-            "not_compiled": not seen["compiled"],
-            "unused": seen["unused"],  # the words are the same, but the score's weights are not
-            "apart": seen["apart"],
-            "other_weights": not scored and "asks" not in seen,
-            "which": seen.get("asks") not in (None, 1),
-            "one_axis": scored and np.shape(seen["weights"]) != case[6].shape,
-            "no_learning": not wrong and case[8] and not seen.get("after", 0) < seen["loss"],
-            "still": not wrong and case[8] and not seen.get("moved"),
-        }
-        if told := next((key for key, holds in unlike.items() if holds), None):
-            values = {"words": case[0], "shapes": shapes, "wanted": case[6].shape}
-            found = np.shape(seen["weights"]) if scored else ()
-            return told, values | {"found": found}
-    return None
+    if "parts" in seen:
+        unlike = {"other_parts": True}
+        return unlike, {"count": seen["parts"], "models": seen["models"]}
+    shapes = ", ".join(str(tuple(shape)) for shape in sorted(seen["shapes"], reverse=True))
+    scored = seen.keys() >= {"probability", "weights"}
+    unlike = {
+        "swapped": seen["swapped"] and not seen["compiled"],
+        "not_compiled": not seen["compiled"],
+        "unused": seen["unused"],  # the words are the same, but the score's weights are not
+        "apart": seen["apart"],
+        "other_weights": not scored and "asks" not in seen,
+        "which": seen.get("asks") not in (None, 1),
+        "one_axis": scored and np.shape(seen["weights"]) != case[6].shape,
+        "no_learning": not wrong and case[8] and not seen.get("after", 0) < seen["loss"],
+        "still": not wrong and case[8] and not seen.get("moved"),
+    }
+    values = {"words": case[0], "shapes": shapes, "wanted": case[6].shape}
+    return unlike, values | {"found": np.shape(seen["weights"]) if scored else ()}
 
 
 # --- 05.fair: a comparison over seeds ---------------------------------------------------------
@@ -523,7 +524,16 @@ def _taken_for(truth: int, answer: int) -> Callable:
     return mistake
 
 
-DIAGNOSIS_MISTAKES = {key: _taken_for(*pair) for key, pair in MISTAKEN.items()}
+def _rows_alone(weights: np.ndarray, mask: np.ndarray) -> int:
+    """Whoever expects the rows of notebook 2 to sum to more than 1, which many reviews prevent."""
+    found = name_the_mistake(weights, mask)
+    return 5 if found == 2 and (weights.sum(axis=1) <= 1).all() else found
+
+
+DIAGNOSIS_MISTAKES = {
+    **{key: _taken_for(*pair) for key, pair in MISTAKEN.items()},
+    "rows_alone": _rows_alone,
+}
 
 
 # --- 05.received ------------------------------------------------------------------------------
@@ -639,13 +649,11 @@ EXERCISES = {
             solve=_classifier,
             case=_classifier_case,
             probe=probe_classifier,
-            demands=_explained,
+            demands=in_keras.demands(_explain_classifier),
             mistakes=CLASSIFIER_MISTAKES,
             takes=2,
-            imports=("keras",),
-            seconds=120.0,
             count=14,
-            single=True,
+            **in_keras.SETTINGS,
         ),
         Exercise(**TEXTS["05.fair"], solve=fair, case=_fair_case, mistakes=FAIR_MISTAKES),
         Exercise(

@@ -8,18 +8,16 @@ for a fitted model and a cell in Keras, ``01.compare`` for what several seeds sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from attention_course.datasets import order
+from attention_course.exercises import in_keras
 from attention_course.exercises.drawing import Draw
 from attention_course.exercises.exercise import Exercise, source, texts
-from attention_course.exercises.judging import kind_of, plain
-
-Told = tuple[str, dict[str, Any]] | None  # the key of a sentence and what it names
 
 # --- 01.rnn_step ------------------------------------------------------------------------------
 
@@ -342,13 +340,14 @@ def _bug_case(draw: Draw) -> tuple:
     draw.joined = True
     random = draw.random
     while True:
-        batch, steps, d = random.integers(2, 4), random.integers(3, 6), random.integers(1, 4)
+        weak = draw.kind in ("strided", "float32")  # a memory that is gone after a few words
+        batch, d, steps = random.integers(2, 4), random.integers(1, 4), random.integers(3, 6)
         n = random.integers(2, 5)
         X = random.normal(size=(batch, steps, d))
         if draw.kind in ("whole", "zeros", "part"):  # words as rows of zeros and ones
             X = random.integers(0, 2, (batch, steps, d)).astype(float)
         W, U = random.normal(size=(d, n)), random.uniform(-1, 1, (n, n))
-        b = random.uniform(-1, 1, n)
+        b, U = random.uniform(-1, 1, n), U / 20 if weak else U
         X, W, U, b = map(draw.layout, (X, W, U, b))
         states = [bug(X, W, U, b) for bug in BUGS]
         apart = [np.abs(one - other).max() for i, one in enumerate(states) for other in states[:i]]
@@ -365,6 +364,7 @@ def _or_else(number: int, *case: np.ndarray) -> int:
 
 FIND_BUG_MISTAKES = {
     "first_step": lambda *case: _told_by(case[-1], *case[:-1], look=lambda H: H[:, 0]),
+    "last_step": lambda *case: _told_by(case[-1], *case[:-1], look=lambda H: H[:, -1]),
     "counts_from_one": lambda *case: find_bug(*case) + 1,
     "right_or_not": lambda *case: int(find_bug(*case) > 0),
     "always_a_bug": tuple(partial(_or_else, number) for number in range(1, len(BUGS))),
@@ -390,6 +390,8 @@ def compare(scores, baseline):
 def _compare_case(draw: Draw) -> tuple:
     draw.joined = True
     scores = draw.numbers(draw.length(2, 6, wide=300), low=0, high=1)
+    if np.ptp(scores) == 0:  # seeds that are all alike have no interval
+        scores = np.linspace(0, 1, len(scores))
     _, low, high, _ = compare(scores.astype(float), 0.5)
     gap = 0.02 + 0.1 * draw.random.random()
     # As often inside as on either side, where the best or the worst seed would say otherwise.
@@ -532,23 +534,6 @@ TOLD_APART_MISTAKES = {
 # --- answers in Keras -------------------------------------------------------------------------
 
 
-def _demands(explain: Callable) -> Callable:
-    """The demands of an exercise in Keras: `explain` says what is unlike the question's."""
-
-    def demands(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
-        for case, result in zip(cases, results, strict=True):
-            if isinstance(result, dict) and "empty" in result:  # it stopped: told elsewhere
-                continue
-            if not isinstance(result, dict) or "dict" not in result:
-                return "no_keras", {"kind": kind_of(result)}
-            unlike, values = explain(case, plain(result), wrong)
-            if told := next((key for key, holds in unlike.items() if holds), None):
-                return told, values
-        return None
-
-    return demands
-
-
 # --- 01.train ---------------------------------------------------------------------------------
 
 ENOUGH = 0.9  # of the held-out sentences
@@ -579,18 +564,21 @@ def probe_train(train, layer, X, y, held_out, labels):
         part = parts.pop()
         parts += getattr(part, "layers", [])
         layers += [] if isinstance(part, keras.Model) else [part]
-    weights = [layer for layer in model.layers if layer.weights]
     loss = getattr(model, "loss", None)
     loss = loss[0] if isinstance(loss, list | tuple) and loss else loss
-    named = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
-    predicted = np.asarray(model.predict(held_out, verbose=0))
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss  # "bce" is a name as well
+    named = getattr(loss, "name", getattr(loss, "__name__", ""))
+    predicted = np.asarray(model.predict(held_out, verbose=0))  # builds a model never fitted
+    last = next((layer for layer in reversed(model.layers) if layer.weights), None)
     seen = {
         "mine": any(layer is given for layer in layers),
+        "sequences": bool(given.return_sequences),
+        "more": sum(bool(layer.weights) for layer in layers) - 2,
         "compiled": bool(getattr(model, "compiled", False)),
         "steps": int(getattr(getattr(model, "optimizer", None), "iterations", 0)),
         "loss": str(named).lower().replace("_", ""),
         "logits": bool(getattr(loss, "from_logits", False)),
-        "activation": getattr(getattr(weights[-1], "activation", None), "__name__", ""),
+        "activation": getattr(getattr(last, "activation", None), "__name__", ""),
         "shape": list(predicted.shape),
         "predicted": predicted,
     }
@@ -637,6 +625,8 @@ def _explain_training(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]
         "never_fitted": seen["steps"] == 0,
         "other_layer": not seen["mine"],
         "sequences": len(shape) == 3,
+        "every_state": seen["sequences"],
+        "more_layers": seen["more"] > 0,
         "several_outputs": len(shape) == 2 and shape[1] != 1,
         "softmax_of_one": one and seen["activation"] == "softmax",
         "no_sigmoid": one and (np.min(predicted) < 0 or np.max(predicted) > 1),
@@ -647,6 +637,7 @@ def _explain_training(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]
         "not_learned": one and wrong,
     }
     values = {"shape": tuple(shape), "count": len(labels), "activation": seen["activation"]}
+    values["more"] = seen["more"]
     values |= {"loss": loss, "right": f"{100 * right:.0f}", "fitted": f"{100 * fitted:.0f}"}
     return unlike, values
 
@@ -684,16 +675,19 @@ def probe_cell(make, X, h, W, U, b, target, rate):
     import numpy as np
 
     X, h, target = (one.astype("float32") for one in (X, h, target))
-    if isinstance(make, keras.layers.Layer):
-        return {"made": True}
     units, cell, other, third = len(b), make(len(b)), make(len(b)), make(3)
     if not isinstance(cell, keras.layers.Layer):
         return cell
     own = keras.layers
     kinds = (own.SimpleRNNCell, own.LSTMCell, own.GRUCell, own.StackedRNNCells, own.RNN)
-    parts = [cell, *vars(cell).values()]
-    if ready := [one for one in parts if isinstance(one, kinds)]:
-        return {"ready": next(k.__name__ for k in kinds if isinstance(ready[0], k))}
+
+    def ready():
+        """What is Keras' own in the cell, which may be made in __init__ or in build."""
+        parts = (cell, *vars(cell).values())
+        return [k.__name__ for one in parts for k in kinds if isinstance(one, k)]
+
+    if ready():
+        return {"ready": ready()[0]}
     size = getattr(cell, "state_size", None)
     seen = {"size": list(size) if isinstance(size, list | tuple) else size}
     if isinstance(size, list | tuple) and len(size) == 1:
@@ -703,12 +697,20 @@ def probe_cell(make, X, h, W, U, b, target, rate):
     if cell.weights:
         return {"early": True} | seen
     step = cell(X[:, 0], [h])
+    if step is None:
+        return None
+    if ready():
+        return {"ready": ready()[0]}
     if not isinstance(step, tuple | list) or len(step) != 2:
         return seen | {"one_result": True}
     if step[0] is None:
         return None
+    if tuple(step[0].shape) != h.shape:
+        return seen | {"odd_shape": list(step[0].shape)}
     other(X[:, 0], [h])
-    third(np.zeros((1, 2), "float32"), [np.zeros((1, 3), "float32")])
+    fourth = make(3)
+    for one in (third, fourth):
+        one(np.zeros((1, 2), "float32"), [np.zeros((1, 3), "float32")])
     wanted = [(2, 3), (3, 3), (3,)]
     shapes = [tuple(weight.shape) for weight in third.weights]
     seen |= {
@@ -716,6 +718,11 @@ def probe_cell(make, X, h, W, U, b, target, rate):
         "frozen": len(cell.weights) - len(cell.trainable_weights),
         "shared": any(weight is one for weight in cell.weights for one in other.weights),
         "fresh": third.get_weights(),
+        "alike": any(
+            np.array_equal(*pair)
+            for pair in zip(third.get_weights(), fourth.get_weights(), strict=True)
+            if pair[0].ndim == 2
+        ),
     }
     if sorted(shapes) != sorted(wanted) or seen["frozen"]:
         return seen
@@ -751,7 +758,8 @@ def probe_cell(make, X, h, W, U, b, target, rate):
 
 
 def _cell_case(draw: Draw) -> tuple:
-    batch, steps = draw.size(wide=40), draw.length(wide=40)
+    least = 2 if draw.kind == "plain" else 1  # so that a gradient goes back in time
+    batch, steps = draw.size(wide=40), draw.length(least, wide=40)
     d, n = draw.size(most=4, wide=20), draw.size(most=4, wide=20)
     X, h = draw.numbers(batch, steps, d, large=5), draw.numbers(batch, n, large=5)
     # As in `_forward_case`: a chaotic layer would show rounding instead of mistakes.
@@ -792,20 +800,9 @@ def _cell(
     seen = {"outputs": outputs, "handed_on": found[-1], "again": outputs}
     if not rate:
         return seen
-    after = [w - rate * g for w, g in zip(weights, _gradient(loss, weights), strict=True)]
+    after = [w - rate * g for w, g in zip(weights, in_keras.gradient(loss, weights), strict=True)]
     trained = np.concatenate([weight.ravel() for weight in after])
     return seen | {"loss": loss(weights), "trained": trained}
-
-
-def _gradient(loss: Callable, weights: list[np.ndarray]) -> list[np.ndarray]:
-    """The gradient of a loss by complex steps: exact to the last digit, without a formula."""
-    gradients = [np.zeros(weight.shape) for weight in weights]
-    for gradient, weight in zip(gradients, weights, strict=True):
-        for place in np.ndindex(weight.shape):
-            moved = [one.astype(complex) for one in weights]
-            next(m for m, w in zip(moved, weights, strict=True) if w is weight)[place] += 1e-30j
-            gradient[place] = loss(moved).imag / 1e-30
-    return gradients
 
 
 def _explain_cell(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
@@ -813,17 +810,20 @@ def _explain_cell(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     units, shapes, fresh = len(case[4]), seen.get("shapes", []), seen.get("fresh", [])
     asked = [[2, 3], [3], [3, 3]]
     known = seen.keys() >= {"outputs", "again"}
+    given = np.concatenate([np.ravel(weight) for weight in case[2:5]])
     unlike = {
-        "made": "made" in seen,
         "ready_made": "ready" in seen,
         "state_size": "named" in seen,
         "early": "early" in seen,
         "one_result": "one_result" in seen,
+        "odd_shape": "odd_shape" in seen,
         "no_weights": not shapes,
         "other_weights": sorted(shapes) != asked,
         "frozen": seen.get("frozen"),
         "shared": seen.get("shared"),
         "equal_numbers": any(np.ptp(one) == 0 for one in fresh if one.ndim == 2),
+        "alike": seen.get("alike"),
+        "no_gradient": wrong and np.allclose(seen.get("trained", np.nan), given, rtol=0, atol=1e-6),
         "kept_inside": known and not np.array_equal(seen["outputs"], seen["again"], equal_nan=True),
         "other_state": wrong
         and known
@@ -831,12 +831,12 @@ def _explain_cell(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
         and not np.array_equal(seen["outputs"][:, -1], seen["handed_on"], equal_nan=True),
     }
     values = {"kind": seen.get("ready"), "size": seen.get("named"), "units": units}
+    values["found"] = tuple(seen.get("odd_shape", ()))
     values |= {"count": len(shapes), "shapes": ", ".join(str(tuple(shape)) for shape in shapes)}
     return unlike, values
 
 
 TEXTS = texts("rnn")
-IN_KERAS = {"imports": ("keras",), "seconds": 120.0, "single": True}
 EXERCISES = {
     exercise.name: exercise
     for exercise in (
@@ -859,10 +859,10 @@ EXERCISES = {
             case=_train_case,
             probe=probe_train,
             view=_learned,
-            demands=_demands(_explain_training),
+            demands=in_keras.demands(_explain_training),
             takes=3,
             count=1,  # training takes seconds, and each check draws another task
-            **IN_KERAS,
+            **in_keras.SETTINGS,
         ),
         Exercise(
             **TEXTS["01.cell"],
@@ -872,11 +872,11 @@ EXERCISES = {
             solve=_cell,
             case=_cell_case,
             probe=probe_cell,
-            demands=_demands(_explain_cell),
+            demands=in_keras.demands(_explain_cell),
             mistakes={key: partial(_cell, step=step) for key, step in STEP_MISTAKES.items()},
             takes=1,
             count=40,
-            **IN_KERAS,
+            **in_keras.SETTINGS,
         ),
         Exercise(
             **TEXTS["01.find_bug"], solve=find_bug, case=_bug_case, mistakes=FIND_BUG_MISTAKES

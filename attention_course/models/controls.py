@@ -1,6 +1,6 @@
 """Models that tell what attention adds: each is another one with its weights made equal.
 
-All read reviews as the models of ``sentiment`` do. ``multi_head`` and its counterpart read
+All read reviews as the models of ``sentiment`` do. ``multi_head`` and its counterparts read
 200 words, because their training is dear at 400.
 """
 
@@ -34,11 +34,25 @@ def rnn_mean(num_words: int, length: int) -> keras.Model:
     return classifier("rnn_mean", tokens, layers.GlobalAveragePooling1D(name="mean")(states))
 
 
+def lstm_mean(num_words: int, length: int) -> keras.Model:
+    """``lstm_attention`` with equal weights: the mean of the states."""
+    tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
+    states = layers.LSTM(100, return_sequences=True, name="lstm")(words)
+    mean = layers.GlobalAveragePooling1D(name="mean")(states)
+    return classifier("lstm_mean", tokens, layers.Dropout(0.5, name="dropout")(mean))
+
+
 def multi_head(num_words: int, length: int) -> keras.Model:
     """Words with learned places, two heads of Keras' ``MultiHeadAttention``, a residual, a mean."""
     tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
     words = LearnedPlaces(name="places")(words)
     return _heads("multi_head", tokens, words)
+
+
+def multi_head_unordered(num_words: int, length: int) -> keras.Model:
+    """The same without places: the order of the words cannot matter."""
+    tokens, words = embed(num_words, length, width=WIDTH, dropout=0.5)
+    return _heads("multi_head_unordered", tokens, words)
 
 
 def multi_head_uniform(num_words: int, length: int) -> keras.Model:
@@ -64,7 +78,9 @@ BUILDERS: dict[str, partial[keras.Model]] = {
     for build, reads in (
         (rnn_uniform, BRIEF),
         (rnn_mean, BRIEF),
+        (lstm_mean, LONG),
         (multi_head, _SHORT),
+        (multi_head_unordered, _SHORT),
         (multi_head_uniform, _SHORT),
     )
 }

@@ -431,9 +431,11 @@ def test_all_states_with_equal_weights_are_what_the_simple_rnn_lacked():
     rows = [
         ("simple_rnn", "rnn_mean"),
         ("rnn_uniform", "rnn_attention"),
-        ("lstm", "lstm_attention"),
+        ("lstm", "lstm_mean"),
+        ("lstm_mean", "lstm_attention"),
         ("word_average", "self_attention"),
-        ("multi_head_uniform", "multi_head"),
+        ("multi_head_uniform", "multi_head_unordered"),
+        ("multi_head_unordered", "multi_head"),
     ]
     rescue, *others = [scores(after).mean() - scores(before).mean() for before, after in rows]
     assert rescue > 0.1
@@ -451,24 +453,32 @@ def test_learned_weights_help_one_seed_a_little_and_cost_the_others_more():
     assert (abs(down) > up[0]).all()
 
 
-def test_the_lstm_with_attention_is_a_little_worse_with_every_seed():
-    lost = scores("lstm") - scores("lstm_attention")
-    assert 0 < lost.min() <= lost.max() < 0.015
+def test_learned_weights_win_back_part_of_what_the_mean_costs_the_lstm():
+    lost = scores("lstm") - scores("lstm_mean")
+    assert 0.01 < lost.min() <= lost.max() < 0.02
+    gained = scores("lstm_attention") - scores("lstm_mean")
+    assert gained.min() > 0
+    assert gained.mean() == pytest.approx(0.005, abs=0.001)
+    assert 0 < (scores("lstm") - scores("lstm_attention")).mean() < 0.01
 
 
 def test_without_recurrence_attention_cannot_be_told_from_averaging_with_any_seed():
     assert min(one["p_value"] for one in gains("word_average", "self_attention")) > 0.05
 
 
-def test_the_models_with_heads_overfit_soon():
-    for name in ("multi_head", "multi_head_uniform"):
-        assert max(run["kept_epoch"] for run in cards.load_card(name)["runs"]) <= 3
+HEADS = ("multi_head_uniform", "multi_head_unordered", "multi_head")
 
 
-def test_attention_and_places_together_bring_half_a_percentage_point():
-    gained = scores("multi_head") - scores("multi_head_uniform")
-    assert gained.min() > 0
-    assert 0.003 < gained.mean() < 0.008
+def test_the_models_with_heads_overfit_after_two_epochs_at_most():
+    for name in HEADS:
+        assert max(run["kept_epoch"] for run in cards.load_card(name)["runs"]) <= 2
+
+
+def test_what_heads_and_places_add_depends_on_the_seed():
+    uniform, unordered, ordered = map(scores, HEADS)
+    for gained, mean in ((unordered - uniform, 0.003), (ordered - unordered, 0.002)):
+        assert gained.min() < 0 < gained.max()
+        assert round(gained.mean(), 3) == mean
 
 
 def test_what_equal_weights_do_to_trained_models():

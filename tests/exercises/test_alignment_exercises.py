@@ -85,7 +85,7 @@ DECODER_MUTANTS = {
         "old state",
     ),
     "logits": (lambda *case: (*decoder_step(*case)[:2], decoder_step(*case)[0] @ case[-1]), "last"),
-    "in another order": (changed(lambda new, weights, words: (weights, new, words)), "order"),
+    "in the wrong order": (changed(lambda new, weights, words: (weights, new, words)), "order"),
     "two of three": (changed(lambda new, weights, words: (new, words)), "Return 3 things"),
     "in place": (
         lambda s, *rest: (decoder_step(s, *rest), s.__imul__(0))[0],
@@ -207,7 +207,7 @@ LAYER_MUTANTS = {
     "a mask turned": ([(MASK, MASK.replace("scores, -1e9", "-1e9, scores"))], "wrong way"),
     "the mean": ([(SUM, "ops.mean(values, axis=1)")], "mean"),
     "the context alone": ([(SUM + ", weights", SUM)], "return two things"),
-    "exchanged": ([(SUM + ", weights", "weights, " + SUM)], "context"),
+    "exchanged": ([(SUM + ", weights", "weights, " + SUM)], "wrong order"),
     "zeros": ([(RANDOM, RANDOM.replace("random_normal", "zeros"))], "same number"),
     "frozen": ([(RANDOM, RANDOM + ", trainable=False")], "not trainable"),
     "a third matrix": (
@@ -215,6 +215,10 @@ LAYER_MUTANTS = {
         "4 weights",
     ),
     "other names": ([("self.v", "self.w")], "missing"),
+    "v with two axes": (
+        [("shape=(self.units,)", "shape=(self.units, 1)"), ("* self.v", "* self.v[:, 0]")],
+        "have the shapes",
+    ),
 }
 
 
@@ -225,12 +229,16 @@ def test_the_layer_may_be_written_in_other_ways():
     class BahdanauAttention(keras.layers.Layer):
         def __init__(self, units):
             super().__init__()
-            self.W = keras.layers.Dense(units, use_bias=False)
-            self.U = keras.layers.Dense(units, use_bias=False)
-            self.v = keras.layers.Dense(1, use_bias=False)
+            self.units = units
+
+        def build(self, query_shape, values_shape):
+            for name, width in (("U", values_shape[-1]), ("W", query_shape[-1])):
+                setattr(self, name, self.add_weight(shape=(width, self.units)))
+            self.v = self.add_weight(shape=(self.units,), initializer="random_normal")
 
         def call(self, query, values, mask=None):
-            scores = self.v(ops.tanh(self.W(query)[:, None] + self.U(values)))  # (batch, T, 1)
+            hidden = ops.tanh((query @ self.W)[:, None] + values @ self.U)
+            scores = hidden @ self.v[:, None]  # (batch, T, 1)
             if mask is not None:
                 scores = ops.where(ops.cast(mask, "bool")[..., None], scores, -float("inf"))
             weights = ops.softmax(scores, axis=1)

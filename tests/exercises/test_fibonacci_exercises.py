@@ -63,6 +63,11 @@ def test_why():
                 lambda window: (np.ones(len(window)) / len(window), 2.0),
                 "All weights are equal",
             ),
+            "twenty weights": (
+                lambda window: (places(np.zeros(20), -1, -2), 2.0),
+                "one weight for",
+            ),
+            "the scale first": (lambda window: (2.0, places(window, -1, -2)), "changed places"),
             "no scale": (lambda window: (places(window, -1, -2), 1.0), "half of what"),
             "negative": (
                 lambda window: (places(window, -1) * 2 - places(window, -2), 2.0),
@@ -259,10 +264,10 @@ RNN_MUTANTS = {
     "clipped": (adam(clipvalue=1.0), "clipvalue = 1.0"),
     "averaged": (adam(use_ema=True), "use_ema = True"),
     "decaying": (rnn(optimizer="adamw"), "weight_decay = 0.004"),
-    "absolute error": (rnn(loss="mae"), "the squared error before training"),
-    "huber": (rnn(loss=half_squared), "the squared error before training"),
+    "absolute error": (rnn(loss="mae"), "with the loss mean_absolute_error"),
+    "huber": (rnn(loss=half_squared), "with the loss half_squared"),
     "huber far out": (rnn(loss=partial(half_squared, delta=30.0)), "the squared error before"),
-    "a sum": (rnn(loss=sum_of_32), "the squared error before training"),
+    "a sum": (rnn(loss=sum_of_32), "with the loss sum_of_32"),
     "an eager loss": (rnn(loss=eager_loss), "stops with"),
     "an eager model": (partial(subclass, EagerNetwork), "stops with"),
     "doubled prediction": (of_kind(DoubledPrediction), "what predict gives"),
@@ -339,7 +344,7 @@ ATTENTION_MUTANTS = {
         "one and the same number for the context",
     ),
     "context alone": (lambda x, W, b: looped(x, W, b)[0], "in this order"),
-    "weights first": (lambda x, W, b: attention()(x, W, b)[::-1], "in another order"),
+    "weights first": (lambda x, W, b: attention()(x, W, b)[::-1], "in the wrong order"),
     "cut context": (
         lambda x, W, b: (attention()(x, W, b)[0].astype(x.dtype), attention()(x, W, b)[1]),
         "Only inputs with whole numbers",
@@ -661,7 +666,7 @@ def test_baselines():
                 lambda x, y, v, w: fitted(np.concatenate([x, v]), np.concatenate([y, w]), v, w),
                 "should be",
             ),
-            "the last one first": (lambda *data: fitted(*data)[::-1], "in another order"),
+            "the last one first": (lambda *data: fitted(*data)[::-1], "in the wrong order"),
             "two of them": (lambda *data: fitted(*data)[:2], "in this order"),
         },
     )
@@ -682,6 +687,10 @@ def test_decisive():
             "a fraction": (lambda errors, share: counted(errors, share) / len(errors), "whole"),
             "one": (lambda errors, share: 1, "one and the same"),
             "all": (lambda errors, share: len(errors), "should be"),
+            "more than the share": (
+                lambda errors, share: counted(errors, share * (1 + 1e-9)),
+                "exactly that much",
+            ),
             "as in the test set": (lambda errors, share: min(counted(errors, share), 4), "should"),
         },
     )

@@ -580,7 +580,7 @@ BPTT_MUTANTS = {
     "U": (partial(gradients_with, 2), "wrong way round"),
     "no way back": (partial(gradients_with, 3), "Nothing is passed back"),
     "the first step": (partial(gradients_with, 4), "belongs to one step alone"),
-    "h after the step": (partial(gradients_with, 5), "stands h_t itself"),
+    "h after the step": (partial(gradients_with, 5), "uses h_t itself"),
     "the last outer": (partial(gradients_with, 6), "outer at the last step alone"),
     "truncated": (cut, "For x ="),
     "mean": (lambda x, *rest: [part / len(x) for part in bptt(x, *rest)], "size of the batch"),
@@ -816,7 +816,13 @@ def train_but(shorten=clip, move=lambda p, part, rate: p - rate * part, losses=l
     return answer
 
 
+def for_two_arrays(gradient, parameters, rate, limit, steps):
+    one, other = parameters
+    return train_but()(gradient, [one, other], rate, limit, steps)
+
+
 RESCUE_MUTANTS = {
+    "two arrays alone": (for_two_arrays, "values to unpack"),
     "not clipped": (train_but(lambda g, limit: g), "Nothing is clipped"),
     "each array": (
         train_but(lambda g, c: [clip([a], c)[0] for a in g]),

@@ -117,6 +117,7 @@ FINDER_MUTANTS = {
         ),
         "divided by √d_k",
     ),
+    "still too weak": (scaled(0.21), "less than 0.9 of the weight"),
     "negative": (scaled(-1), "wrong sign"),
     "askers for askers": (lambda n, rules: (given.finder(n, rules)[0],) * 2, "another feature"),
     "infinite": (scaled(np.inf), "the number of"),
@@ -130,7 +131,7 @@ FINDER_MUTANTS = {
         "",
     ),
     "zeros": (lambda n, rules: np.zeros((2, n, n)), "no query is different from zero"),
-    "the first rule alone": (first_rule_alone, "the number of words that give less"),
+    "the first rule alone": (first_rule_alone, "the first rule only"),
     "a key for all": (key_for_every_query, "the number of words that give less"),
     "transposed": (
         lambda n, rules: [one.T for one in given.finder(n, rules)],

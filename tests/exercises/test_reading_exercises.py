@@ -167,10 +167,6 @@ CLASSIFIERS = {
     "a product of matrices": made(
         pool=lambda weights, words: layers.Dot(axes=1)([weights, words]), optimizer="rmsprop"
     ),
-    "weights that keep an axis": lambda num_words, length: (
-        (two := made()(num_words, length))[0],
-        keras.Model(two[1].input, ops.expand_dims(two[1].output, -1)),
-    ),
     "a layer of one's own": subclassed,
 }
 
@@ -195,7 +191,15 @@ CLASSIFIER_MUTANTS = {
     "pooled without weights": (made(pool=lambda w, x: ops.mean(x, axis=1)), "pooled without them"),
     "no sigmoid": (made(activation=None), "The sigmoid of the verdict is missing"),
     "no softmax": (made(lambda s, t: s), "the softmax is missing"),
-    "a tanh around the scores": (made(scored="tanh"), "the probability"),
+    "a tanh around the scores": (made(scored="tanh"), "through an activation"),
+    "weights that keep an axis": (
+        lambda num_words, length: (
+            (two := made()(num_words, length))[0],
+            keras.Model(two[1].input, ops.expand_dims(two[1].output, -1)),
+        ),
+        "one weight for each place",
+    ),
+    "the reader first": (lambda *sizes: made()(*sizes)[::-1], "have changed places"),
     "not compiled": (made(loss=None), "not compiled"),
     "another loss": (made(loss="mse"), "the loss"),
     "other width": (made(width=16), "(32, 1) each"),

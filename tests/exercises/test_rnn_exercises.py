@@ -638,9 +638,22 @@ def on_few(layer, X, y):
     return trained(fit=20)(layer, X[:25], y[:25])
 
 
+def flattened(layer, X, y):
+    layer.return_sequences = True
+    model = keras.Sequential([layer, layers.Flatten(), layers.Dense(1, "sigmoid")])
+    model.compile(keras.optimizers.Adam(0.02), "bce")
+    model.fit(X, y, epochs=6, batch_size=50, verbose=0)
+    return model
+
+
 WRONG_TRAININGS = {
     "not compiled": (not_compiled, "not compiled"),
     "not fitted": (trained(fit=0), "not made a single step"),
+    "all states, flattened": (flattened, "returns every state"),
+    "a recurrent layer before it": (
+        trained(before=[lambda: layers.SimpleRNN(8, return_sequences=True)], fit=1),
+        "more layers with weights",
+    ),
     "history": (trained(model=lambda built: built.history), "returns a history, not the model"),
     "predictions": (
         trained(model=lambda built: built.predict(np.zeros((2, 8, 6)), verbose=0)),
@@ -745,6 +758,10 @@ WRONG_CELLS = {
     "no memory": ([(" + ops.matmul(states[0], self.U)", "")], "ignores the previous"),
     "turned": ([("self.U)", "ops.transpose(self.U))")], "wrong way round"),
     "sigmoid": ([("ops.tanh", "ops.sigmoid")], "sigmoid"),
+    "NumPy's tanh": (
+        [("import keras\n", "import keras\nimport numpy as np\n"), ("ops.tanh(", "np.tanh(")],
+        "no gradient reaches them",
+    ),
     "added to the old": (
         [("ops.tanh(total)", "states[0] + ops.tanh(total)")],
         "new state replaces",
@@ -756,6 +773,11 @@ WRONG_CELLS = {
     "size plus one": ([("self.state_size = units", "self.state_size = units + 1")], "state_size"),
     "zeros": ([('name="W"', 'initializer="zeros", name="W"')], "begins with equal numbers"),
     "frozen": ([('name="W"', 'trainable=False, name="W"')], "not trainable"),
+    "always the same start": (
+        [('name="W"', 'initializer=keras.initializers.RandomNormal(seed=1), name="W"')],
+        "should be random",
+    ),
+    "states for a state": ([("states[0]", "ops.stack(states)")], "states is a list"),
     "bias for each": ([("shape=(n,)", "shape=(1, n)")], "it should have three"),
     "Keras' own": (
         [
@@ -773,6 +795,15 @@ WRONG_CELLS = {
             )
         ],
         "Keras' own GRUCell",
+    ),
+    "Keras' own, made in build": (
+        [
+            (
+                "        d, n",
+                "        self.c = keras.layers.SimpleRNNCell(self.state_size)\n        d, n",
+            )
+        ],
+        "Keras' own SimpleRNNCell",
     ),
     "state kept inside": (
         [

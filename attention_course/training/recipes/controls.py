@@ -9,7 +9,9 @@ RECIPES: dict[str, Recipe] = {
     for name, *how in (
         ("rnn_uniform", "SimpleRNN, equal weights", 5, "first", 128, 2),
         ("rnn_mean", "SimpleRNN, mean of states", 5, "first", 128, 2),
+        ("lstm_mean", "LSTM, mean of states", 5, "last", 128, None),
         ("multi_head", "Two heads, with places", 20, "last", 64, 2),
+        ("multi_head_unordered", "Two heads, without places", 20, "last", 64, 2),
         ("multi_head_uniform", "Two heads, equal weights", 20, "last", 64, 2),
     )
 }
