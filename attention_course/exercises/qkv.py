@@ -429,7 +429,9 @@ def _two_matrices(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
             return "shapes", {"n": n, "query": one.shape, "key": other.shape}
         if wrong:
             failures += [*_found_words(case, {"W_Q": one, "W_K": other}).values()]
-    return ("weak", {}) if failures[0] and not failures[1:].any() else None
+    if failures[0] and not failures[1:].any():
+        return "weak", {}
+    return None
 
 
 def _one_column(together: Callable, n: int, rules: np.ndarray, _: Any = None) -> tuple:

@@ -389,9 +389,10 @@ def compare(scores, baseline):
 
 def _compare_case(draw: Draw) -> tuple:
     draw.joined = True
-    scores = draw.numbers(draw.length(2, 6, wide=300), low=0, high=1)
-    if np.ptp(scores) == 0:  # seeds that are all alike have no interval
-        scores = np.linspace(0, 1, len(scores))
+    count = draw.length(2, 6, wide=300)
+    scores = draw.numbers(count, low=0, high=1)
+    while np.ptp(scores) == 0:  # seeds that are all alike have no interval
+        scores = draw.numbers(count, low=0, high=1)
     _, low, high, _ = compare(scores.astype(float), 0.5)
     gap = 0.02 + 0.1 * draw.random.random()
     # As often inside as on either side, where the best or the worst seed would say otherwise.
