@@ -902,6 +902,19 @@ def probe_marked(build, steps, windows, order, x_train, y_train, x_test, epochs)
         found = np.asarray(attention(x.astype("float32")))
         return found.reshape(len(x), -1) if found.size == len(x) * x.shape[1] else found
 
+    def used(x, weights):
+        """Whether the model pools with these weights, as one of its steps or by its numbers."""
+        x = x.astype("float32")
+        if hasattr(model, "operations"):
+            steps = keras.tree.flatten([operation.output for operation in model.operations])
+            found = [np.asarray(one) for one in keras.Model(model.input, steps)(x)]
+            fitting = [one.reshape(weights.shape) for one in found if one.size == weights.size]
+            if any(np.allclose(one, weights, atol=1e-5) for one in fitting):
+                return True
+        # All weights give the same context where every step holds the context.
+        filled = np.repeat((weights[..., None] * x).sum(axis=1, keepdims=True), x.shape[1], axis=1)
+        return bool(np.abs(model(filled) - model(x)).max() < 0.02)
+
     optimizer = getattr(model, "optimizer", None)
     rate = float(optimizer.learning_rate) if optimizer is not None else 0.0
     seen = {
@@ -921,6 +934,7 @@ def probe_marked(build, steps, windows, order, x_train, y_train, x_test, epochs)
     model.fit(x_train.astype("float32"), y_train.astype("float32"), **options)
     after = weights_of(x_test)
     seen["learned"] = not np.array_equal(before, after)
+    seen["used"] = used(x_test, after)
     seen["moved"] = weights_of(x_test[:, order]) - after[:, order]
     seen["known"] = model.predict(x_train, batch_size=500, verbose=0)
     return seen | {"new": model.predict(x_test, batch_size=500, verbose=0), "after": after}
@@ -991,6 +1005,7 @@ def _explain_marked(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
             "too_slow": not known < SOLVED,
             "late_marks": not new < SOLVED,
             "elsewhere": on_mark < 0.95,
+            "other_weights": not seen["used"],
         }
     return made | unlike, values
 

@@ -886,7 +886,27 @@ def without_attention(time_steps):
     return model, keras.Model(window, weights)
 
 
+def scaled_in_the_model(time_steps):
+    window = keras.Input((time_steps, 2))
+    scores = layers.Dense(1)(window)
+    context = layers.Dot(axes=1)([ops.softmax(scores / 2**0.5, axis=1), window])
+    model = keras.Model(window, layers.Dense(1)(layers.Flatten()(context)))
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    return model, keras.Model(window, layers.Softmax(axis=1)(scores))
+
+
+def values_of_their_own(time_steps):
+    window = keras.Input((time_steps, 2))
+    weights = layers.Softmax(axis=1)(layers.Dense(1)(window))
+    values = layers.Dense(8, activation="relu")(window)
+    context = layers.Flatten()(layers.Dot(axes=1)([weights, values]))
+    model = keras.Model(window, layers.Dense(1)(context))
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    return model, keras.Model(window, weights)
+
+
 MARKED_REWRITES = {
+    "values of their own": values_of_their_own,
     "a learned query": with_learned_query,
     "a hidden layer": marked_model(
         lambda window: layers.Dense(1)(layers.Dense(8, activation="tanh")(window))
@@ -919,6 +939,7 @@ TRAINED_MUTANTS = {
     "place as well": (marked_model(lambda x: Places()(layers.Dense(1)(x))), "go along"),
     "apart": (apart, "as they were"),
     "unused weights": (without_attention, "as they were"),
+    "scaled in the model alone": (scaled_in_the_model, "not those that the first one pools with"),
 }
 
 
