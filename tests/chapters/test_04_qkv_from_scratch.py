@@ -565,7 +565,7 @@ ATTENTION_MUTANTS = {
     "divided twice": (variant(mix=lambda w, v: w @ v / v.shape[1]), "sum to 1 already"),
     "constant": (variant(mix=lambda w, v: 0 * (w @ v)), "one and the same"),
     "values cut": (variant(mix=of_the_values_type), "only inputs with whole numbers"),
-    "swapped results": (lambda *inputs: attention(*inputs)[::-1], "another order"),
+    "swapped results": (lambda *inputs: attention(*inputs)[::-1], "in the wrong order"),
     "output only": (lambda *inputs: attention(*inputs)[0], "2 things"),
     "keys as rows": (
         lambda *inputs: (attention(*inputs)[0], np.swapaxes(attention(*inputs)[1], 1, 2)),
@@ -789,7 +789,7 @@ HEADS_MUTANTS = {
         lambda q, k, v, heads: (q.sort(), attend_in_heads(q, k, v, heads))[1],
         "changes its input query",
     ),
-    "swapped results": (lambda *inputs: attend_in_heads(*inputs)[::-1], "another order"),
+    "swapped results": (lambda *inputs: attend_in_heads(*inputs)[::-1], "in the wrong order"),
     "nothing passed": ("attend_in_heads", "not a function"),
     "raises": (lambda q, k, v, heads: q @ k, "stops with"),
 }

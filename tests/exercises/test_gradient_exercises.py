@@ -976,7 +976,7 @@ def path_but(change):
 PATH_MUTANTS = {
     "the value alone": (
         lambda s, q: weights_of(s, q)[:, None, None] * np.eye(len(q)),
-        "the way as a value",
+        "as a value only",
     ),
     "the score alone": (
         lambda s, q: one_step_path(s, q) - weights_of(s, q)[:, None, None] * np.eye(len(q)),
