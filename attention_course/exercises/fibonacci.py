@@ -81,10 +81,8 @@ def _one_scale(cases: Sequence[tuple], results: list, wrong: bool) -> Told:
     scales: dict[int, list[float]] = {}
     for (window,), result in zip(cases, results, strict=True):
         if isinstance(result, list) and len(result) == 2:
-            weights, scale = (
-                numbers(result[0], tr("the weights")),
-                numbers(result[1], tr("the scale")),
-            )
+            weights = numbers(result[0], tr("the weights"))
+            scale = numbers(result[1], tr("the scale"))
             if weights.size == 1 and scale.shape == window.shape:
                 return "swapped", {}
             if weights.shape != window.shape:

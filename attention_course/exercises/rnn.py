@@ -339,8 +339,8 @@ def _bug_case(draw: Draw) -> tuple:
     """Inputs on which every two implementations differ, and what one of them makes of these."""
     draw.joined = True
     random = draw.random
+    weak = draw.kind in ("strided", "float32")  # a memory that is gone after a few words
     while True:
-        weak = draw.kind in ("strided", "float32")  # a memory that is gone after a few words
         batch, d, steps = random.integers(2, 4), random.integers(1, 4), random.integers(3, 6)
         n = random.integers(2, 5)
         X = random.normal(size=(batch, steps, d))
@@ -530,9 +530,6 @@ TOLD_APART_MISTAKES = {
         (_pairs(states, decimals).any(axis=-1).sum(axis=0)) == 1
     ),
 }
-
-
-# --- answers in Keras -------------------------------------------------------------------------
 
 
 # --- 01.train ---------------------------------------------------------------------------------

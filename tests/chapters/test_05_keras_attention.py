@@ -610,3 +610,13 @@ def test_borrowed_vectors_raise_the_accuracy_and_lower_the_preference_for_cues()
     assert (lent[:, 1] > alone[:, 1]).all()
     assert (lent[:, 2] < alone[:, 2]).all()
     assert alone[:, 2].min() > 1.5
+
+
+def test_keras_warns_of_a_layer_that_drops_a_mask_and_not_of_an_operation(recwarn):
+    import keras
+
+    words = keras.layers.Embedding(5, 2, mask_zero=True)(np.array([[1, 2, 0]]))
+    assert getattr(words * 2, "_keras_mask", None) is None
+    assert not [one for one in recwarn if "mask" in str(one.message)]
+    with pytest.warns(UserWarning, match="destroy the mask"):
+        keras.layers.Flatten()(words)
