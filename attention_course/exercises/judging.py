@@ -325,6 +325,8 @@ def kind_of(tree: Any) -> str:
         return tr("a list")
     if not isinstance(tree, dict):
         return tr("a number")
+    if "dict" in tree:
+        return tr("a dictionary")
     shape, name = tuple(tree.get("shape", ())), str(tree.get("type"))
     kind = "array" if "array" in tree else str(tree.get("odd"))
     words = {
@@ -630,6 +632,8 @@ def _quote(value: Any, digits: int = 4) -> str:
         return "[" + ", ".join(_quote(part, digits) for part in value) + "]"
     if not isinstance(value, float):
         return _short(repr(value))
-    texts = (f"{value + 0:.{n}g}" for n in range(digits, 18))  # + 0, for there is no -0 then
-    # A number that is almost 1 is not called 1, which would have other results.
-    return next(text for text in texts if value.is_integer() or not float(text).is_integer())
+    texts = [f"{value + 0:.{n}g}" for n in range(digits, max(digits, 9) + 1)]  # + 0: no -0 then
+    # A number that is almost 1 is not called 1, which would have other results; one that rounding
+    # alone keeps from it is.
+    told = (text for text in texts if value.is_integer() or not float(text).is_integer())
+    return next(told, texts[0])

@@ -201,7 +201,15 @@ def probe_classifier(
     seen["loss"] = np.ravel(model.test_on_batch(tokens, labels))[0]  # metrics may follow
     if not steps:
         return seen
-    before = np.array(asks[0])
+    other = [w for w in model.trainable_weights if tuple(w.shape) == (32, 1) and w is not asks[0]]
+    learned = [*(w for w in model.trainable_weights if w.shape[-1] == 32), *asks, *other]
+    begun = [np.array(weight) for weight in learned]
+
+    def moved():
+        return [then - np.array(weight) for then, weight in zip(begun, learned, strict=True)]
+
+    model.train_on_batch(tokens, labels)
+    seen["stepped"] = any(change.any() for change in moved())
     with contextlib.suppress(TypeError):  # a schedule stays as it is
         model.optimizer.learning_rate = 0.02
     for _ in range(steps):
@@ -209,7 +217,17 @@ def probe_classifier(
     model.reset_metrics()  # else the mean of all steps comes back
     seen["after"] = np.ravel(model.test_on_batch(tokens, labels))[0]
     # The weights move with the words alone; that the score learns is seen by its own numbers.
-    return seen | {"moved": not np.array_equal(np.array(asks[0]), before)}
+    seen["moved"] = bool(moved()[1].any())
+
+    # One plain step of rate 1 from where it began is the gradient that training follows.
+    for then, weight in zip(begun, learned, strict=True):
+        weight.assign(then)
+    for weight in model.trainable_weights:
+        if tuple(weight.shape) == (1,):
+            weight.assign(bias)
+    model.compile(keras.optimizers.SGD(1.0), loss=model.loss, run_eagerly=True)
+    model.train_on_batch(tokens, labels)
+    return seen | {"slopes": moved()}
 
 
 def _classifier_case(draw: Draw) -> tuple:
@@ -327,6 +345,29 @@ CLASSIFIER_MISTAKES = {
 }
 
 
+def _slopes(
+    num_words: int,
+    length: int,
+    vectors: np.ndarray,
+    score: np.ndarray,
+    verdict: np.ndarray,
+    bias: np.ndarray,
+    tokens: np.ndarray,
+    labels: np.ndarray,
+    steps: int,
+) -> list[np.ndarray]:
+    """The gradient of the loss by the word vectors, the score's weights and the verdict's."""
+
+    def loss(weights: list[np.ndarray]) -> complex:
+        vectors, score, verdict = weights
+        words = vectors[tokens.astype(int)]
+        powers = np.exp((words @ score)[..., 0]) * (tokens != 0)
+        logits = _sum(powers / powers.sum(axis=1, keepdims=True), words) @ verdict + bias
+        return np.log(1 + np.exp(np.where(labels == 1, -logits, logits))).mean()
+
+    return in_keras.gradient(loss, [vectors, score, verdict])
+
+
 def _explain_classifier(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     """What the two models are made of, and whether they learn."""
     if "parts" in seen:
@@ -345,6 +386,12 @@ def _explain_classifier(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dic
         "no_learning": not wrong and case[8] and not seen.get("after", 0) < seen["loss"],
         "still": not wrong and case[8] and not seen.get("moved"),
     }
+    if "slopes" in seen and not wrong:
+        unlike["rate"] = not seen["stepped"]
+        unlike["other_slopes"] = not all(
+            np.abs(found - wanted).max() <= 1e-3 * max(np.abs(wanted).max(), 1e-3)
+            for found, wanted in zip(seen["slopes"], _slopes(*case), strict=True)
+        )
     values = {"words": case[0], "shapes": shapes, "wanted": case[6].shape}
     return unlike, values | {"found": np.shape(seen["weights"]) if scored else ()}
 

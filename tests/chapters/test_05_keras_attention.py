@@ -466,6 +466,24 @@ def test_without_recurrence_attention_cannot_be_told_from_averaging_with_any_see
     assert min(one["p_value"] for one in gains("word_average", "self_attention")) > 0.05
 
 
+def test_self_attention_and_the_average_had_the_same_budget_and_left_some_of_it():
+    for name in ("word_average", "self_attention"):
+        card = cards.load_card(name)
+        assert card["recipe"]["epochs"] == 20
+        assert max(run["kept_epoch"] for run in card["runs"]) < 20
+
+
+def test_one_seed_of_the_table_kept_its_last_epoch():
+    kept_last = {
+        name: sum(
+            run["kept_epoch"] == len(run["history"]["val_loss"])
+            for run in cards.load_card(name)["runs"]
+        )
+        for name in models.READ_REVIEWS
+    }
+    assert {name: count for name, count in kept_last.items() if count} == {"lstm_attention": 1}
+
+
 HEADS = ("multi_head_uniform", "multi_head_unordered", "multi_head")
 
 

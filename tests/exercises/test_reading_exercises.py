@@ -129,7 +129,11 @@ def made(soften=masked, pool=weighed, activation="sigmoid", loss="binary_crossen
 
     def build_classifier(num_words, length):
         tokens = keras.Input((length,), dtype="int32")
-        words = layers.Embedding(num_words, how.get("width", 32))(tokens)
+        constraint = how.get("constraint")
+        embedding = layers.Embedding(
+            num_words, how.get("width", 32), embeddings_constraint=constraint
+        )
+        words = embedding(tokens)
         scores = layers.Dense(1, activation=how.get("scored"))(words)[:, :, 0]
         weights = soften(scores, tokens)
         probability = layers.Dense(1, activation=activation)(pool(weights, words))
@@ -212,6 +216,16 @@ CLASSIFIER_MUTANTS = {
     "no gradient to the scores": (
         made(lambda s, t: ops.stop_gradient(masked(s, t))),
         "no gradient reaches the scores",
+    ),
+    "no gradient to the words": (
+        made(pool=lambda w, x: weighed(w, ops.stop_gradient(x))),
+        "a part of the gradient is cut off",
+    ),
+    "dropout": (made(pool=lambda w, x: weighed(layers.Dropout(0.3)(w), x)), "dropout"),
+    "a constraint": (made(constraint="non_neg"), "a constraint on the weights"),
+    "a rate of 0": (
+        lambda *sizes: made(optimizer=keras.optimizers.Adam(0.0))(*sizes),
+        "learning rate of your optimiser",
     ),
     "ends at the verdict": (
         lambda *sizes: ((two := made()(*sizes))[0], two[0]),

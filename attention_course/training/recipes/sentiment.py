@@ -81,8 +81,8 @@ RECIPES: dict[str, Recipe] = {
     for name, *how in (
         ("simple_rnn", "SimpleRNN, last state", 50, "first", 128, 10),
         ("rnn_attention", "SimpleRNN + attention", 5, "first", 128, 2),
-        ("self_attention", "Self-attention", 10, "last", 64, None),
-        ("word_average", "Average of words", 30, "last", 64, None),
+        ("self_attention", "Self-attention", 20, "last", 64, 3),
+        ("word_average", "Average of words", 20, "last", 64, 3),
         ("lstm", "LSTM, last state", 5, "last", 128, None),
         ("lstm_attention", "LSTM + attention", 5, "last", 128, None),
         ("bilstm_attention", "Bidirectional LSTM + attention", 4, "last", 128, None),
