@@ -368,6 +368,14 @@ def _slopes(
     return in_keras.gradient(loss, [vectors, score, verdict])
 
 
+def _far(found: list[np.ndarray], wanted: list[np.ndarray]) -> bool:
+    """Whether gradients differ by more than single precision would make of them."""
+    return any(
+        np.abs(one - other).max() > 1e-3 * max(np.abs(other).max(), 1e-3)
+        for one, other in zip(found, wanted, strict=True)
+    )
+
+
 def _explain_classifier(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dict]:
     """What the two models are made of, and whether they learn."""
     if "parts" in seen:
@@ -375,6 +383,7 @@ def _explain_classifier(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dic
         return unlike, {"count": seen["parts"], "models": seen["models"]}
     shapes = ", ".join(str(tuple(shape)) for shape in sorted(seen["shapes"], reverse=True))
     scored = seen.keys() >= {"probability", "weights"}
+    trained = "slopes" in seen and not wrong
     unlike = {
         "swapped": seen["swapped"] and not seen["compiled"],
         "not_compiled": not seen["compiled"],
@@ -385,13 +394,9 @@ def _explain_classifier(case: tuple, seen: dict, wrong: bool) -> tuple[dict, dic
         "one_axis": scored and np.shape(seen["weights"]) != case[6].shape,
         "no_learning": not wrong and case[8] and not seen.get("after", 0) < seen["loss"],
         "still": not wrong and case[8] and not seen.get("moved"),
+        "rate": trained and not seen["stepped"],
+        "other_slopes": trained and _far(seen["slopes"], _slopes(*case)),
     }
-    if "slopes" in seen and not wrong:
-        unlike["rate"] = not seen["stepped"]
-        unlike["other_slopes"] = not all(
-            np.abs(found - wanted).max() <= 1e-3 * max(np.abs(wanted).max(), 1e-3)
-            for found, wanted in zip(seen["slopes"], _slopes(*case), strict=True)
-        )
     values = {"words": case[0], "shapes": shapes, "wanted": case[6].shape}
     return unlike, values | {"found": np.shape(seen["weights"]) if scored else ()}
 

@@ -327,6 +327,8 @@ def axe_problems(
 def _run_axe(page: Page, context: str | None, thin: bool, colours_only: bool) -> list[str]:
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(_AXE.read_text(encoding="utf-8"))
+    # Two frames, for what a figure does once it knows how wide it is.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     violations = page.evaluate(_RUN_AXE, [context, list(TAGS), thin, colours_only])
     return [
         f"axe {violation['id']}: {_target(node)}: {_summary(node)}"
