@@ -123,10 +123,18 @@ def test_a_definition_shows_at_its_term_until_escape(open_page):
 def test_the_search_finds_a_word_and_opens_its_page(open_page, over):
     page = open_page("search.html?q=softmax", over)
     results = "#search-results ul.search li a"
-    page.wait_for(f"() => document.querySelector(\"{results}[href*='04_qkv_from_scratch']\")?.href")
+    # Until all results are there they move, and until each has fetched its page for a summary,
+    # leaving breaks off a request.
+    page.wait_for("() => document.querySelector('.search-summary')?.textContent.includes('found')")
+    if over == "http":
+        items = "[...document.querySelectorAll('#search-results li')]"
+        page.wait_for(f"() => {items}.every((item) => item.children.length > 1)")
+    assert page.ask(
+        f"() => document.querySelector(\"{results}[href*='04_qkv_from_scratch']\")?.href"
+    )
     page.click(results)
     page.wait_for("() => !location.pathname.endsWith('search.html')")
-    page.wait_for("() => document.readyState === 'complete'")
+    page.wait_for("() => document.readyState === 'complete' && !!document.querySelector('article')")
     assert "softmax" in page.ask("() => document.querySelector('article').innerText").lower()
     page.wait_for("() => document.querySelectorAll('#article mark.highlighted').length > 5")
 
