@@ -123,7 +123,7 @@ def test_scaling_is_what_the_chapter_says(cells):
         assert low < lower < float(means[-1]) < upper < high
     assert scaled[0] == "0.220"
     assert all(0.24 <= float(mean) <= 0.25 for mean in scaled[1:])
-    assert "largest weight stays between 0.22 and 0.25 at all five widths" in text_of(cells)
+    assert "largest weight averages between 0.22 and 0.25 at all five widths" in text_of(cells)
     said = re.search(
         r"16 weights was about ([\d.]+) instead of ([\d.]+\d)", text_of(cells, "## Summary")
     ).groups()
