@@ -295,10 +295,11 @@ def _address(options: argparse.Namespace) -> int:
     url = address.parse(options.url) if options.url else address.present(root)
     commit = address.newest(root)
     changes = address.changes(root, url, commit)
-    print(tr("The address is {url}, and Colab installs commit {commit}.", url=url, commit=commit))
-    for path, text in changes.items():
-        print(path.relative_to(root).as_posix())
+    for path, text in changes.items():  # before anything is printed, which may fail half-way
         write_text(path, text)
+    print(tr("The address is {url}, and Colab installs commit {commit}.", url=url, commit=commit))
+    for path in changes:
+        print(path.relative_to(root).as_posix())
     print(trn("{count} file changed.", "{count} files changed.", len(changes)))
     return 0
 
