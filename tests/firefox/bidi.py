@@ -155,8 +155,17 @@ class Firefox:
     def click(self, selector: str, place: int = 0) -> None:
         """Click on an element that a CSS selector finds, where a mouse can reach it."""
         self.ask(
-            "(selector, place) => document.querySelectorAll(selector)[place]"
-            ".scrollIntoView({block: 'center', behavior: 'instant'})",
+            """async (selector, place) => {
+              // Once more if it has moved a frame later, as when an answer's words appear above it.
+              const frame = () => new Promise(requestAnimationFrame);
+              const element = document.querySelectorAll(selector)[place];
+              for (let top; top !== element.getBoundingClientRect().top;) {
+                element.scrollIntoView({block: 'center', behavior: 'instant'});
+                top = element.getBoundingClientRect().top;
+                await frame();
+                await frame();
+              }
+            }""",
             selector,
             place,
         )
