@@ -320,13 +320,6 @@ def test_ranks_on_the_diagram_are_those_of_the_vocabulary(vocabulary):
     assert shown == ranks + numbers + [0, 0, 0] + numbers
 
 
-def test_hints_on_the_page_are_the_hints_of_the_package(chapter):
-    prose = "\n".join(cell.source for cell in chapter.cells if cell.cell_type == "markdown")
-    shown = re.findall(r"<details><summary>Hint \d+</summary>\s*(.*?)\s*</details>", prose, re.S)
-    stored = [hint for exercise in exercises.EXERCISES.values() for hint in exercise.hints]
-    assert shown == stored
-
-
 # --- what the prose says of the trained model -------------------------------------------------
 
 
