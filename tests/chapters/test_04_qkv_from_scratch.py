@@ -220,9 +220,10 @@ def test_dropout_keeps_the_sums_on_average_alone(cells):
 
 def test_padding_counts_for_nothing_under_either_mask_that_holds_it(cells):
     lines = printed(cells, "nonsense = batch.copy()").splitlines()
-    assert [line.rsplit(" ", 1)[1] for line in lines] == ["False", "True", "True"]
+    assert [line.rsplit(" ", 1)[1] for line in lines] == ["False", "False", "True", "True"]
     assert [line.split("real")[0].split("shape")[1].strip() for line in lines] == [
         "-",
+        "(4, 4)",
         "(2, 1, 4)",
         "(2, 4, 4)",
     ]
