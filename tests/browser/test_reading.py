@@ -97,6 +97,8 @@ def test_a_solved_question_says_so_on_the_next_visit_and_stays_open(open_page):
     page = open_page(CHAPTER, formulas=False)
     answer(page, FIRST, right=True)
     answer(page, SECOND, right=False)
+    # Both answers have been heard before the page goes.
+    expect(panel(page)).to_contain_text(f"Quiz: 1 of {ALL} questions solved, 1 more tried.")
     expect(page.get_by_text("Solved before")).to_have_count(0)
     page.reload()
     expect(page.get_by_text("Solved before")).to_have_count(1)
