@@ -18,6 +18,8 @@ HEAVY = {
     "experiments.uniform_weights",
     "layers",
     "layers.attention",
+    "layers.decoder",
+    "layers.kinds",
     "layers.ngram",
     "models.controls",
     "models.fibonacci",

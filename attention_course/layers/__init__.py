@@ -8,4 +8,6 @@ from attention_course.layers.attention import (
     LuongAttention,
     TimeAttention,
 )
+from attention_course.layers.decoder import AttentionDecoder
+from attention_course.layers.kinds import KindOfAttention
 from attention_course.layers.ngram import NGramAttention, NGrams

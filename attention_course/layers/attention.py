@@ -258,13 +258,13 @@ def _additive(queries: Any, keys: Any, v: Any) -> Any:
 
 
 def _masked_softmax(scores: Any, allowed: Any) -> Any:
-    """Softmax over keys, the last axis; the mask (batch, T_k) holds for every query.
+    """Softmax over keys, the last axis; a mask (batch, T_k) holds for every query.
 
     Forbidden keys get zero, also where all are forbidden.
     """
     if allowed is None:
         return ops.softmax(scores, axis=-1)
-    if len(scores.shape) == 3:
+    if len(scores.shape) > len(allowed.shape):
         allowed = ops.expand_dims(allowed, 1)
     # As low as half precision goes, or as Keras' own layers take it: it vanishes in the softmax
     # unless a whole row is forbidden, and then the product clears it.
