@@ -266,11 +266,18 @@ def _masked_softmax(scores: Any, allowed: Any) -> Any:
         return ops.softmax(scores, axis=-1)
     if len(scores.shape) > len(allowed.shape):
         allowed = ops.expand_dims(allowed, 1)
-    # As low as half precision goes, or as Keras' own layers take it: it vanishes in the softmax
-    # unless a whole row is forbidden, and then the product clears it.
-    lowest = -65504 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e9
-    scores = ops.where(allowed, scores, ops.cast(lowest, scores.dtype))
+    # It vanishes in the softmax unless a whole row is forbidden, and then the product clears it.
+    scores = _forbidden_lowest(scores, allowed)
     return ops.softmax(scores, axis=-1) * ops.cast(allowed, scores.dtype)
+
+
+def _forbidden_lowest(scores: Any, allowed: Any) -> Any:
+    """Put a score below all others where nothing is allowed.
+
+    It is as low as half precision goes, or as Keras' own layers take it.
+    """
+    lowest = -65504 if keras.backend.standardize_dtype(scores.dtype) == "float16" else -1e9
+    return ops.where(allowed, scores, ops.cast(lowest, scores.dtype))
 
 
 def _positive(value: Any, name: str) -> int:

@@ -15,6 +15,7 @@ from keras import ops
 from attention_course.layers.attention import (
     LayerError,
     _additive,
+    _forbidden_lowest,
     _masked_softmax,
     _positive,
     _QueryAttention,
@@ -176,17 +177,22 @@ class KindOfAttention(_QueryAttention):
         if self.choice == "sparse":
             return (_sparsemax(scores, allowed),)
         if self.choice == "gumbel" and training:
-            noise = keras.random.uniform(ops.shape(scores), 1e-6, 1 - 1e-6, seed=self.generator)
-            scores = scores - ops.log(-ops.log(ops.cast(noise, scores.dtype)))
+            # In single precision: half of it rounds a draw to one, whose noise is infinite.
+            draws = keras.random.uniform(
+                ops.shape(scores), 1e-6, 1 - 1e-6, dtype="float32", seed=self.generator
+            )
+            scores = scores - ops.cast(ops.log(-ops.log(draws)), scores.dtype)
         soft = _masked_softmax(scores, allowed)
         if self.choice == "soft":
             return (soft,)
         # Where nothing is allowed a row is zero, and so is its choice.
         some = ops.cast(ops.any(soft > 0, axis=-1, keepdims=True), soft.dtype)
-        logs = ops.log(ops.maximum(soft, 1e-30))
+        # The smallest number that half precision has as well, so that no logarithm is infinite.
+        logs = ops.log(ops.maximum(soft, ops.cast(6e-8, soft.dtype)))
         if self.choice == "hard" and training:
-            keys = ops.shape(logs)[-1]
-            drawn = keras.random.categorical(ops.reshape(logs, (-1, keys)), 1, seed=self.generator)
+            possible = _forbidden_lowest(logs, soft > 0)
+            rows = ops.reshape(possible, (-1, ops.shape(logs)[-1]))
+            drawn = keras.random.categorical(rows, 1, seed=self.generator)
             best = ops.reshape(drawn, ops.shape(logs)[:-1])
         else:
             best = ops.argmax(soft, axis=-1)
@@ -220,16 +226,17 @@ def _sparsemax(scores: Any, allowed: Any) -> Any:
 
     See https://github.com/keras-team/keras/issues/23425.
     """
-    lowest = ops.cast(-1e4, scores.dtype)  # also for half precision; the threshold lies far above
     if allowed is not None:
-        scores = ops.where(allowed, scores, lowest)
+        scores = _forbidden_lowest(scores, allowed)
     scores = scores - ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
     falling = -ops.sort(-scores, axis=-1)
     sums = ops.cumsum(falling, axis=-1)
     rank = ops.cast(ops.arange(1, scores.shape[-1] + 1), scores.dtype)
-    sharing = ops.cast(1 + rank * falling > sums, scores.dtype)
-    count = ops.sum(sharing, axis=-1, keepdims=True)
-    threshold = (ops.sum(sharing * falling, axis=-1, keepdims=True) - 1) / count
+    sharing = 1 + rank * falling > sums
+    count = ops.sum(ops.cast(sharing, scores.dtype), axis=-1, keepdims=True)
+    # Not a product: what a mask forbids may be -inf by now, in half precision.
+    shared = ops.where(sharing, falling, ops.zeros_like(falling))
+    threshold = (ops.sum(shared, axis=-1, keepdims=True) - 1) / count
     weights = ops.maximum(scores - threshold, 0)
     return weights if allowed is None else weights * ops.cast(allowed, weights.dtype)
 

@@ -12,17 +12,6 @@ from attention_course.layers.kinds import CHOICES, SCORES
 MASK = np.array([[True] * 5, [True, True, True, False, False]])
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(5)
-
-
-@pytest.fixture
-def states(rng):
-    """Decoder states (2, 3, 4) and encoder states (2, 5, 4)."""
-    return rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5, 4))
-
-
 def twin(score, s, h, weights):
     """Compute scores in NumPy with the weights of a layer."""
     return {
@@ -161,6 +150,29 @@ def test_places_and_choices_save_load_and_keep_masks(place, D, choice, states, t
     loaded = keras.saving.load_model(tmp_path / "kind.keras", compile=False, safe_mode=True)
     for one, other in zip(found, loaded([*states, MASK]), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-7)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize(("place", "D"), [("global", None), *PLACED])
+def test_every_choice_stays_finite_in_half_precision(place, D, choice, training, states):
+    """Also where most weights are too small for half precision, and scores are high or low."""
+    options = {"units": 6, "place": place, "D": D, "choice": choice, "seed": 1}
+    layer = KindOfAttention("dot", **options, dtype="mixed_float16")
+    for factor in (1, 12, -12):
+        query, values = states
+        found = layer(factor * query, 12 * values, mask=MASK, training=training)
+        assert all(np.isfinite(np.asarray(part)).all() for part in found)
+        assert (np.asarray(found[1])[1, :, 3:] == 0).all()
+
+
+@pytest.mark.parametrize("choice", ["soft", "sparse", "argmax"])
+def test_a_forbidden_key_never_beats_a_low_score(choice):
+    low, mask = np.full((1, 2, 4), -200.0), np.array([[True, True, False]])
+    layer = KindOfAttention("dot", choice=choice, dtype="float64")
+    weights = np.asarray(layer(low, np.full((1, 3, 4), 200.0), mask=mask)[1])
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-9)
+    assert (weights[..., 2] == 0).all()
 
 
 def test_hard_draws_in_training_with_the_probabilities_of_soft(rng):
