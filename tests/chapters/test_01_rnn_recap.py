@@ -400,12 +400,20 @@ def test_accuracy_drops_most_where_reviews_begin_to_be_cut(card, baselines):
     assert min(pairs[:2]) - max(g["accuracy"] for g in card["test"]["by_length"]) > 0.1
 
 
-def test_verdicts_that_the_prose_discusses():
+def test_verdicts_that_the_prose_discusses(chapter):
     reader = SentimentReader("simple_rnn")
-    not_bad, bad, not_good, terrible = reader.probability(
-        ["Not a bad film.", "A bad film.", "Not a good film.", "Terrible. A waste of time."]
+    not_bad, bad, not_good, good, terrible = reader.probability(
+        [
+            "Not a bad film.",
+            "A bad film.",
+            "Not a good film.",
+            "A good film.",
+            "Terrible. A waste of time.",
+        ]
     )
-    assert 0.5 < bad < not_bad < not_good
+    assert 0.5 < bad < not_bad < not_good < good
+    told = f'lifts "A bad film" to {not_bad:.2f} but lowers "A good film" only to {not_good:.2f}.'
+    assert any(told in cell.source for cell in chapter.cells)
     assert terrible < 0.5
     empty = float(reader.model(reader.vocabulary.encode_batch([""]))[0, 0])
     assert empty > 0.6
