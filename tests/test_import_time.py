@@ -24,6 +24,7 @@ HEAVY = {
     "models.controls",
     "models.fibonacci",
     "models.ngram",
+    "models.pointing",
     "models.recall",
     "models.sentiment",
     "training.progress",

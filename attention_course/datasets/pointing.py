@@ -74,12 +74,18 @@ def draw(task: str, count: int, seed: int) -> Examples:
     return Examples(*(np.where(real, part, 0).astype("int32") for part in parts), real)
 
 
-def ceiling(examples: Examples, D: int) -> float:
-    """Return the accuracy that no window of half-width ``D`` around a query's place can pass.
+def ceiling(examples: Examples, D: int, centres: np.ndarray | None = None) -> float:
+    """Return the accuracy that no window of half-width ``D`` can pass.
 
     Where the window holds the right item an answer may be right; elsewhere it can only be guessed,
     one symbol being as likely as another.
+
+    Args:
+        examples: of any task.
+        D: half the width, in places.
+        centres: where each query looks, (n, LONGEST) or broadcast to it; its own place if None.
     """
-    inside = np.abs(examples.places - np.arange(LONGEST)) <= D
+    centres = np.arange(LONGEST) if centres is None else centres
+    inside = np.abs(examples.places - centres) <= D
     share = inside[examples.real].mean()
     return float(share + (1 - share) / SYMBOLS)

@@ -84,6 +84,27 @@ def test_what_the_windows_of_the_tasks_hold():
     assert ceilings["reversal"] < ceilings["look_up"] < 0.6
 
 
+def test_a_window_may_look_elsewhere_than_at_the_queries_own_place(task):
+    drawn = pointing.draw(task, 2_000, 0)
+    assert pointing.ceiling(drawn, 0, drawn.places) == 1
+    own = np.broadcast_to(np.arange(pointing.LONGEST), drawn.places.shape)
+    assert pointing.ceiling(drawn, 2, own) == pointing.ceiling(drawn, 2)
+
+
+def test_in_look_up_no_centre_that_a_query_can_know_holds_more_than_the_middle():
+    """The place is drawn for itself, so a centre can only depend on the length to any purpose."""
+    drawn = pointing.draw("look_up", 4_000, seed=9)
+    lengths = drawn.real.sum(axis=1)
+    for D in (1, 2, 4):
+        middle = pointing.ceiling(drawn, D, (lengths[:, None] - 1) // 2)
+        centres = np.zeros((len(lengths), 1))
+        for length in {*lengths}:
+            mine = drawn.real & (lengths == length)[:, None]
+            hits = [(np.abs(drawn.places[mine] - p) <= D).sum() for p in np.arange(0, length, 0.5)]
+            centres[lengths == length] = np.argmax(hits) / 2
+        assert pointing.ceiling(drawn, D, centres) == pytest.approx(middle, abs=0.015)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"), [(("copy", 5, 0), "no task 'copy'"), (("drift", 0, 0), "at least one")]
 )
