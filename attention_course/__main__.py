@@ -86,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(_add(commands, "recall", _recall, summary), "data")
     summary = tr("make the attention weights of trained models equal: uniform_weights.json")
     _add_output(_add(commands, "uniform", _uniform, summary), "data")
+    summary = tr("train every kind of attention again: kinds.json")
+    _add_output(_add(commands, "kinds", _kinds, summary), "data")
     summary = tr("try the settings of ngram_attention again: ngram_search.json")
     _add_output(_add(commands, "search", _search, summary), "data")
 
@@ -230,6 +232,13 @@ def _uniform(options: argparse.Namespace) -> int:
     from attention_course.experiments import uniform_weights
 
     uniform_weights.record(options.output)
+    return 0
+
+
+def _kinds(options: argparse.Namespace) -> int:
+    from attention_course.experiments import kinds
+
+    kinds.record(options.output)
     return 0
 
 

@@ -68,3 +68,16 @@ def write_json(
         content, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False
     )
     write_text(path, text + "\n", scratch)
+
+
+def resumed(unfinished: Path, header: dict[str, Any]) -> dict[str, Any]:
+    """Return what an interrupted recording kept in ``unfinished``, or ``header`` to begin with.
+
+    A recording is a header with an empty list of ``rows``, which fill one by one. What was kept
+    under another header, other settings that is, is of no use.
+    """
+    if unfinished.is_file():
+        before: dict[str, Any] = json.loads(unfinished.read_text(encoding="utf-8"))
+        if before | {"rows": []} == header:
+            return before
+    return header

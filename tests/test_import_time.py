@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {
     "experiments.benchmarks.implementations",
     "experiments.benchmarks.training",
+    "experiments.kinds",
     "experiments.lag_profiles",
     "experiments.ngram_search",
     "experiments.recall_search",

@@ -8,7 +8,6 @@ and then learn the task within one.
 """
 
 import itertools
-import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,6 +19,7 @@ import numpy as np
 
 from attention_course import environment
 from attention_course.datasets.recall import CHANCE
+from attention_course.experiments.rates import beyond
 from attention_course.models.recall import (
     HIGH_FORGET_BIAS,
     recall_lstm,
@@ -28,7 +28,7 @@ from attention_course.models.recall import (
     recall_simple_rnn,
 )
 from attention_course.statistics import mean_interval
-from attention_course.storage import write_json
+from attention_course.storage import resumed, write_json
 from attention_course.training.recipe import Splits
 from attention_course.training.recipes.recall import BATCH_SIZE, LAGS, SEEDS, SIZES, load_splits
 from attention_course.words import tr
@@ -132,9 +132,7 @@ def further_rate(tries: Sequence[dict[str, Any]]) -> float | None:
     """
     rate, tried = best_rate(tries), {run["rate"] for run in tries}
     solved = all(max(run["validation_accuracy"]) == 1 for run in tries if run["rate"] == rate)
-    if solved or min(tried) < rate < max(tried):
-        return None
-    return 2 * rate if rate == max(tried) else rate / 2
+    return None if solved else beyond(rate, tried, 2)
 
 
 def best_rate(tries: Sequence[dict[str, Any]]) -> float:
@@ -154,11 +152,8 @@ def record(folder: Path) -> dict[str, Any]:
     What is done is kept in a hidden file beside it. When the recording was interrupted, the same
     call goes on from there.
     """
-    content, unfinished = _header(), folder / f".{FILE}.unfinished"
-    if unfinished.is_file():
-        before = json.loads(unfinished.read_text(encoding="utf-8"))
-        if before | {"rows": []} == content:
-            content = before
+    unfinished = folder / f".{FILE}.unfinished"
+    content = resumed(unfinished, _header())
     done = {(row["network"], row["lag"]) for row in content["rows"]}
     for lag in LAGS:
         splits = load_splits(lag)

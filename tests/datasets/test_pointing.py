@@ -91,18 +91,21 @@ def test_a_window_may_look_elsewhere_than_at_the_queries_own_place(task):
     assert pointing.ceiling(drawn, 2, own) == pointing.ceiling(drawn, 2)
 
 
-def test_in_look_up_no_centre_that_a_query_can_know_holds_more_than_the_middle():
+def test_in_look_up_no_place_between_two_keys_holds_more_than_the_middle():
     """The place is drawn for itself, so a centre can only depend on the length to any purpose."""
     drawn = pointing.draw("look_up", 4_000, seed=9)
     lengths = drawn.real.sum(axis=1)
     for D in (1, 2, 4):
-        middle = pointing.ceiling(drawn, D, (lengths[:, None] - 1) // 2)
+        middle = pointing.ceiling(drawn, D, (lengths[:, None] - 1) // 2 + 0.5)
         centres = np.zeros((len(lengths), 1))
         for length in {*lengths}:
             mine = drawn.real & (lengths == length)[:, None]
-            hits = [(np.abs(drawn.places[mine] - p) <= D).sum() for p in np.arange(0, length, 0.5)]
-            centres[lengths == length] = np.argmax(hits) / 2
+            between = np.arange(length) + 0.5
+            hits = [(np.abs(drawn.places[mine] - p) <= D).sum() for p in between]
+            centres[lengths == length] = between[np.argmax(hits)]
         assert pointing.ceiling(drawn, D, centres) == pytest.approx(middle, abs=0.015)
+        share = np.minimum(2 * D, lengths).sum() / lengths.sum()
+        assert middle == pytest.approx(share + (1 - share) / pointing.SYMBOLS, abs=0.015)
 
 
 @pytest.mark.parametrize(
