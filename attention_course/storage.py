@@ -73,11 +73,14 @@ def write_json(
 def resumed(unfinished: Path, header: dict[str, Any]) -> dict[str, Any]:
     """Return what an interrupted recording kept in ``unfinished``, or ``header`` to begin with.
 
-    A recording is a header with an empty list of ``rows``, which fill one by one. What was kept
-    under another header, other settings that is, is of no use.
+    A recording is a header with empty lists or dictionaries in it, which fill one by one. What was
+    kept under another header, other settings that is, is of no use; nor is what cannot be read.
     """
-    if unfinished.is_file():
+    if not unfinished.is_file():
+        return header
+    empty = {key: value for key, value in header.items() if value in ([], {})}
+    try:
         before: dict[str, Any] = json.loads(unfinished.read_text(encoding="utf-8"))
-        if before | {"rows": []} == header:
-            return before
-    return header
+    except ValueError:
+        return header
+    return before if before | empty == header else header

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from attention_course.storage import StorageError, write_json, write_text, write_whole
+from attention_course.storage import StorageError, resumed, write_json, write_text, write_whole
 
 
 def test_json_holds_no_nan_and_a_failed_write_leaves_the_old_file(tmp_path):
@@ -45,3 +45,16 @@ def test_a_write_that_breaks_off_leaves_the_old_file_alone(tmp_path):
 def test_where_nothing_can_be_written_one_sentence_says_so(tmp_path):
     with pytest.raises(StorageError, match=r"^file\.txt could not be written \(No such file"):
         write_text(tmp_path / "missing" / "file.txt", "text")
+
+
+def test_a_recording_goes_on_under_the_same_header_alone(tmp_path):
+    header = {"seeds": [0, 1], "rows": [], "seconds": {}}
+    unfinished = tmp_path / ".record.json.unfinished"
+    assert resumed(unfinished, header) is header
+    before = {"seeds": [0, 1], "rows": [{"seed": 0}], "seconds": {"0": 1.5}}
+    write_json(unfinished, before)
+    assert resumed(unfinished, header) == before
+    other = {**header, "seeds": [0, 1, 2]}
+    assert resumed(unfinished, other) is other
+    unfinished.write_text('{"seeds": [0', encoding="utf-8")
+    assert resumed(unfinished, header) is header

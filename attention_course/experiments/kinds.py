@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from attention_course import environment
-from attention_course.datasets.pointing import TASKS, Examples, draw
+from attention_course.datasets.pointing import LONGEST, TASKS, Examples, draw
 from attention_course.experiments.rates import beyond
 from attention_course.models.pointing import SURPRISE, WIDTH, Pointer, inputs_of, judge, pointer
 from attention_course.statistics import mean_interval
@@ -44,7 +44,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "dot": {"score": "dot"},
     "scaled": {"score": "scaled"},
     "cosine": {"score": "cosine"},
-    "location": {"score": "location", "places": 12},
+    "location": {"score": "location", "places": LONGEST},
     "uniform": {"score": "uniform"},
 }
 """What each network gives :func:`pointer`; "soft" is global, soft, cross, with a general score."""
@@ -92,7 +92,7 @@ def noise(model: Pointer, part: Examples) -> dict[str, float]:
 
     It is the mean squared distance to the mean, over the weights that make queries and scores, with
     the model's baseline and with none. Both have the same expectation, whose squared length is
-    ``signal``: estimated from all draws, with the share that the noise adds to it taken off.
+    ``signal``: estimated from the draws with it, less the share that their noise adds.
     """
     batch = [array[:BATCH_SIZE] for array in inputs_of(part)]
     answers = part.answers[:BATCH_SIZE]

@@ -11,7 +11,6 @@ kept are those of the epoch with the lowest validation loss, chosen for each net
 """
 
 import itertools
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from keras import ops
 from attention_course import environment
 from attention_course.datasets.fibonacci import lagged_sum
 from attention_course.models.fibonacci import STEPS, build
-from attention_course.storage import write_json
+from attention_course.storage import resumed, write_json
 from attention_course.training.recipes.fibonacci import SIZES
 from attention_course.words import tr
 
@@ -197,11 +196,7 @@ def record(folder: Path) -> dict[str, Any]:
     """
     data = splits()
     unfinished = folder / f".{FILE}.unfinished"
-    content = _header(data)
-    if unfinished.is_file():
-        before = json.loads(unfinished.read_text(encoding="utf-8"))
-        if before | {"runs": {}, "seconds": {}} == content:
-            content = before
+    content = resumed(unfinished, _header(data))
     for seed, kind in itertools.product(SEEDS, KINDS):
         name = f"{kind}_{seed}"
         if name in content["runs"]:

@@ -25,7 +25,6 @@ SURPRISE = 0.3
 """What a draw is rewarded for being unlikely, so that a hard choice does not settle too early."""
 
 
-@keras.saving.register_keras_serializable(package="attention_course")
 class Pointer(keras.Model):
     """Learns from the mean cross-entropy of the real queries, and hard choices by REINFORCE.
 
