@@ -29,6 +29,7 @@ MODULES = {
     "04": "qkv",
     "05": "reading",
     "06": "fibonacci",
+    "07": "kinds",
 }
 
 

@@ -284,7 +284,7 @@ def numbers(tree: Any, what: str, whole: bool = False, inside: bool = False) -> 
     """The array that a result stands for, or what is inside one. Raises Rejected for none."""
     if isinstance(tree, np.ndarray):
         return tree
-    if isinstance(tree, bool | int | float):
+    if isinstance(tree, bool | int | float | np.generic):  # the last: an entry of an array
         array = np.asarray(tree)
     elif isinstance(tree, list):
         items = [numbers(item, what, inside=True) for item in tree]
@@ -304,6 +304,8 @@ def numbers(tree: Any, what: str, whole: bool = False, inside: bool = False) -> 
         fail(named[0] if named else "no_numbers", what=what, kind=kind)
     if array.dtype.kind == "c":
         fail("complex", what=what)
+    if whole and array.size and array.dtype.kind == "b":
+        fail("boolean", what=what, entry=array.flat[0].item())
     if whole and array.size and array.dtype.kind not in "iuO":
         fail("whole", what=what, entry=array.flat[0].item())
     return array.astype(float) if array.dtype.kind == "O" else array  # beyond 64 bits

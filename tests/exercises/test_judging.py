@@ -289,6 +289,16 @@ def test_several_results():
     assert examine(PAIR, lambda x: (x.sum(axis=1), None)).status == "wrong"
 
 
+def ends(x):
+    return x.min(), x.max()
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_several_numbers_may_come_as_one_array(kind):
+    exercise = replace(PAIR, solve=ends, results=("the least", "the most"))
+    assert examine(exercise, lambda x: np.array(ends(x)).astype(kind)).passed
+
+
 def test_a_list_of_arrays():
     objects = np.frompyfunc(lambda v: 2 * v, 1, 1)
     assert examine(SEVERAL, lambda arrays: tuple(2 * array for array in arrays)).passed
