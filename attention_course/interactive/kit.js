@@ -295,7 +295,7 @@ const SHAPES = {
 //
 //   set({x, y, series, marks})
 //     x, y     {label, from, to, ticks}: an axis, its name and the places where a number stands;
-//              y may be {log: true} and may have a format
+//              both may have a format, and y may be {log: true}
 //     series   [{shape: "line" | "bars" | "levels" | "points", points, colour, name, ...}]
 //     marks    places on the x axis to point out by dashed lines
 //
@@ -333,12 +333,12 @@ function plot({ height, width }) {
         ...marks.map((mark) => at(place([mark, y.from])[0], 0, drawing("line", { y1: -8,
           y2: height + 6, stroke: "currentColor", "stroke-dasharray": "5 4" }))),
         ...series.flatMap((part) => SHAPES[part.shape](part, place, height)),
-        ...x.ticks.map((tick) => label(plain(tick), {
+        ...x.ticks.map((tick) => label((x.format ?? plain)(tick), {
           x: `${place([tick, y.from])[0]}%`, y: height + 20,
           "font-weight": marks.includes(tick) ? 700 : null,
-          // Two numbers side by side lean away from each other.
-          "text-anchor": marks.includes(tick + 1) ? "end"
-            : marks.includes(tick - 1) ? "start" : "middle" })),
+          // Two marked numbers side by side lean away from each other.
+          "text-anchor": !marks.includes(tick) ? "middle"
+            : marks.includes(tick + 1) ? "end" : marks.includes(tick - 1) ? "start" : "middle" })),
         label(x.label ?? "", { x: "50%", y: height + 40 }),
         label(y.label ?? "", { x: 0, y: -12, "text-anchor": "start", "font-weight": 600 }));
     },

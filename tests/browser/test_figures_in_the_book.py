@@ -24,6 +24,7 @@ WIDEST = {
     "fig-alignment-2": {"preset": 3},
     "fig-four-words": {"query": 1, "causal": True, "temperature": 9},
     "fig-lags": {"first": 19, "second": 20, "kind": 1},
+    "fig-decoding-step": {"score": 0, "place": 2, "choice": 2, "p": 2.4, "temperature": 0},
 }
 
 

@@ -14,6 +14,7 @@ from attention_course.datasets.vocabulary import tokens
 from attention_course.display import svg
 from attention_course.interactive import (
     alignment,
+    decoding_step,
     four_words,
     gradient_norm,
     lags,
@@ -34,7 +35,10 @@ SHOW = {
     "four-words": lambda: four_words.show_four_words(WORDS, X, *[np.eye(3, dtype=int)] * 3),
     "review": review.show_review,
     "lags": lags.show_lags,
+    "decoding-step": decoding_step.show_decoding_step,
 }
+# Words of a sentence that is an example, at their places: data, and so the same in each language.
+EXAMPLE = rf">(\d )?({'|'.join(decoding_step.WORDS)})<"
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +63,10 @@ def page(outputs, browser, tmp_path_factory):
 
 
 def english(text: str) -> list[str]:
-    """Plain words that are neither from a review nor names of functions."""
+    """Plain words that are neither from an example nor names of functions."""
     text = re.sub(r"“[^”]*”|\b(tanh|exp)\b", "", text)
     text = re.sub(rf">\[?({'|'.join(tokens(review.EXAMPLES[0]))}|start)\]?<", "><", text)
+    text = re.sub(EXAMPLE, "><", text)
     return pseudo.left_out(text, "textarea, .ac-text, [data-figure=review] tbody th")
 
 

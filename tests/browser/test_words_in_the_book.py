@@ -11,6 +11,7 @@ import pseudo
 import pytest
 import yaml
 
+from attention_course.interactive.decoding_step import WORDS
 from attention_course.interactive.review import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,11 +29,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words_of_code(name: str) -> set[str]:
-    """What a chapter's code names may stand in its figures, and so may examples of reviews."""
+    """What a chapter's code names may stand in its figures, and so may the figures' examples."""
     path = ROOT / f"{name}.ipynb"
     cells = nbformat.read(path, as_version=4).cells if path.is_file() else []
     code = " ".join(cell.source for cell in cells if cell.cell_type == "code")
-    return {"start", *re.findall(r"[a-z]{2,}", " ".join([code, *EXAMPLES]).lower())}
+    return {"start", *re.findall(r"[a-z]{2,}", " ".join([code, *EXAMPLES, *WORDS]).lower())}
 
 
 @pytest.mark.parametrize("name", PAGES)

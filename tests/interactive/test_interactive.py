@@ -10,7 +10,8 @@ from bs4 import BeautifulSoup
 from attention_course import interactive, words
 from attention_course.display import plots, style, svg
 from attention_course.display.plots import PlotError
-from attention_course.interactive import FigureError
+from attention_course.functional import additive_score, dot_score, general_score, kinds
+from attention_course.interactive import FigureError, decoding_step
 
 ALT = "Four bars, the third one the longest."
 REAL = interactive._FOLDER
@@ -178,6 +179,36 @@ def test_every_script_belongs_to_a_module():
     """A figure NAME.js is shown by NAME.py, and the other way round."""
     folder = interactive._FOLDER
     scripts = {path.stem for path in folder.glob("*.js") if path.name not in interactive._KIT}
-    assert len(scripts) >= 6
+    assert len(scripts) >= 7
     for name in scripts:
         assert f'"{name}"' in (folder / f"{name}.py").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_decoding_step_is_what_is_said_of_it():
+    """The long key of "film" misleads the dot product at one step, and no other score."""
+    keys, queries, needed = decoding_step.KEYS, decoding_step.QUERIES, decoding_step.NEEDED
+    assert needed.tolist() == [7 - step for step in range(8)]
+    words = np.array(decoding_step.WORDS)
+    _, vectors = np.unique(words, return_inverse=True)
+    assert len(np.unique(keys, axis=0)) == len(set(words)) == 7
+    for place, other in np.ndindex(8, 8):
+        assert (keys[place] == keys[other]).all() == (vectors[place] == vectors[other])
+    lengths = np.linalg.norm(keys, axis=1)
+    assert lengths.max() == lengths[3] > 1.5 * np.delete(lengths, 3).max()
+
+    given = decoding_step.PARAMETERS
+
+    def wrong(scores):
+        """Steps at which another word than the needed one has the highest score."""
+        return np.flatnonzero(words[scores.argmax(axis=1)] != words[needed]).tolist()
+
+    assert wrong(dot_score(queries, keys)) == [5]
+    assert words[dot_score(queries, keys)[5].argmax()] == "film"
+    assert wrong(kinds.cosine_score(queries, keys)) == []
+    assert wrong(general_score(queries, keys, **given["general"])) == []
+    assert wrong(additive_score(queries, keys, **given["additive"])) == []
+    # Only a score of places tells the two "a" from each other.
+    by_place = kinds.location_score(queries, given["location"]["W"], 8)
+    assert by_place.argmax(axis=1).tolist() == needed.tolist()
+    predicted = kinds.predicted_places(queries, *given["predicted"].values(), 8)
+    assert np.abs(predicted - needed).max() < 0.85
