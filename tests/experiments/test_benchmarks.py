@@ -269,7 +269,9 @@ def check_book(record):
     check_summaries(record)
     assert len(record["cold"]["rounds"]) == record["repeats"]["cold_rounds"]
     assert len(record["warm"]["rounds"]) == record["repeats"]["warm_rounds"]
-    assert sum(report.medians(record["pages"].values())) < record["cold"]["highest"]
+    # As many chapters are executed side by side as there are cores.
+    at_once = sum(report.medians(record["pages"].values())) / record["machine"]["cores"]
+    assert at_once < record["cold"]["highest"]
 
 
 @pytest.mark.slow
