@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(_add(commands, "recall", _recall, summary), "data")
     summary = tr("make the attention weights of trained models equal: uniform_weights.json")
     _add_output(_add(commands, "uniform", _uniform, summary), "data")
-    summary = tr("train every kind of attention again: kinds.json")
+    summary = tr("train every kind of attention of chapter 7 again: kinds.json")
     _add_output(_add(commands, "kinds", _kinds, summary), "data")
     summary = tr("try the settings of ngram_attention again: ngram_search.json")
     _add_output(_add(commands, "search", _search, summary), "data")
