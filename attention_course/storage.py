@@ -80,7 +80,7 @@ def resumed(unfinished: Path, header: dict[str, Any]) -> dict[str, Any]:
         return header
     empty = {key: value for key, value in header.items() if value in ([], {})}
     try:
-        before: dict[str, Any] = json.loads(unfinished.read_text(encoding="utf-8"))
-    except ValueError:
+        before = json.loads(unfinished.read_text(encoding="utf-8"))
+        return before if before | empty == header else header
+    except (ValueError, TypeError):  # cut off, or no dictionary
         return header
-    return before if before | empty == header else header

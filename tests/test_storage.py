@@ -56,5 +56,6 @@ def test_a_recording_goes_on_under_the_same_header_alone(tmp_path):
     assert resumed(unfinished, header) == before
     other = {**header, "seeds": [0, 1, 2]}
     assert resumed(unfinished, other) is other
-    unfinished.write_text('{"seeds": [0', encoding="utf-8")
-    assert resumed(unfinished, header) is header
+    for damaged in (b'{"seeds": [0', b"[0, 1]", b"\xff"):
+        unfinished.write_bytes(damaged)
+        assert resumed(unfinished, header) is header

@@ -19,6 +19,7 @@ from attention_course.exercises import in_keras
 from attention_course.exercises.alignment import Table, each, variants
 from attention_course.exercises.drawing import Draw
 from attention_course.exercises.exercise import Exercise, Told, texts
+from attention_course.functional import softmax
 from attention_course.words import tr
 
 # --- 07.ceiling: what a window can reach at most ----------------------------------------------
@@ -139,18 +140,13 @@ def _sum_of_first(z: np.ndarray, sums: np.ndarray, shares: np.ndarray) -> np.nda
     return np.take_along_axis(sums, shares.sum(axis=-1, keepdims=True) - 1, axis=-1)
 
 
-def _soft(scores: np.ndarray, axis: int = -1) -> np.ndarray:
-    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
-
-
 def _divided(weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def _cut_off(below: Callable, again: Callable) -> Callable:
     def mistake(scores: np.ndarray) -> np.ndarray:
-        weights = _soft(scores)
+        weights = softmax(scores)
         return again(np.where(weights < below(weights), 0, weights))
 
     return mistake
@@ -196,7 +192,7 @@ SPARSEMAX_MISTAKES = {
     "threshold_returned": partial(_sparse, finish=lambda scores, falling, threshold: threshold),
     "first_axis": lambda scores: np.swapaxes(_sparse(np.swapaxes(scores, 0, -1)), 0, -1),
     "over_all": lambda scores: _sparse(scores.ravel()).reshape(scores.shape),
-    "softmax": _soft,
+    "softmax": softmax,
     "softmax_cut_off": tuple(
         _cut_off(below, again) for below in CUTS for again in (np.copy, _divided)
     ),
@@ -964,7 +960,7 @@ def _decisions_case(draw: Draw) -> tuple:
         keys[:t_q] = query if own else np.where(alike[:, None], query, keys[:t_q])
         reach = abs(np.arange(t_q)[:, None] - np.arange(t_k)) <= (D if local else t_k)
         scores = np.where(reach, query @ keys.T, -1e9)
-        weights = (_soft, _sparse, partial(_drawn, random))[choice](scores)
+        weights = (softmax, _sparse, partial(_drawn, random))[choice](scores)
         contexts = weights @ keys, weights @ values
         if _shows(weights, reach, choice, D) and abs(contexts[0] - contexts[1]).max() > 0.1:
             break
@@ -975,7 +971,7 @@ def _decisions_case(draw: Draw) -> tuple:
 
 
 def _drawn(random: np.random.Generator, scores: np.ndarray) -> np.ndarray:
-    keys = [random.choice(len(row), p=row) for row in _soft(scores)]
+    keys = [random.choice(len(row), p=row) for row in softmax(scores)]
     return np.eye(scores.shape[1])[keys]
 
 
@@ -1131,7 +1127,7 @@ def _measured_case(draw: Draw) -> tuple:
     random = draw.random
     seeds, count, steps = draw.size(2, 5, wide=150), draw.size(wide=150), draw.length(2, 6, wide=70)
     right = draw.layout(random.random((seeds, count, steps)) < random.uniform(0.2, 0.9))
-    weights = draw.layout(_soft(2 * random.normal(size=(seeds, count, steps, steps))))
+    weights = draw.layout(softmax(2 * random.normal(size=(seeds, count, steps, steps))))
     places = random.integers(steps, size=(count, steps)).astype(random.choice(["i4", "i8"]))
     real = draw.mask(count, steps, none=False)
     return right, weights, draw.layout(places), real, float(random.uniform(1.5, 5))

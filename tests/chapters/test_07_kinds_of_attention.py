@@ -1,16 +1,20 @@
 """Chapter 7: quiz keys recomputed, and the sentences that rest on the record of all kinds."""
 
 import json
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from attention_course import assets
+from attention_course.book.normal import read
 from attention_course.datasets import pointing
 from attention_course.display.quiz import load_quiz
 from attention_course.functional import kinds, masked_softmax, softmax
 from attention_course.interactive import decoding_step
 
+CHAPTER = Path(__file__).parents[2] / "chapters" / "07_kinds_of_attention.ipynb"
 QUIZ = {question["id"]: question for question in load_quiz("07_kinds_of_attention")}
 
 
@@ -64,6 +68,28 @@ def test_quiz_third_key():
     assert "second key" in told("third-key", weights[1])[1]
     assert "three times" in told("third-key", 0.2**3)[1]
     assert "get there first" in told("third-key", 0.2)[1]
+
+
+# --- what is trained in the page --------------------------------------------------------------
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("seed", [1, 2])
+def test_two_more_seeds_agree(seed):
+    """The baseline decides within 600 updates; the argmax learns with no seed."""
+    [cell] = [c for c in read(CHAPTER).cells if "def learn(" in c.source]
+    found = {
+        "keras": keras,
+        "draw": pointing.draw,
+        "data": {"drift": pointing.draw("drift", 1_000, 2)},
+    }
+    exec(cell.source, found)
+    with_it = found["learn"](seed, choice="hard")[-1]
+    without = found["learn"](seed, choice="hard", with_baseline=False)[-1]
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        argmax = found["learn"](seed, choice="argmax")[-1]
+    assert with_it > 0.9
+    assert argmax < 0.3 < without < 0.55
 
 
 # --- the record -------------------------------------------------------------------------------
