@@ -38,6 +38,21 @@ NAMES: dict[str, str] = {
     "lagged_rnn_8": "fibonacci",
     "lagged_attention": "fibonacci",
     "lagged_attention_unbounded": "fibonacci",
+    "grammar_plain": "translation",
+    "grammar_plain_long": "translation",
+    "grammar_additive": "translation",
+    "grammar_dot": "translation",
+    "grammar_scaled": "translation",
+    "grammar_general": "translation",
+    "grammar_concat": "translation",
+    "grammar_cosine": "translation",
+    "grammar_location": "translation",
+    "grammar_uniform": "translation",
+    "grammar_feeding": "translation",
+    "phrases_plain": "phrases",
+    "phrases_attention": "phrases",
+    "verses_plain": "verses",
+    "verses_attention": "verses",
 }
 """Model name -> the module of this package that builds it."""
 

@@ -59,8 +59,12 @@ def differences(
                 if apart > tolerance:
                     yield tr("{place}: {share:.2%} of the answers differ", place=inner, share=apart)
             else:
-                is_error = key in ("score", "train_score") and "error" in stored.get("metric", "")
-                allowed = 10 * tolerance * abs(stored[key]) if is_error else tolerance
+                metric = stored.get("metric", "")
+                allowed = tolerance
+                if key in ("score", "train_score") and "error" in metric:
+                    allowed = 10 * tolerance * abs(stored[key])
+                if key in ("bleu", "chrf") or (key == "score" and metric == "BLEU"):
+                    allowed = 100 * tolerance  # from 0 to 100, other scores from 0 to 1
                 yield from differences(measured[key], stored[key], allowed, inner)
     elif isinstance(stored, list) and isinstance(measured, list):
         if len(stored) != len(measured):

@@ -15,7 +15,7 @@ class Splits:
     """One data set in three parts, and where it came from.
 
     Attributes:
-        x_train, y_train: what the weights are fitted to.
+        x_train, y_train: what the weights are fitted to; x may be a list of arrays, one per input.
         x_val, y_val: a part of the training data held back to choose the epoch.
         x_test, y_test: used once, after training.
         provenance: goes onto the card as it is: name, sha256, sizes, encoding.
@@ -33,21 +33,31 @@ class Splits:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything a model sees: six arrays with their types and shapes."""
+        """Hash of everything a model sees: six parts, arrays with their types and shapes."""
         digest = hashlib.sha256()
         for part in ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test"):
-            array = np.ascontiguousarray(getattr(self, part))
-            digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
-            digest.update(array.tobytes())
+            for array in _arrays(getattr(self, part)):
+                array = np.ascontiguousarray(array)
+                digest.update(f"{part} {array.dtype.str} {array.shape}".encode())
+                digest.update(array.tobytes())
         return digest.hexdigest()
 
     def all_training(self) -> "Splits":
         """The same data with the validation part among the training data."""
         return replace(
             self,
-            x_train=np.concatenate([self.x_train, self.x_val]),
+            x_train=_joined(self.x_train, self.x_val),
             y_train=np.concatenate([self.y_train, self.y_val]),
         )
+
+
+def _arrays(inputs: Any) -> list[Any]:
+    return inputs if isinstance(inputs, list) else [inputs]
+
+
+def _joined(first: Any, second: Any) -> Any:
+    joined = [np.concatenate(pair) for pair in zip(_arrays(first), _arrays(second), strict=True)]
+    return joined if isinstance(first, list) else joined[0]
 
 
 @dataclass(frozen=True)

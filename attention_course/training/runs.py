@@ -404,7 +404,9 @@ def _card(
                 {
                     "name": part.name,
                     "type": type(part).__name__,
-                    "output_shape": list(part.output.shape),
+                    "output_shape": keras.tree.map_structure(
+                        lambda output: list(output.shape), part.output
+                    ),
                     "parameters": part.count_params() if isinstance(part, keras.Layer) else 0,
                 }
                 for part in model.operations  # layers and bare operations

@@ -114,6 +114,13 @@ def test_missing_figures_and_other_answers_are_differences(card):
     assert list(differences({**test, "right": pack_answers(one)}, test, tolerance=1 / 300)) == []
 
 
+def test_scores_up_to_a_hundred_may_differ_by_a_tenth():
+    stored = {"chrf": {"score": 30.0, "interval": [29.0, 31.0]}, "by_length": [{"bleu": 5.0}]}
+    for path in (("chrf", "score"), ("chrf", "interval", 1), ("by_length", 0, "bleu")):
+        assert list(differences(change(stored, *path, by=lambda v: v + 0.09), stored)) == []
+        assert list(differences(change(stored, *path, by=lambda v: v + 0.11), stored))
+
+
 class Recorded:
     """A recipe whose evaluation returns a given score."""
 
@@ -135,6 +142,8 @@ class Recorded:
         ("mean squared error", 5e-6, 5.02e-6, True),
         ("mean squared error", 5e-6, 6e-6, False),
         ("mean squared error", 5e-6, float("nan"), False),
+        ("BLEU", 12.3, 12.39, True),
+        ("BLEU", 12.3, 12.41, False),
     ],
 )
 def test_a_card_that_differs_is_noticed(
