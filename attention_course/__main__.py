@@ -88,6 +88,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_output(_add(commands, "uniform", _uniform, summary), "data")
     summary = tr("train every kind of attention of chapter 7 again: kinds.json")
     _add_output(_add(commands, "kinds", _kinds, summary), "data")
+    summary = tr("learn the subwords of the verses again: verses_subwords.json")
+    _add_output(_add(commands, "subwords", _subwords, summary), "data")
+    summary = tr("translate phrases and verses without a network: translation_baselines.json")
+    _add_output(_add(commands, "simple_translators", _simple_translators, summary), "data")
+    summary = tr("translate the verses by beam search again: beam_search.json")
+    _add_output(_add(commands, "beam", _beam, summary), "data")
+    summary = tr("have the translators write some sentences again: translations.json")
+    _add_output(_add(commands, "translations", _translations, summary), "data")
     summary = tr("try the settings of ngram_attention again: ngram_search.json")
     _add_output(_add(commands, "search", _search, summary), "data")
 
@@ -239,6 +247,34 @@ def _kinds(options: argparse.Namespace) -> int:
     from attention_course.experiments import kinds
 
     kinds.record(options.output)
+    return 0
+
+
+def _subwords(options: argparse.Namespace) -> int:
+    from attention_course.training import subwords
+
+    subwords.record(options.output)
+    return 0
+
+
+def _simple_translators(options: argparse.Namespace) -> int:
+    from attention_course.experiments import translation_baselines
+
+    translation_baselines.record(options.output)
+    return 0
+
+
+def _beam(options: argparse.Namespace) -> int:
+    from attention_course.experiments import beam_search
+
+    beam_search.record(options.output)
+    return 0
+
+
+def _translations(options: argparse.Namespace) -> int:
+    from attention_course.experiments import translations
+
+    translations.record(options.output)
     return 0
 
 
