@@ -6,7 +6,8 @@
 // and uses what kit.js draws, and what is offered here:
 //
 //   figure.slider(key, {label, min, max, step, format, change})  a native range input; with
-//                                  {values} in place of numbers it chooses from a list
+//                                  {values} in place of numbers it chooses from a list; max may be
+//                                  a function of the state
 //   figure.choice(key, {label, options: [[value, text], ...], change})  a native select
 //   figure.checkbox(key, {label})
 //   figure.text(key, {label})                                 a native text area
@@ -16,6 +17,8 @@
 //   figure.run(initial, render)    starts; render(state) draws and returns one sentence, which is
 //                                  shown and announced to screen readers
 //   figure.sentence                where it is shown
+//   figure.refresh(heard)          draws again, as after every control; heard(sentence) returns what
+//                                  is announced in place of the sentence, null announces nothing
 //
 // Every control belongs to one key of the state. Its change(state), if it has one, adapts other
 // keys when the reader moves it; all controls follow. A Reset button is added by itself. Nothing
@@ -38,9 +41,13 @@ function createFigure() {
 
   function refresh(heard = String) {
     draw();
+    if (!heard) {
+      return;
+    }
+    const text = heard(sentence.textContent);
     clearTimeout(timer);
     timer = setTimeout(() => {
-      status.textContent = heard(sentence.textContent);
+      status.textContent = text;
     }, 400);
   }
 
@@ -59,9 +66,11 @@ function createFigure() {
   const figure = {
     slider(key, { label, values, min = 0, max = values?.length - 1, step = 1, format = String,
       change }) {
-      const input = element("input", { type: "range", min, max, step });
+      const largest = typeof max === "function" ? max : () => max;
+      const input = element("input", { type: "range", min, step });
       const shown = element("span", { class: "ac-value", "aria-hidden": "true" });
       return control(key, input, () => {
+        input.max = largest(state);
         input.value = values?.indexOf(state[key]) ?? state[key];
         shown.textContent = format(state[key]);
         input.setAttribute("aria-valuetext", shown.textContent);

@@ -22,6 +22,8 @@ from figure_reading import (
 from attention_course import functional
 from attention_course.interactive.alignment import TEMPERATURES
 
+pytestmark = pytest.mark.thorough
+
 CHAPTER = "03_bahdanau_attention"
 FIGURE, PUSH = "fig-alignment", "fig-alignment-2"
 SOURCE = ["a", "bad", "film"]

@@ -24,6 +24,8 @@ from attention_course.interactive.decoding_step import (
     show_decoding_step,
 )
 
+pytestmark = pytest.mark.thorough
+
 FIGURE = "fig-decoding-step"
 PLACES = ("global", "local-m", "local-p")
 CHOICES = ("soft", "sparse", "hard", "argmax")

@@ -25,6 +25,7 @@ WIDEST = {
     "fig-four-words": {"query": 1, "causal": True, "temperature": 9},
     "fig-lags": {"first": 19, "second": 20, "kind": 1},
     "fig-decoding-step": {"score": 0, "place": 2, "choice": 2, "p": 2.4, "temperature": 0},
+    "fig-translation": {"sentence": 7, "other": 5, "count": 99},
 }
 
 

@@ -22,6 +22,8 @@ from figure_reading import (
 from attention_course import functional
 from attention_course.interactive.four_words import TEMPERATURES
 
+pytestmark = pytest.mark.thorough
+
 CHAPTER = "04_qkv_from_scratch"
 FIGURE = "fig-four-words"
 TOKENS = ["not", "a", "bad", "film"]

@@ -21,6 +21,8 @@ from figure_reading import (
 from attention_course.functional import gradients
 from attention_course.interactive.gradient_norm import layer
 
+pytestmark = pytest.mark.thorough
+
 CHAPTER = "02_vanishing_gradients"
 FIGURE = "fig-gradient-norm"
 START = {"matrix": 0, "radius": 0.9, "length": 51, "tanh": False}

@@ -27,6 +27,8 @@ from attention_course.interactive.lags import (
     load_profiles,
 )
 
+pytestmark = pytest.mark.thorough
+
 CHAPTER = "06_fibonacci_exercise"
 FIGURE = "fig-lags"
 RECORDED = load_profiles()

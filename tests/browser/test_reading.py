@@ -76,7 +76,7 @@ def test_progress_is_shown_at_once_and_on_every_page(open_page, over):
     assert record(page) == {"done": True, "questions": {FIRST: "solved", SECOND: "tried"}}
 
     page.goto(page.url.replace(CHAPTER, "index"))
-    expect(panel(page)).to_contain_text("1 of 7 chapters finished. 1 of ")
+    expect(panel(page)).to_contain_text("1 of 8 chapters finished. 1 of ")
     card = page.locator(".sd-card", has_text="Query, key, value")
     expect(card).to_contain_text(f"Finished. 1 of {ALL} questions solved, 1 more tried.")
     expect(page.locator(".sd-card", has_text="questions solved")).to_have_count(1)
@@ -157,11 +157,11 @@ def test_forgetting_asks_first_and_works_by_keyboard(open_page):
 def test_the_front_page_forgets_too_and_says_where_progress_is(open_page):
     page = open_page("index")
     come_back(page, chapter_record({"done": True, "questions": {}}))
-    expect(panel(page)).to_contain_text("1 of 7 chapters finished")
+    expect(panel(page)).to_contain_text("1 of 8 chapters finished")
     expect(panel(page)).to_contain_text("Nothing is sent anywhere.")
     panel(page).get_by_role("button", name="Forget my progress").click()
     page.get_by_role("button", name="Forget it").click()
-    expect(panel(page)).to_contain_text("0 of 7 chapters finished")
+    expect(panel(page)).to_contain_text("0 of 8 chapters finished")
     expect(page.locator(".sd-card", has_text="Finished.")).to_have_count(0)
     assert stored(page) is None
 
@@ -217,7 +217,7 @@ def test_damaged_progress_is_left_out_and_mended_by_the_next_answer(open_page):
     for damaged in DAMAGED:
         come_back(page, damaged)
         expect(note).to_contain_text("could not all be read")
-        expect(panel(page)).to_contain_text("0 of 7 chapters finished. 0 of ")
+        expect(panel(page)).to_contain_text("0 of 8 chapters finished. 0 of ")
         send(page, STEM, FIRST)
         expect(note).to_have_text("")
         assert record(page) == {"done": False, "questions": {FIRST: "solved"}}
@@ -227,7 +227,7 @@ def test_only_the_damaged_part_is_left_out(open_page):
     page = open_page("index")
     come_back(page, chapter_record({"done": True, "questions": {FIRST: "solved", SECOND: 1}}))
     expect(panel(page).locator(".reading-notice")).to_contain_text("could not all be read")
-    expect(panel(page)).to_contain_text("1 of 7 chapters finished. 1 of ")
+    expect(panel(page)).to_contain_text("1 of 8 chapters finished. 1 of ")
 
 
 FOREIGN = [
@@ -241,7 +241,7 @@ def test_what_another_edition_stored_does_no_harm(open_page):
     page = open_page("index")
     for foreign in FOREIGN:
         come_back(page, foreign)
-        expect(panel(page)).to_contain_text("0 of 7 chapters finished. 0 of ")
+        expect(panel(page)).to_contain_text("0 of 8 chapters finished. 0 of ")
         expect(panel(page).locator(".reading-notice")).to_have_text("")
 
 
@@ -250,7 +250,7 @@ def test_an_answer_of_an_unknown_quiz_is_not_counted(open_page):
     send(page, STEM, "nothing")
     send(page, "constructor", "name")
     send(page, "99_other", FIRST)
-    expect(panel(page)).to_contain_text("0 of 7 chapters finished. 0 of ")
+    expect(panel(page)).to_contain_text("0 of 8 chapters finished. 0 of ")
     assert stored(page) is None
 
 
@@ -266,7 +266,7 @@ def test_a_browser_that_refuses_storage_is_told_in_one_sentence(open_page):
     region = page.frame_locator("iframe").get_by_role("region", name="Your progress")
     expect(region.get_by_role("status")).to_contain_text("does not let the page remember")
     send(page.frames[1], STEM, FIRST)
-    expect(region).to_contain_text("0 of 7 chapters finished. 1 of ")
+    expect(region).to_contain_text("0 of 8 chapters finished. 1 of ")
     expect(region.get_by_role("status")).to_contain_text("does not let the page remember")
     assert page.frames[1].evaluate("localStorage instanceof Storage") is False
 
@@ -608,7 +608,7 @@ def test_axe_finds_nothing_while_the_aids_are_in_use(open_page):
     for scheme, _ in checks.in_two_looks(page):
         assert checks.axe_problems(page, ".reading-progress", colours_only=scheme == "dark") == []
     page.goto(page.url.split("#")[0].replace(CHAPTER, "index"))
-    expect(panel(page)).to_contain_text("1 of 7 chapters finished")
+    expect(panel(page)).to_contain_text("1 of 8 chapters finished")
     for scheme, _ in checks.in_two_looks(page):
         assert checks.axe_problems(page, colours_only=scheme == "dark") == []
         assert checks.overflow(page) == []

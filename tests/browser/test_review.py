@@ -19,6 +19,8 @@ from attention_course.datasets.vocabulary import START, UNKNOWN, Vocabulary, tok
 from attention_course.display import svg
 from attention_course.interactive import export, review
 
+pytestmark = pytest.mark.thorough
+
 CHAPTER = "05_keras_attention"
 FIGURE = "fig-review"
 LOAD = re.compile(r"^Load the model \(\d\.\d MB\)$")

@@ -19,6 +19,8 @@ from figure_reading import (
     wait_until_said,
 )
 
+pytestmark = pytest.mark.thorough
+
 CHAPTER = "01_rnn_recap"
 FIGURE = "fig-rnn-steps"
 TOKENS = ["not", "a", "bad", "film"]

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pseudo
 import pytest
+import samples
 from figure_reading import alone
 
 from attention_course import environment
@@ -20,6 +21,7 @@ from attention_course.interactive import (
     lags,
     review,
     rnn_steps,
+    translation,
 )
 
 WORDS = [pseudo.pseudo(word) for word in ("not", "a", "bad", "film")]
@@ -36,6 +38,7 @@ SHOW = {
     "review": review.show_review,
     "lags": lags.show_lags,
     "decoding-step": decoding_step.show_decoding_step,
+    "translation": translation.show_translation,
 }
 # Words of a sentence that is an example, at their places: data, and so the same in each language.
 EXAMPLE = rf">(\d )?({'|'.join(decoding_step.WORDS)})<"
@@ -48,6 +51,8 @@ def outputs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in pseudo.write_catalogues(tmp_path_factory.mktemp("locales")).items():
             patch.setenv(name, value)
+        recorded = samples.translations(pseudo.pseudo)
+        patch.setattr(translation, "load_translations", lambda: recorded)
         patch.delenv(environment.BOOK_VARIABLE, raising=False)
         patch.setattr(svg, "_times_shown", svg.Counter())
         patch.setattr("IPython.display.display", lambda bundle, raw: bundles.append(bundle))
@@ -65,7 +70,7 @@ def page(outputs, browser, tmp_path_factory):
 def english(text: str) -> list[str]:
     """Plain words that are neither from an example nor names of functions."""
     text = re.sub(r"“[^”]*”|\b(tanh|exp)\b", "", text)
-    text = re.sub(rf">\[?({'|'.join(tokens(review.EXAMPLES[0]))}|start)\]?<", "><", text)
+    text = re.sub(rf">\[?({'|'.join(tokens(review.EXAMPLES[0]))}|start|end)\]?<", "><", text)
     text = re.sub(EXAMPLE, "><", text)
     return pseudo.left_out(text, "textarea, .ac-text, [data-figure=review] tbody th")
 
@@ -84,6 +89,9 @@ RANDOM_STATES = """([id, rounds]) => {
       } else control.value = Math.floor(random() * control.options.length);
       control.dispatchEvent(new Event("input"));
     }
+    const cells = figure.querySelectorAll("[role=grid] tbody > tr > *");
+    cells[Math.floor(random() * cells.length)]?.dispatchEvent(
+      new Event("pointerover", { bubbles: true }));
     seen.push(figure.outerHTML);
   }
   return seen;

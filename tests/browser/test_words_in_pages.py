@@ -78,6 +78,7 @@ def test_progress_in_use(open_page):
     page.locator(".reading-progress [type=checkbox]").check()
     assert english(page) == []
     page.reload()
+    page.locator(".reading-solved").first.wait_for(state="attached")
     assert page.locator(".reading-solved").count() == 1
     assert english(page) == []
     page.goto(page.url.replace(CHAPTER, "index"))

@@ -13,6 +13,7 @@ import yaml
 
 from attention_course.interactive.decoding_step import WORDS
 from attention_course.interactive.review import EXAMPLES
+from attention_course.interactive.translation import load_translations
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
@@ -34,6 +35,10 @@ def words_of_code(name: str) -> set[str]:
     cells = nbformat.read(path, as_version=4).cells if path.is_file() else []
     code = " ".join(cell.source for cell in cells if cell.cell_type == "code")
     examples = [*EXAMPLES, *(WORDS if "show_decoding_step" in code else ())]
+    if "show_translation" in code:
+        for one in load_translations()["sentences"]:
+            written = (row for each in one["translations"].values() for row in each["likeliest"])
+            examples += [*one["source"], *(word for row in written for word, _ in row)]
     return {"start", *re.findall(r"[a-z]{2,}", " ".join([code, *examples]).lower())}
 
 

@@ -5,13 +5,14 @@ import re
 
 import numpy as np
 import pytest
+import samples
 from bs4 import BeautifulSoup
 
 from attention_course import interactive, words
 from attention_course.display import plots, style, svg
 from attention_course.display.plots import PlotError
 from attention_course.functional import additive_score, dot_score, general_score, kinds
-from attention_course.interactive import FigureError, decoding_step
+from attention_course.interactive import FigureError, decoding_step, translation
 
 ALT = "Four bars, the third one the longest."
 REAL = interactive._FOLDER
@@ -179,7 +180,7 @@ def test_every_script_belongs_to_a_module():
     """A figure NAME.js is shown by NAME.py, and the other way round."""
     folder = interactive._FOLDER
     scripts = {path.stem for path in folder.glob("*.js") if path.name not in interactive._KIT}
-    assert len(scripts) >= 7
+    assert len(scripts) >= 8
     for name in scripts:
         assert f'"{name}"' in (folder / f"{name}.py").read_text(encoding="utf-8")
 
@@ -212,3 +213,16 @@ def test_the_example_of_the_decoding_step_is_what_is_said_of_it():
     assert by_place.argmax(axis=1).tolist() == needed.tolist()
     predicted = kinds.predicted_places(queries, *given["predicted"].values(), 8)
     assert np.abs(predicted - needed).max() < 0.85
+
+
+def test_a_translation_starts_where_every_record_has_something():
+    recorded = samples.translations()
+    data = translation.figure_data(recorded)
+    start = data["start"]
+    first = data["sentences"][start["sentence"]]["translations"][start["score"]]
+    assert 0 < start["count"] < len(first["likeliest"])
+    assert [sentence["label"] for sentence in data["sentences"]] == [*translation.KINDS.values()]
+    for sentence, before in zip(data["sentences"], recorded["sentences"], strict=True):
+        assert sentence == {"label": sentence["label"], **before}
+        assert set(sentence["translations"]) == set(data["scores"])
+    assert "versions" not in translation.figure_data({**recorded, "versions": {}})
