@@ -30,6 +30,7 @@ MODULES = {
     "05": "reading",
     "06": "fibonacci",
     "07": "kinds",
+    "08": "translation",
 }
 
 

@@ -150,6 +150,8 @@ def encode(value, depth=0):
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):
             return {"dict": {key: encode(item, depth + 1) for key, item in value.items()}}
         return odd(value)
+    if np.ma.is_masked(value):  # asarray would show what lies under the mask
+        value = value.astype(float).filled(np.nan)
     array = np.asarray(value)
     if array.dtype.kind == "O" and array.ndim:
         return [encode(item, depth + 1) for item in array]

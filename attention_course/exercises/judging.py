@@ -594,6 +594,8 @@ def _difference(exercise: Exercise, case: tuple, found: Parts) -> str:
     one, other = found[name], wanted[name]
     values = {"inputs": _inputs(exercise, case), "what": _called(exercise, name)}
     if one.shape != other.shape:
+        if other.ndim == one.ndim == 1 and max(one.size, other.size) <= MOST_SHOWN:
+            return say("value", found=_quote(one), wanted=_quote(other), **values)
         return say("shape", found=one.shape, wanted=other.shape, **values)
     if ((one != one) & (other == other)).any():
         return say("nan", **values)

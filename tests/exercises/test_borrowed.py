@@ -12,7 +12,7 @@ from attention_course import functional, layers, models, statistics
 from attention_course.datasets.vocabulary import Vocabulary, pad, tokens
 from attention_course.display import plots
 from attention_course.exercises import check
-from attention_course.functional import gradients, kinds
+from attention_course.functional import alignment, gradients, kinds
 from attention_course.layers import BahdanauAttention, TimeAttention
 from attention_course.models import fibonacci
 
@@ -92,7 +92,7 @@ def test_a_namesake_of_the_answer_in_any_room():
 
 PUBLIC = [
     one
-    for room in (functional, gradients, kinds, layers, models)
+    for room in (functional, alignment, gradients, kinds, layers, models)
     for one in vars(room).values()
     if callable(one) and str(getattr(one, "__module__", "")).startswith(room.__name__)
 ]

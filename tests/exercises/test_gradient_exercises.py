@@ -831,7 +831,7 @@ RESCUE_MUTANTS = {
     "no rate": (train_but(move=lambda p, part, rate: p - part), "learning rate is missing"),
     "stands still": (train_but(move=lambda p, part, rate: p), "never change"),
     "last loss": (train_but(losses=lambda all: all[-1]), "last loss alone"),
-    "first loss lost": (train_but(losses=lambda all: all[1:]), "shape"),
+    "first loss lost": (train_but(losses=lambda all: all[1:]), "the losses should be"),
     "backwards": (train_but(losses=lambda all: all[::-1]), "For parameters ="),
     "no losses": (train_but(losses=lambda all: None), "None"),
     "halved rate": (train_but(move=lambda p, part, rate: p - rate / 2 * part), "For parameters ="),

@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from attention_course.book.normal import read
-from attention_course.exercises import alignment, fibonacci, gradients, kinds, qkv, reading, rnn
+from attention_course.exercises import (
+    alignment,
+    fibonacci,
+    gradients,
+    kinds,
+    qkv,
+    reading,
+    rnn,
+    translation,
+)
 
 ROOMS = {
     "01_rnn_recap": rnn,
@@ -16,6 +25,7 @@ ROOMS = {
     "05_keras_attention": reading,
     "06_fibonacci_exercise": fibonacci,
     "07_kinds_of_attention": kinds,
+    "08_translation": translation,
 }
 PARTLY = {"02_vanishing_gradients", "05_keras_attention"}
 """Chapters whose text says part of what the package has as hints; the others show every hint."""

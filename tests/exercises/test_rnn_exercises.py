@@ -333,7 +333,7 @@ def test_encode_refuses_mutants():
             ),
             "the mark for length 0": (
                 mutant(lambda body, t, r, m, length: pad(body[: max(length, 1)], length)),
-                "should have the shape (0,)",
+                "should be [], not [1]",
             ),
         },
     )
