@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+from attention_course.datasets import grammar
+from attention_course.interactive import translation
 
 # One question of each type; the second one has code that is wider than a telephone.
 _QUESTIONS = [
@@ -80,3 +86,73 @@ def hostile_texts(number: int, seed: int = 0) -> list[str]:
     """Return texts that would run scripts, or change the page, if they were pasted into it."""
     draw = random.Random(seed)
     return ["".join(draw.choices(_PIECES, k=draw.randint(1, 6))) for _ in range(number)]
+
+
+def translations(spelling: Callable[[str], str] = str, seed: int = 0) -> dict[str, Any]:
+    """Return a record as ``experiments.translations`` writes it, of models that never were.
+
+    A third of the translations are right, a third have a wrong word, and a third end too early or
+    repeat a word without an end. The weights lean towards the links, but for equal ones.
+    ``spelling`` changes each word.
+    """
+    rng = np.random.default_rng(seed)
+    pairs = grammar.pairs(300, seed)
+    spanish = grammar.vocabulary()[1]
+    sentences = []
+    for number, kind in enumerate(translation.KINDS):
+        lengths = range(15, 21) if kind == "long" else range(5, 9)
+        place = next(n for n, pair in enumerate(pairs) if len(pair.source) in lengths)
+        pair = pairs.pop(place)
+        found = {}
+        for each, name in enumerate(translation.NAMES):
+            written = [*pair.target, "[end]"]
+            wrong = int(rng.integers(len(pair.target)))
+            if (number + each) % 3 == 1:
+                written[wrong] = str(rng.choice([w for w in spanish if w != written[wrong]]))
+            elif (number + each) % 3 == 2:
+                written[wrong:] = ["[end]"] if each % 2 else [written[wrong]] * 12
+            found[name] = {
+                "right": written == [*pair.target, "[end]"],
+                "likeliest": [_likeliest(rng, word, spanish, spelling) for word in written],
+                "weights": _weights(rng, name, pair, len(written)),
+            }
+        sentences.append(
+            {
+                "kind": kind,
+                "number": place,
+                "source": [spelling(word) for word in pair.source],
+                "target": [spelling(word) for word in pair.target],
+                "sure": [list(link) for link in sorted(pair.sure)],
+                "possible": [list(link) for link in sorted(pair.possible - pair.sure)],
+                "translations": found,
+            }
+        )
+    return {"what": "an example", "sentences": sentences}
+
+
+def _likeliest(
+    rng: np.random.Generator, word: str, others: list[str], spelling: Callable[[str], str]
+) -> list[list[Any]]:
+    words = [word, *rng.choice([other for other in others if other != word], 2, replace=False)]
+    shares = sorted(rng.dirichlet([0.5] * 4)[:3], reverse=True)
+    return [
+        [text if text == "[end]" else spelling(str(text)), round(1000 * share)]
+        for text, share in zip(words, shares, strict=True)
+    ]
+
+
+def _weights(
+    rng: np.random.Generator, name: str, pair: grammar.Pair, steps: int
+) -> list[list[int]] | None:
+    if name == "plain":
+        return None
+    rows = []
+    for row in range(steps):
+        lean = [0.3 + 3 * ((i, row) in pair.possible) for i in range(len(pair.source) + 1)]
+        weights = rng.dirichlet(lean)
+        if name == "uniform":
+            weights = np.full(len(lean), 1 / len(lean))
+        elif row % 5 == 4:
+            weights = np.roll(weights, -int(weights.argmax()) - 1)  # on the end mark
+        rows.append([round(1000 * weight) for weight in weights])
+    return rows

@@ -14,7 +14,7 @@ from attention_course.errors import CourseError
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = ["train", "sweep", "baselines", "recall", "uniform", "search", "lags", "bench"]
-COMMANDS += ["evaluate", "fetch", "check", "address", "registry"]
+COMMANDS += ["translations", "evaluate", "fetch", "check", "address", "registry"]
 
 
 @pytest.fixture
