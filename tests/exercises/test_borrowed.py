@@ -151,7 +151,7 @@ class AModel(keras.Model):
         pytest.param(functools.partial(TimeAttention), "layers.attention", marks=thorough),
         pytest.param(Around, "layers.attention", marks=thorough),
         pytest.param(AModel, "layers.attention", marks=thorough),
-        (a_model, "layers.attention"),
+        pytest.param(a_model, "layers.attention", marks=thorough),
     ],
 )
 def test_a_layer_in_every_form(answer, name):
@@ -203,6 +203,7 @@ def test_an_answer_of_ones_own_is_no_borrowed_one(answer):
     assert verdict.passed, verdict
 
 
+@pytest.mark.thorough
 def test_a_model_beside_the_course_s_layers_is_ones_own():
     def build_rnn(time_steps):
         import attention_course.layers  # noqa: F401

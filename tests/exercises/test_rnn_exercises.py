@@ -682,6 +682,7 @@ WRONG_TRAININGS = {
 }
 
 
+@pytest.mark.thorough
 def test_other_trainings_pass():
     for train in (functional, trained()):
         assert examine("01.train", train, 3).passed

@@ -78,6 +78,7 @@ def test_what_is_measured_is_counted_sentence_by_sentence(few, monkeypatch):
     assert found["alignment_error_rate"] == 0  # every sure link, and no other
 
 
+@pytest.mark.thorough
 def test_all_have_one_budget_and_one_network_but_for_what_they_compare():
     usual = RECIPES["grammar_dot"]
     for name, one in RECIPES.items():
