@@ -147,7 +147,7 @@ class AModel(keras.Model):
         (TimeAttention, "layers.attention.TimeAttention"),
         (Renamed, "layers.attention.TimeAttention"),
         (Changed, "layers.attention.BahdanauAttention"),
-        (lambda: TimeAttention(), "layers.attention"),
+        pytest.param(lambda: TimeAttention(), "layers.attention", marks=thorough),
         pytest.param(functools.partial(TimeAttention), "layers.attention", marks=thorough),
         pytest.param(Around, "layers.attention", marks=thorough),
         pytest.param(AModel, "layers.attention", marks=thorough),

@@ -891,7 +891,8 @@ SNEAKY_HARD = {
 }
 
 
-@pytest.mark.parametrize("name", some(HARD_RIGHT))
+@thorough
+@pytest.mark.parametrize("name", HARD_RIGHT)
 def test_a_hard_layer_may_be_written_in_other_ways(name):
     verdict = examine("07.hard", HARD_RIGHT[name])
     assert verdict.passed, verdict
@@ -1407,7 +1408,8 @@ def test_what_is_the_course_s_own_is_told(name):
     assert whose in message
 
 
-@pytest.mark.parametrize("name", ["07.local_p", pytest.param("07.hard", marks=thorough)])
+@thorough  # as the chapter does, which runs in the default run
+@pytest.mark.parametrize("name", ["07.local_p", "07.hard"])
 def test_the_published_layer_in_a_process_of_its_own(name):
     verdict = check(name, published(name), seed=0)
     assert verdict.passed, verdict

@@ -562,6 +562,7 @@ def test_an_interrupt_becomes_a_sentence(monkeypatch):
     assert "interrupted" in check("01.rnn_step", right).message
 
 
+@pytest.mark.thorough  # every chapter with a layer to build does so, too
 def test_keras_runs_in_a_process_beside_a_kernel_that_runs_it_too():
     import keras
 

@@ -261,6 +261,7 @@ def test_a_mistake_of_the_classifier_gets_its_own_sentence(sentence, mistake):
     assert verdict.message == sentence
 
 
+@pytest.mark.thorough  # as the chapter does, which runs in the default run
 def test_the_published_classifier_in_a_process_of_its_own():
     assert check("05.classifier", published("05.classifier"), seed=0).passed
 

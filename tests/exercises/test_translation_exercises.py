@@ -593,16 +593,14 @@ DECODER_MUTANTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.thorough] * (i > 0)) for i, n in enumerate(DECODERS)],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", DECODERS)
 def test_a_decoder_may_be_written_in_other_ways(name):
     verdict = examine("08.decoder", DECODERS[name])
     assert verdict.passed, verdict
 
 
-@pytest.mark.parametrize("name", some(DECODER_MUTANTS))
+@pytest.mark.parametrize("name", some(DECODER_MUTANTS, every=12))
 def test_a_wrong_decoder_is_refused_in_words_of_its_own(name):
     changes, words = DECODER_MUTANTS[name]
     learns = name == "huge at first"  # what else is wrong shows before anything is trained
@@ -642,6 +640,7 @@ def test_a_mistake_of_the_decoder_gets_its_own_sentence(sentence, mistake):
     assert verdict.message == sentence
 
 
+@pytest.mark.thorough  # as the chapter does, which runs in the default run
 def test_the_published_decoder_in_a_process_of_its_own():
     assert check("08.decoder", published("08.decoder"), seed=0).passed
 
