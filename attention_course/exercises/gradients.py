@@ -624,13 +624,21 @@ def lstm_step(x, h, c, W, U, b):
 
 
 def _lstm_case(draw: Draw) -> tuple:
+    """Gates may be written as (1 + tanh(z / 2)) / 2, which knows no digits beyond the 16th of 1.
+
+    So no gate is shut so far that this decides, and the biases are in double precision.
+    """
     d, n = draw.size(wide=60), draw.size(wide=40)
-    x, W = draw.numbers(d, large=4), draw.numbers(d, 4 * n, large=2)
-    h = draw.numbers(n, low=-1, high=1)
-    c, U = draw.numbers(n, large=5), draw.numbers(n, 4 * n, large=2)
     wide = max(d, n) > 8  # sums of many numbers would open or shut every gate
-    W, U = (draw.layout(one / 8) if wide else one for one in (W, U))
-    return x, h, c, W, U, draw.numbers(4 * n, large=4)
+    while True:
+        x, W = draw.numbers(d, large=4), draw.numbers(d, 4 * n, large=2)
+        h = draw.numbers(n, low=-1, high=1)
+        c, U = draw.numbers(n, large=5), draw.numbers(n, 4 * n, large=2)
+        W, U = (draw.layout(one / 8) if wide else one for one in (W, U))
+        b = draw.numbers(4 * n, large=4)
+        b = b.astype(float) if b.dtype == np.float32 else b
+        if abs(x @ W + h @ U + b).max() < 20:
+            return x, h, c, W, U, b
 
 
 def _sigmoid(z: np.ndarray) -> np.ndarray:
