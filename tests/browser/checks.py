@@ -463,6 +463,21 @@ def page_problems(page: Page, *, colours_only: bool = False, names: bool = True)
     return found + unnamed_controls(page) if names else found
 
 
+def come_back(page: Page, address: str | None = None) -> None:
+    """Load the page again, or another one, with the progress that the browser has stored.
+
+    Chromium hands what is stored from process to process. A page that is loaded at once may
+    overtake it, which no reader does, so it is loaded until the text is there.
+    """
+    stored = "localStorage.getItem('attention-course')"
+    wanted = page.evaluate(stored)
+    for _ in range(10):
+        page.goto(address) if address else page.reload()
+        if page.evaluate(stored) == wanted:
+            return
+    raise AssertionError(f"{page.url} never saw what was stored: {wanted}")
+
+
 def show(page: Page, scheme: str, width: int) -> None:
     """Let a page be seen light or dark, in a window of so many pixels."""
     page.emulate_media(color_scheme=scheme)

@@ -75,7 +75,7 @@ def test_progress_is_shown_at_once_and_on_every_page(open_page, over):
     )
     assert record(page) == {"done": True, "questions": {FIRST: "solved", SECOND: "tried"}}
 
-    page.goto(page.url.replace(CHAPTER, "index"))
+    checks.come_back(page, page.url.replace(CHAPTER, "index"))
     expect(panel(page)).to_contain_text("1 of 8 chapters finished. 1 of ")
     card = page.locator(".sd-card", has_text="Query, key, value")
     expect(card).to_contain_text(f"Finished. 1 of {ALL} questions solved, 1 more tried.")
@@ -100,7 +100,7 @@ def test_a_solved_question_says_so_on_the_next_visit_and_stays_open(open_page):
     # Both answers have been heard before the page goes.
     expect(panel(page)).to_contain_text(f"Quiz: 1 of {ALL} questions solved, 1 more tried.")
     expect(page.get_by_text("Solved before")).to_have_count(0)
-    page.reload()
+    checks.come_back(page)
     expect(page.get_by_text("Solved before")).to_have_count(1)
     question = page.locator(f'.Quiz[data-question="{FIRST}"]')
     expect(question).to_contain_text("Solved before")
@@ -113,7 +113,7 @@ def test_a_chapter_is_finished_by_keyboard_and_may_be_taken_back(open_page):
     panel(page).get_by_role("checkbox").focus()
     page.keyboard.press("Space")
     assert record(page)["done"] is True
-    page.reload()
+    checks.come_back(page)
     expect(panel(page).get_by_role("checkbox")).to_be_checked()
     page.keyboard.press("Tab")
     panel(page).get_by_role("checkbox").focus()
@@ -125,7 +125,7 @@ def test_a_chapter_is_finished_by_keyboard_and_may_be_taken_back(open_page):
 def test_forgetting_asks_first_and_works_by_keyboard(open_page):
     page = open_page(CHAPTER, formulas=False)
     answer(page, FIRST, right=True)
-    page.reload()
+    checks.come_back(page)
     before = stored(page)
     forget = panel(page).get_by_role("button", name="Forget my progress on this device")
     dialog = page.get_by_role("dialog", name="Forget your progress in all chapters?")
@@ -156,7 +156,7 @@ def test_forgetting_asks_first_and_works_by_keyboard(open_page):
 
 def test_the_front_page_forgets_too_and_says_where_progress_is(open_page):
     page = open_page("index")
-    come_back(page, chapter_record({"done": True, "questions": {}}))
+    remember(page, chapter_record({"done": True, "questions": {}}))
     expect(panel(page)).to_contain_text("1 of 8 chapters finished")
     expect(panel(page)).to_contain_text("Nothing is sent anywhere.")
     panel(page).get_by_role("button", name="Forget my progress").click()
@@ -173,17 +173,10 @@ def chapter_record(value) -> str:
     return json.dumps({"version": 1, "chapters": {STEM: value}})
 
 
-def come_back(page, text: str) -> None:
-    """Load the page again, as a reader whom the browser remembers by ``text``.
-
-    Chromium hands what is stored from process to process. A page that is loaded again at once may
-    overtake it, which no reader does, so this is repeated until the text is there.
-    """
-    for _ in range(5):
-        page.evaluate("([key, value]) => localStorage.setItem(key, value)", [KEY, text])
-        page.reload()
-        if page.evaluate("(key) => localStorage.getItem(key)", KEY) == text:
-            break
+def remember(page, text: str) -> None:
+    """Load the page again, as a reader whom the browser remembers by ``text``."""
+    page.evaluate("([key, value]) => localStorage.setItem(key, value)", [KEY, text])
+    checks.come_back(page)
 
 
 def send(page, quiz: str, question: str) -> None:
@@ -215,7 +208,7 @@ def test_damaged_progress_is_left_out_and_mended_by_the_next_answer(open_page):
     page = open_page("index")
     note = panel(page).locator(".reading-notice")
     for damaged in DAMAGED:
-        come_back(page, damaged)
+        remember(page, damaged)
         expect(note).to_contain_text("could not all be read")
         expect(panel(page)).to_contain_text("0 of 8 chapters finished. 0 of ")
         send(page, STEM, FIRST)
@@ -225,7 +218,7 @@ def test_damaged_progress_is_left_out_and_mended_by_the_next_answer(open_page):
 
 def test_only_the_damaged_part_is_left_out(open_page):
     page = open_page("index")
-    come_back(page, chapter_record({"done": True, "questions": {FIRST: "solved", SECOND: 1}}))
+    remember(page, chapter_record({"done": True, "questions": {FIRST: "solved", SECOND: 1}}))
     expect(panel(page).locator(".reading-notice")).to_contain_text("could not all be read")
     expect(panel(page)).to_contain_text("1 of 8 chapters finished. 1 of ")
 
@@ -240,7 +233,7 @@ FOREIGN = [
 def test_what_another_edition_stored_does_no_harm(open_page):
     page = open_page("index")
     for foreign in FOREIGN:
-        come_back(page, foreign)
+        remember(page, foreign)
         expect(panel(page)).to_contain_text("0 of 8 chapters finished. 0 of ")
         expect(panel(page).locator(".reading-notice")).to_have_text("")
 
@@ -598,7 +591,7 @@ def test_axe_finds_nothing_while_the_aids_are_in_use(open_page):
     page = open_page(CHAPTER, formulas=False)
     answer(page, FIRST, right=True)
     panel(page).get_by_role("checkbox").check()
-    page.reload()
+    checks.come_back(page)
     expect(page.get_by_text("Solved before")).to_have_count(1)
     for scheme, _ in checks.in_two_looks(page):
         point_at(page, term(page))
@@ -607,7 +600,7 @@ def test_axe_finds_nothing_while_the_aids_are_in_use(open_page):
     panel(page).get_by_role("button", name="Forget my progress").click()
     for scheme, _ in checks.in_two_looks(page):
         assert checks.axe_problems(page, ".reading-progress", colours_only=scheme == "dark") == []
-    page.goto(page.url.split("#")[0].replace(CHAPTER, "index"))
+    checks.come_back(page, page.url.split("#")[0].replace(CHAPTER, "index"))
     expect(panel(page)).to_contain_text("1 of 8 chapters finished")
     for scheme, _ in checks.in_two_looks(page):
         assert checks.axe_problems(page, colours_only=scheme == "dark") == []

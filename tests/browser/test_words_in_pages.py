@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+import checks
 import numpy as np
 import pseudo
 import pytest
@@ -77,11 +78,11 @@ def test_progress_in_use(open_page):
     page.locator("label[data-correct=false]").last.click()
     page.locator(".reading-progress [type=checkbox]").check()
     assert english(page) == []
-    page.reload()
+    checks.come_back(page)
     page.locator(".reading-solved").first.wait_for(state="attached")
     assert page.locator(".reading-solved").count() == 1
     assert english(page) == []
-    page.goto(page.url.replace(CHAPTER, "index"))
+    checks.come_back(page, page.url.replace(CHAPTER, "index"))
     assert page.locator(".reading-card").count() == 1
     assert english(page) == []
     page.locator(".reading-progress > button").click()
