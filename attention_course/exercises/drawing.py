@@ -65,6 +65,7 @@ class Draw:
         self.wide = wide
         self.given = iter([*(sizes or ())])
         self.joined = False  # a case sets it where its inputs have meaning together alone
+        self.fits: Callable[..., bool] = lambda *_: True  # ... or where some of them may have none
         self.sizes: list[int] = []  # the lengths of the axes, in the order they were asked for
 
     def size(self, least: int = 1, most: int = 5, wide: int = 600) -> int:
@@ -195,7 +196,8 @@ def draw_cases(case: Callable[[Draw], tuple], seed: int, count: int) -> list[tup
             draw = Draw(random, KINDS[i % len(KINDS)])
         inputs = case(draw)
         last = i % TURN == TURN - 1 and draw.kind in EXCHANGED and not draw.joined
-        cases.append(_one_new(cases[-1], inputs, random) if last else inputs)
+        exchanged = _one_new(cases[-1], inputs, random) if last else inputs
+        cases.append(exchanged if draw.fits(*exchanged) else inputs)
     return cases + cases[: min(REPEATED, count // 10)]
 
 

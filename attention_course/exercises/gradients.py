@@ -623,11 +623,19 @@ def lstm_step(x, h, c, W, U, b):
     return o * np.tanh(c), c
 
 
-def _lstm_case(draw: Draw) -> tuple:
-    """Gates may be written as (1 + tanh(z / 2)) / 2, which knows no digits beyond the 16th of 1.
+def _open_enough(
+    x: np.ndarray, h: np.ndarray, _: np.ndarray, W: np.ndarray, U: np.ndarray, b: np.ndarray
+) -> bool:
+    """Say whether no gate is shut so far that its value is lost in another way of writing it.
 
-    So no gate is shut so far that this decides, and the biases are in double precision.
+    A gate may be written as (1 + tanh(z / 2)) / 2, which knows no digits beyond the 16th of 1.
     """
+    return bool(np.abs(x @ W + h @ U + b).max() < 20)
+
+
+def _lstm_case(draw: Draw) -> tuple:
+    """Inputs with open gates; for the same reason the biases are never in single precision."""
+    draw.fits = _open_enough
     d, n = draw.size(wide=60), draw.size(wide=40)
     wide = max(d, n) > 8  # sums of many numbers would open or shut every gate
     while True:
@@ -637,7 +645,7 @@ def _lstm_case(draw: Draw) -> tuple:
         W, U = (draw.layout(one / 8) if wide else one for one in (W, U))
         b = draw.numbers(4 * n, large=4)
         b = b.astype(float) if b.dtype == np.float32 else b
-        if abs(x @ W + h @ U + b).max() < 20:
+        if _open_enough(x, h, c, W, U, b):
             return x, h, c, W, U, b
 
 
